@@ -1,0 +1,1 @@
+//! Alert matches to Alertmanager and webhooks.

@@ -1,0 +1,1 @@
+//! What stored means: one trait, an embedded engine and Elasticsearch/OpenSearch.

@@ -1,0 +1,1 @@
+//! Archive matches to the archive.

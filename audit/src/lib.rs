@@ -1,0 +1,1 @@
+//! The Kubernetes audit event: both wire spellings, identity, levels.

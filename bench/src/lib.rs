@@ -1,0 +1,1 @@
+//! Benchmarks, each printing a ratio against a peer or a limit measured in the same run.

@@ -1,0 +1,1 @@
+//! HTTPS audit webhook to JetStream.

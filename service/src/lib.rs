@@ -1,0 +1,1 @@
+//! The chassis that each service stands on: configuration, telemetry, health, TLS, shutdown.
