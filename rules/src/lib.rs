@@ -1,1 +1,20 @@
-//! The rule language: text, syntax, resolution, evaluation.
+//! The rule language: text → syntax → resolved → compiled → decisions.
+//!
+//! A set of files becomes a [`Policy`] in stages that only look back: [`source`] text, `yaml` nodes with positions, `resource`
+//! definitions, `syntax` trees, resolved names, a `program` in which every distinct predicate stands once. The first four know
+//! spans and collect diagnostics; the last knows neither and is total: no event can make it fail, panic or run without bound.
+//!
+//! **Invariant:** nothing here does I/O, reads a clock or awaits.
+
+pub mod codes;
+pub mod diagnostic;
+pub mod policy;
+pub mod settings;
+pub mod source;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use policy::{
+    AlertMatch, BlindMatch, Built, DecideError, Decision, Policy, RuleIndex, RuleInfo, RuleKind, RuleSet,
+};
+pub use settings::{Priority, Receiver, ReceiverKind, Requirement, RequirementOperator, Selector, Settings};
+pub use source::SourceFile;
