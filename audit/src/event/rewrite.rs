@@ -1,0 +1,88 @@
+//! The event as it goes on: less than was received, never more.
+
+use super::{Cut, CutKind, Event};
+use crate::{MAX_EVENT_BYTES, level::Level, text};
+
+/// The annotation, with the value `"true"`, of an event that lost its bodies for being over [`MAX_EVENT_BYTES`].
+pub const OVERSIZE_ANNOTATION: &str = "vedette.dev/oversize";
+
+/// What [`Event::rewrite`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The event was over [`MAX_EVENT_BYTES`] and lost its bodies.
+    pub oversize: bool,
+}
+
+impl Event<'_> {
+    /// Appends the event as it goes on to `out`: bodies stripped to `level`, `level` lowered to it (never raised), and
+    /// `Cluster` set to `cluster` in place of whatever the sender says.
+    ///
+    /// An event over [`MAX_EVENT_BYTES`] loses both bodies, goes on as `Metadata`, since the level says what is
+    /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
+    /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
+    pub fn rewrite(&self, level: Level, cluster: &str, out: &mut Vec<u8>) -> Rewritten {
+        let oversize = self.bytes.len() > MAX_EVENT_BYTES;
+        let level = if oversize { level.min(Level::Metadata) } else { level };
+        // A level that we don't know may record anything.
+        let lower = self.recorded_level().is_none_or(|recorded| recorded > level);
+        let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();
+        let start = out.len();
+
+        out.reserve(self.bytes.len().min(MAX_EVENT_BYTES) + cluster.len() + 64);
+        out.extend_from_slice(b"{\"Cluster\":");
+        text::push_string(out, cluster);
+        if oversize && annotations.is_none() {
+            out.extend_from_slice(b",\"Annotations\":");
+            self.annotate(None, out);
+        }
+        // Each member goes on with what separates it from the one before: the first one's brace becomes a comma, unless
+        // that member is dropped and the next one brings its own.
+        let keeps = |cut: &Cut| match cut.what {
+            CutKind::Cluster => false,
+            CutKind::RequestObject => level >= Level::Request,
+            CutKind::ResponseObject => level >= Level::RequestResponse,
+            CutKind::Type | CutKind::Level | CutKind::Annotations => true,
+        };
+        let open = self.bytes.iter().position(|byte| *byte == b'{').unwrap_or_default();
+        if self.cuts.iter().next().is_none_or(|first| first.separator != open || keeps(first)) {
+            out.push(b',');
+        }
+        let mut from = open + 1;
+        for cut in self.cuts.iter() {
+            if !keeps(cut) {
+                self.copy(from, cut.separator, out);
+            } else if cut.what == CutKind::Level && lower && self.bytes.get(cut.value) == Some(&b'"') {
+                self.copy(from, cut.value, out);
+                text::push_string(out, level.as_str());
+            } else if oversize && annotations.is_some_and(|last| last.separator == cut.separator) {
+                self.copy(from, cut.value, out);
+                self.annotate(Some(cut), out);
+            } else {
+                continue;
+            }
+            from = cut.end;
+        }
+        let end = self.bytes.iter().rposition(|byte| *byte == b'}').map_or(self.bytes.len(), |brace| brace + 1);
+        self.copy(from, end, out);
+        if self.lone_surrogate {
+            text::mend_surrogates(out.get_mut(start..).unwrap_or_default());
+        }
+        Rewritten { oversize }
+    }
+
+    fn copy(&self, from: usize, to: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
+    }
+
+    /// Appends the annotations, if any, with ours as the last, which wins.
+    fn annotate(&self, cut: Option<&Cut>, out: &mut Vec<u8>) {
+        let own = cut.and_then(|cut| self.bytes.get(cut.value..cut.end)).filter(|value| value.first() == Some(&b'{'));
+        let members = own.and_then(|own| own.get(..own.len() - 1)).unwrap_or(b"{");
+        out.extend_from_slice(members);
+        if members.iter().skip(1).any(|byte| !byte.is_ascii_whitespace()) {
+            out.push(b',');
+        }
+        text::push_string(out, OVERSIZE_ANNOTATION);
+        out.extend_from_slice(b":\"true\"}");
+    }
+}
