@@ -1,1 +1,187 @@
-//! What stored means: one trait, an embedded engine and Elasticsearch/OpenSearch.
+//! What "stored" means: one trait and two engines behind it.
+//!
+//! The archiver writes and the console reads through [`Archive`] alone, so that a query means the same whatever engine
+//! holds the records: the embedded one (a Tantivy index for each UTC day) or Elasticsearch/OpenSearch. One conformance
+//! suite (`tests/it.rs`) compares every engine with a naive filter over the same real events.
+//!
+//! Two rules hold everywhere. A write that returned `Ok` is on disk as far as the engine can say so, and an event's id
+//! makes a second write of it no write. And whatever goes wrong is one of three things: the engine is away (try again),
+//! the question is wrong (say which parameter), or one document is refused (and only that one).
+
+pub mod config;
+mod embedded;
+mod error;
+mod fold;
+mod interval;
+mod query;
+mod search;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vedette_audit::document::Document;
+
+pub use config::{Config, Engine, Mode};
+pub use error::{ArchiveError, OpenError};
+pub use interval::{Interval, IntervalError};
+pub use query::{MAX_BUCKETS, MAX_TERMS, MAX_TEXT, MAX_WINDOW, Page, Query, Terms};
+
+/// A place where documents are kept and found.
+#[async_trait]
+pub trait Archive: Send + Sync + 'static {
+    /// Stores the documents, each once whatever is written again. Returns one report for each batch, in order, when all
+    /// of them are durable.
+    ///
+    /// # Errors
+    /// Nothing may be taken as stored then, though some documents can be: write the same batches again. An error whose
+    /// [`ArchiveError::is_retryable`] is false comes again however often it is tried.
+    async fn write(&self, batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError>;
+
+    /// The documents that match, sorted by time and then by event id, and how many match in all.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Invalid`] for a page beyond [`MAX_WINDOW`] or an oversize query; otherwise the engine's trouble.
+    async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError>;
+
+    /// How many documents match and how many distinct audit ids they have.
+    ///
+    /// # Errors
+    /// As for [`Archive::search`].
+    async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError>;
+
+    /// How many documents match in each interval, by time, without the empty ones (see [`Interval::fill`]).
+    ///
+    /// # Errors
+    /// As for [`Archive::search`]; [`ArchiveError::Invalid`] for more than [`MAX_BUCKETS`] buckets.
+    async fn histogram(&self, query: &Query, interval: Interval) -> Result<Vec<Bucket>, ArchiveError>;
+
+    /// How many documents match.
+    ///
+    /// # Errors
+    /// As for [`Archive::search`].
+    async fn count(&self, query: &Query) -> Result<u64, ArchiveError>;
+
+    /// Drops each UTC day that ended at or before this instant (microseconds since the Unix epoch).
+    ///
+    /// # Errors
+    /// The engine's trouble; days dropped so far stay dropped.
+    async fn purge(&self, older_than_micros: i64) -> Result<Purged, ArchiveError>;
+
+    /// Whether the archive can take and answer now. Never fails: trouble is what it reports.
+    async fn health(&self) -> Health;
+
+    /// What the archive holds now.
+    ///
+    /// # Errors
+    /// The engine's trouble.
+    async fn size(&self) -> Result<Size, ArchiveError>;
+}
+
+/// Documents of one message of the broker.
+#[derive(Clone, Debug)]
+pub struct WriteBatch {
+    /// Where they come from.
+    pub origin: Origin,
+    /// What to store, in order.
+    pub documents: Vec<Document>,
+}
+
+/// The message that a batch came in: what tells a batch that is delivered again from other batches.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The broker's stream, with whatever makes it one of its kind (a stream made anew must not have the same name).
+    pub stream: String,
+    /// The message's sequence in it.
+    pub sequence: u64,
+    /// Whether it was delivered before, so that parts of it may be stored already.
+    pub redelivered: bool,
+}
+
+/// What became of one batch: `stored + duplicate + rejected.len()` is the number of its documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchReport {
+    /// In the archive because of this batch (of this delivery or of an earlier one).
+    pub stored: u64,
+    /// In the archive because of another batch, or twice in this one.
+    pub duplicate: u64,
+    /// Refused for good.
+    pub rejected: Vec<Rejected>,
+}
+
+/// A document that the engine refused and would refuse again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its place in the batch.
+    pub index: usize,
+    /// The engine's own reason, bounded in length.
+    pub reason: String,
+}
+
+/// A page of documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// How many documents match in all, exactly.
+    pub total: u64,
+    /// The page's documents: their JSON as it was stored.
+    pub documents: Vec<Vec<u8>>,
+}
+
+/// Counts over the documents that match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Distinct audit ids: exact in the embedded engine, approximate (HyperLogLog++, within 1 % up to 40,000) in the others.
+    pub resources: u64,
+    /// Documents, exactly.
+    pub events: u64,
+}
+
+/// One interval of a histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its beginning, milliseconds since the Unix epoch.
+    pub time_ms: i64,
+    /// Documents in it.
+    pub count: u64,
+}
+
+/// What a purge dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Whole UTC days.
+    pub days: u64,
+    /// Documents in them.
+    pub events: u64,
+}
+
+/// Whether the archive works now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// It takes writes (where opened for writing) and answers queries.
+    pub ready: bool,
+    /// The engine and its version, or what is wrong; for people.
+    pub detail: String,
+}
+
+/// What the archive holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Documents.
+    pub events: u64,
+    /// UTC days with documents.
+    pub days: u64,
+    /// Bytes on disk (replicas included).
+    pub bytes: u64,
+}
+
+/// Opens the archive that the configuration names. In [`Mode::Write`] it makes what is missing: the directory and its
+/// lock, or the index template.
+///
+/// # Errors
+/// When the configuration is wrong, the directory is another process's, or the engine refuses (an engine that is away is
+/// no error: it is waited for by whoever writes).
+pub async fn open(config: &Config, mode: Mode) -> Result<Arc<dyn Archive>, OpenError> {
+    Ok(match config.engine {
+        Engine::Embedded => Arc::new(embedded::Embedded::open(&config.embedded, mode).await?),
+        Engine::Search => Arc::new(search::Search::open(&config.search, mode).await?),
+    })
+}

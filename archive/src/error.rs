@@ -1,0 +1,102 @@
+//! What can go wrong, told apart by what the caller can do about it.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// An operation on the archive failed.
+#[derive(Debug, Error)]
+pub enum ArchiveError {
+    /// The engine is away, slow, full or read-only: the same call may succeed later.
+    #[error("the archive is unavailable: {message}")]
+    Unavailable {
+        /// What happened; for people.
+        message: String,
+        /// The error below, if there is one.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The engine refuses the call and would refuse it again (wrong credentials, a foreign mapping, a corrupt index).
+    #[error("the archive refuses: {message}")]
+    Refused {
+        /// What happened; for people.
+        message: String,
+        /// The error below, if there is one.
+        #[source]
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The question is wrong.
+    #[error("bad `{parameter}`: {message}")]
+    Invalid {
+        /// The name of the query's or page's field.
+        parameter: &'static str,
+        /// What is allowed.
+        message: String,
+    },
+}
+
+impl ArchiveError {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::Unavailable { message: message.into(), source: None }
+    }
+
+    pub(crate) fn unavailable_by(
+        message: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable { message: message.into(), source: Some(source.into()) }
+    }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), source: None }
+    }
+
+    pub(crate) fn refused_by(message: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Refused { message: message.into(), source: Some(source.into()) }
+    }
+
+    pub(crate) fn invalid(parameter: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { parameter, message: message.into() }
+    }
+}
+
+/// The archive could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// A setting is wrong.
+    #[error("bad setting `{key}`: {message}")]
+    Setting {
+        /// The setting, as the configuration file spells it.
+        key: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Another process writes to the directory.
+    #[error("the archive in {} is in use by {holder}", .dir.display())]
+    Locked {
+        /// The archive's directory.
+        dir: PathBuf,
+        /// Who has it: program and process id, as far as it said.
+        holder: String,
+    },
+    /// A file or a directory could not be read or written.
+    #[error("can't {action} {}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine refuses.
+    #[error("can't open the archive")]
+    Engine(#[source] ArchiveError),
+}
