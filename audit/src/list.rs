@@ -8,7 +8,20 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use crate::level::Dialect;
+use std::borrow::Cow;
+
+use crate::{
+    event::EventError,
+    level::Dialect,
+    scan::{self, Fault, FaultKind},
+    text,
+};
+use value::Finder;
+
+/// A buffer of at most so many bytes is kept for the next item.
+const KEPT_BYTES: usize = 64 * 1024;
+
+const SINGLE: &str = "expected a list and found a single event: send it as `{\"kind\":\"EventList\",\"items\":[…]}`";
 
 /// What a cutter takes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +33,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 24 MiB an item, 64 KiB for anything else.
+    /// 20 MiB an item, 64 KiB for anything else.
     fn default() -> Self {
-        Self { item_bytes: 24 * 1024 * 1024, member_bytes: 64 * 1024 }
+        Self { item_bytes: 20 * 1024 * 1024, member_bytes: 64 * 1024 }
     }
 }
 
@@ -74,17 +87,59 @@ impl ListErrorCode {
     }
 }
 
-/// Cuts one body. After an error the cutter is spent: what it is given further on is ignored.
+/// Cuts one body. After an error the cutter is spent: it must not be given more.
 #[derive(Debug)]
 pub struct Cutter {
     limits: Limits,
+    state: State,
+    finder: Option<Finder>,
+    /// The beginning of the name, value or item that `finder` follows, from pieces before.
+    held: Vec<u8>,
+    /// The offset in the body of the next byte, and of the first one of what `finder` follows.
+    offset: u64,
+    start: u64,
     dialect: Option<Dialect>,
+    /// There are members of an event where a list has its items.
+    looks_single: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Start,
+    /// A name, or the brace that ends an empty list.
+    FirstName,
+    Name,
+    Colon(Role),
+    Value(Role),
+    AfterValue,
+    /// An item, or the bracket that ends an empty array.
+    FirstItem,
+    Item,
+    AfterItem,
+    End,
+}
+
+/// What a member is to the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Items,
+    Kind,
+    Other,
 }
 
 impl Cutter {
     /// A cutter at the beginning of a body.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, dialect: None }
+        Self {
+            limits,
+            state: State::Start,
+            finder: None,
+            held: Vec::new(),
+            offset: 0,
+            start: 0,
+            dialect: None,
+            looks_single: false,
+        }
     }
 
     /// Feeds the next piece of the body; calls `item` for each item that is complete with it, in order.
@@ -92,13 +147,46 @@ impl Cutter {
     /// # Errors
     /// [`ListError`] as soon as the body can be no list of events any more.
     pub fn push(&mut self, chunk: &[u8], item: &mut dyn FnMut(Item<'_>)) -> Result<(), ListError> {
-        let _ = (chunk, item, self.limits);
+        let mut rest = chunk;
+        while let Some(first) = rest.first() {
+            let Some(finder) = &mut self.finder else {
+                if !matches!(first, b' ' | b'\n' | b'\r' | b'\t') {
+                    self.step(*first)?;
+                    if self.finder.is_some() {
+                        self.start = self.offset;
+                        continue;
+                    }
+                }
+                rest = self.advance(rest, 1);
+                continue;
+            };
+            let Some(length) = finder.feed(rest) else {
+                self.hold(rest)?;
+                self.advance(rest, rest.len());
+                return Ok(());
+            };
+            self.finder = None;
+            let part = rest.get(..length).unwrap_or_default();
+            if self.held.is_empty() {
+                self.within_limit(length)?;
+                self.complete(part, item)?;
+            } else {
+                self.hold(part)?;
+                let mut whole = std::mem::take(&mut self.held);
+                self.complete(&whole, item)?;
+                if whole.capacity() <= KEPT_BYTES {
+                    whole.clear();
+                    self.held = whole;
+                }
+            }
+            rest = self.advance(rest, length);
+        }
         Ok(())
     }
 
     /// The bytes held of what is not complete yet.
     pub fn held(&self) -> usize {
-        0
+        self.held.len()
     }
 
     /// Says that the body has ended.
@@ -106,6 +194,199 @@ impl Cutter {
     /// # Errors
     /// [`ListError`] where it ended too early, or was no list of events.
     pub fn finish(self) -> Result<Dialect, ListError> {
-        self.dialect.ok_or(ListError { code: ListErrorCode::Empty, offset: 0, message: String::new() })
+        match (self.state, self.dialect) {
+            (State::End, Some(dialect)) => Ok(dialect),
+            (State::End, None) if self.looks_single => Err(self.not_list(SINGLE)),
+            (State::End, None) => {
+                Err(self.not_list("expected an array of events, `items` or `Items`, and found neither"))
+            }
+            (State::Start, _) => {
+                Err(self.error(ListErrorCode::Empty, "expected a list of events and found an empty body"))
+            }
+            _ => Err(self.syntax("expected the rest of the list, and the body ends")),
+        }
     }
+
+    fn advance<'a>(&mut self, rest: &'a [u8], by: usize) -> &'a [u8] {
+        self.offset += by as u64;
+        rest.get(by..).unwrap_or_default()
+    }
+
+    /// Takes one byte between names, values and items; where one of those begins, sets the finder on it.
+    fn step(&mut self, byte: u8) -> Result<(), ListError> {
+        match (self.state, byte) {
+            (State::Start, b'{') => self.state = State::FirstName,
+            (State::FirstName | State::Name, b'"') => self.finder = Finder::start(byte),
+            (State::FirstName, b'}') | (State::AfterValue, b'}') => self.state = State::End,
+            (State::Colon(role), b':') => self.state = State::Value(role),
+            (State::Value(Role::Items), b'[') => self.state = State::FirstItem,
+            (State::Value(Role::Items), _) => {
+                return Err(self.not_list("expected the list's items to be an array; an empty one is `[]`"));
+            }
+            (State::FirstItem, b']') | (State::AfterItem, b']') => self.state = State::AfterValue,
+            (State::FirstItem | State::Item | State::Value(_), _) => {
+                self.finder = Finder::start(byte);
+                if self.finder.is_none() {
+                    return Err(self.syntax("expected a value"));
+                }
+                if self.state == State::FirstItem {
+                    self.state = State::Item;
+                }
+            }
+            (State::AfterValue, b',') => self.state = State::Name,
+            (State::AfterItem, b',') => self.state = State::Item,
+            (State::Start, _) => return Err(self.no_object(byte)),
+            (State::FirstName | State::Name, _) => {
+                return Err(self.syntax("expected a member's name in double quotes"));
+            }
+            (State::Colon(_), _) => return Err(self.syntax("expected `:` after a member's name")),
+            (State::AfterValue, _) => return Err(self.syntax("expected `,` or `}`")),
+            (State::AfterItem, _) => return Err(self.syntax("expected `,` or `]`")),
+            (State::End, _) => {
+                return Err(self.syntax("expected nothing after the list: one list makes one body"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the finder has found whole.
+    fn complete(&mut self, bytes: &[u8], item: &mut dyn FnMut(Item<'_>)) -> Result<(), ListError> {
+        self.state = match self.state {
+            State::Item => {
+                if let Some(dialect) = self.dialect {
+                    item(Item { dialect, offset: self.start, bytes });
+                }
+                State::AfterItem
+            }
+            State::Value(role) => {
+                self.check(bytes)?;
+                if role == Role::Kind {
+                    self.kind(bytes)?;
+                }
+                State::AfterValue
+            }
+            _ => State::Colon(self.name(bytes)?),
+        };
+        Ok(())
+    }
+
+    /// The role of the member of this name, quotes included.
+    fn name(&mut self, quoted: &[u8]) -> Result<Role, ListError> {
+        self.check(quoted)?;
+        let name = unquote(quoted);
+        let dialect = match &*name {
+            "items" => Dialect::Kubernetes,
+            "Items" => Dialect::KubeSphere,
+            "kind" => return Ok(Role::Kind),
+            name => {
+                self.looks_single |= ["auditID", "verb", "requestURI"].iter().any(|own| own.eq_ignore_ascii_case(name));
+                return Ok(Role::Other);
+            }
+        };
+        if self.dialect.replace(dialect).is_some() {
+            return Err(self.not_list_at(self.start, "expected one array of events and found a second one"));
+        }
+        Ok(Role::Items)
+    }
+
+    fn kind(&self, value: &[u8]) -> Result<(), ListError> {
+        match value {
+            b"null" => Ok(()),
+            _ if value.first() == Some(&b'"') => match &*unquote(value) {
+                "EventList" => Ok(()),
+                "Event" => Err(self.not_list_at(self.start, SINGLE)),
+                kind => {
+                    let kind: String = kind.chars().take(64).collect();
+                    Err(self.not_list_at(self.start, &format!("expected the kind `EventList` and found `{kind}`")))
+                }
+            },
+            _ => Err(self.not_list_at(self.start, "expected `kind` to be the string `EventList`")),
+        }
+    }
+
+    /// Holds the beginning of what is not complete yet. The buffer grows by quarters: a large item must not take twice
+    /// its size.
+    fn hold(&mut self, bytes: &[u8]) -> Result<(), ListError> {
+        let length = self.held.len() + bytes.len();
+        self.within_limit(length)?;
+        if length > self.held.capacity() {
+            let wanted = length.max(self.held.capacity() + self.held.capacity() / 4);
+            self.held.reserve_exact(wanted - self.held.len());
+        }
+        self.held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn within_limit(&self, length: usize) -> Result<(), ListError> {
+        let (what, limit) = match self.state {
+            State::Item => ("an event", self.limits.item_bytes),
+            _ => ("a member beside the events", self.limits.member_bytes),
+        };
+        if length <= limit {
+            return Ok(());
+        }
+        let message = format!("expected {what} to have at most {limit} bytes");
+        Err(ListError { code: ListErrorCode::TooLarge, offset: self.start, message })
+    }
+
+    /// What stands beside the items must be JSON too.
+    fn check(&self, bytes: &[u8]) -> Result<(), ListError> {
+        let (at, message) = match std::str::from_utf8(bytes) {
+            Err(error) => (error.valid_up_to(), "expected UTF-8"),
+            Ok(_) => match scan::check(bytes) {
+                Ok(()) => return Ok(()),
+                Err(Fault { kind: FaultKind::Expected(what) | FaultKind::Ends(what), at }) => {
+                    let offset = self.start + at as u64;
+                    return Err(ListError { code: ListErrorCode::Syntax, offset, message: format!("expected {what}") });
+                }
+                Err(Fault { kind: FaultKind::TooDeep, at }) => (at, "expected at most 128 levels of nesting"),
+            },
+        };
+        Err(ListError { code: ListErrorCode::Syntax, offset: self.start + at as u64, message: message.to_owned() })
+    }
+
+    /// The body's first byte is not an object's.
+    fn no_object(&self, byte: u8) -> ListError {
+        match byte {
+            b'[' => self.not_list("expected an object with an array `items`, and found an array alone"),
+            b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                self.not_list("expected an object with an array `items`, and found another value")
+            }
+            0x1f => self.syntax("expected JSON and found what may be gzip: say so in `Content-Encoding`"),
+            0xef => self.syntax("expected JSON without a byte order mark"),
+            _ => self.syntax("expected JSON: an object with an array `items`"),
+        }
+    }
+
+    fn syntax(&self, message: &str) -> ListError {
+        self.error(ListErrorCode::Syntax, message)
+    }
+
+    fn not_list(&self, message: &str) -> ListError {
+        self.error(ListErrorCode::NotList, message)
+    }
+
+    fn not_list_at(&self, offset: u64, message: &str) -> ListError {
+        ListError { code: ListErrorCode::NotList, offset, message: message.to_owned() }
+    }
+
+    fn error(&self, code: ListErrorCode, message: &str) -> ListError {
+        ListError { code, offset: self.offset, message: message.to_owned() }
+    }
+}
+
+impl ListError {
+    /// The error of a list whose item is no JSON.
+    pub fn in_item(item_offset: u64, error: &EventError) -> Self {
+        Self {
+            code: ListErrorCode::Syntax,
+            offset: item_offset + error.offset as u64,
+            message: error.kind.to_string(),
+        }
+    }
+}
+
+/// The text of a string that [`scan::check`] has accepted.
+fn unquote(quoted: &[u8]) -> Cow<'_, str> {
+    text::decode(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default(), true)
 }
