@@ -1,0 +1,284 @@
+//! Messages as they are delivered: decoded, with what is needed to acknowledge them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_nats::Request;
+use async_nats::jetstream::{self, AckKind};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use vedette_proto::bus::v1::{AlertResult, ArchiveResult, EventBatch, IngestCounts};
+
+use crate::publish::{COUNTS, MESSAGE_ID};
+use crate::pull::{Pulled, Puller};
+use crate::topology::events_stream;
+use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, decode, parse_counts};
+
+/// Bytes that may have been fetched and not taken, over all partitions; a single message may be larger.
+const PREFETCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// One delivery of one message. Dropped without [`ack`](Self::ack), it comes again after `ack_wait`.
+#[derive(Debug)]
+pub struct Delivery<T> {
+    /// The message, or what could not be decoded.
+    pub message: Result<T, Undecodable>,
+    /// The id of the event message that this is, or is the result of: the key of its books.
+    pub batch: String,
+    /// The cluster, as the subject names it.
+    pub cluster: String,
+    /// What ingest counted; only event messages carry it (results hold it themselves).
+    pub counts: IngestCounts,
+    /// How many times this message has been delivered, this time included.
+    pub delivered: i64,
+    /// The stream that it is in.
+    pub stream: String,
+    /// Its place there.
+    pub sequence: u64,
+    /// Messages that this consumer has not been given yet.
+    pub pending: u64,
+    /// Bytes of the message as the broker has it.
+    pub bytes: usize,
+    acker: Acker,
+}
+
+/// A message that could not be decoded.
+#[derive(Debug)]
+pub struct Undecodable {
+    /// Why.
+    pub error: DecodeError,
+    /// The message as the broker has it.
+    pub payload: Bytes,
+}
+
+/// Why a delivery is not known to be acknowledged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The broker did not confirm.
+    #[error("acknowledge message {sequence} of {stream}")]
+    Unconfirmed {
+        /// The stream.
+        stream: String,
+        /// The message.
+        sequence: u64,
+        /// Why.
+        source: async_nats::RequestError,
+    },
+    /// The broker could not be told.
+    #[error("report on message {sequence} of {stream}")]
+    Unsent {
+        /// The stream.
+        stream: String,
+        /// The message.
+        sequence: u64,
+        /// Why.
+        source: async_nats::PublishError,
+    },
+}
+
+#[derive(Debug, Clone)]
+struct Acker {
+    bus: Bus,
+    subject: async_nats::Subject,
+}
+
+impl<T> Delivery<T> {
+    /// Acknowledges the message, and waits until the broker has confirmed that: it does not come again.
+    ///
+    /// # Errors
+    /// If the confirmation does not come within 5 seconds. The message may then be delivered again.
+    pub async fn ack(&self) -> Result<(), AckError> {
+        let request = Request::new().payload(AckKind::Ack.into()).timeout(Some(Duration::from_secs(5)));
+        let bus = &self.acker.bus;
+        match bus.client().send_request(self.acker.subject.clone(), request).await {
+            Ok(_) => Ok(()),
+            Err(source) => Err(AckError::Unconfirmed { stream: self.stream.clone(), sequence: self.sequence, source }),
+        }
+    }
+
+    /// Tells the broker that the message is being worked on: its `ack_wait` starts again.
+    ///
+    /// # Errors
+    /// If the broker cannot be told.
+    pub async fn progress(&self) -> Result<(), AckError> {
+        self.tell(AckKind::Progress).await
+    }
+
+    /// Gives the message back, to be delivered again after `delay`.
+    ///
+    /// # Errors
+    /// If the broker cannot be told. It then comes again after `ack_wait`.
+    pub async fn retry(&self, delay: Duration) -> Result<(), AckError> {
+        self.tell(AckKind::Nak(Some(delay))).await
+    }
+
+    /// Runs `work`, and reports progress as often as needed to keep the message from being delivered to someone else.
+    pub async fn during<F: Future>(&self, work: F) -> F::Output {
+        let mut ticks = tokio::time::interval(self.acker.bus.config().ack_wait() / 3);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.reset();
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut work => return output,
+                _ = ticks.tick() => {
+                    if let Err(error) = self.progress().await {
+                        tracing::debug!(%error, "could not report progress");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, kind: AckKind) -> Result<(), AckError> {
+        let bus = &self.acker.bus;
+        if !bus.connected() {
+            // Said after a reconnection, it would be about a delivery that the broker has forgotten.
+            return Ok(());
+        }
+        bus.client().publish(self.acker.subject.clone(), kind.into()).await.map_err(|source| AckError::Unsent {
+            stream: self.stream.clone(),
+            sequence: self.sequence,
+            source,
+        })
+    }
+}
+
+impl Bus {
+    /// The events that `kind`'s durable has not been through, from all partitions in fair order. Never ends; survives the
+    /// broker's restarts. Fetches ahead by the configured number of messages.
+    pub fn events(&self, kind: Kind) -> BoxStream<'static, Delivery<EventBatch>> {
+        let partitions = self.config().partitions;
+        let share = (self.config().prefetch / usize::from(partitions)).max(1);
+        let bytes = PREFETCH_BYTES / usize::from(partitions);
+        let pulls = (0..partitions).map(|partition| {
+            let puller = Puller::new(self, &events_stream(partition), kind.as_str(), share, bytes);
+            messages(puller)
+        });
+        let bus = self.clone();
+        stream::select_all(pulls)
+            .then(move |message| deliver(bus.clone(), message, read_events))
+            .filter_map(std::future::ready)
+            .boxed()
+    }
+
+    /// The archive results, as [`events`](Self::events).
+    pub fn archive_results(&self) -> BoxStream<'static, Delivery<ArchiveResult>> {
+        self.results(Kind::Archive, |result| result.batch.clone())
+    }
+
+    /// The alert results, as [`events`](Self::events).
+    pub fn alert_results(&self) -> BoxStream<'static, Delivery<AlertResult>> {
+        self.results(Kind::Alert, |result| result.batch.clone())
+    }
+
+    fn results<T>(&self, kind: Kind, batch: fn(&T) -> String) -> BoxStream<'static, Delivery<T>>
+    where
+        T: prost::Message + Default + 'static,
+    {
+        let puller =
+            Puller::new(self, kind.results_stream(), kind.results_durable(), self.config().prefetch, PREFETCH_BYTES);
+        let bus = self.clone();
+        messages(puller)
+            .then(move |message| {
+                deliver(bus.clone(), message, move |message| {
+                    let (result, id) = read_result::<T>(message, batch);
+                    (result, id, IngestCounts::default())
+                })
+            })
+            .filter_map(std::future::ready)
+            .boxed()
+    }
+}
+
+fn messages(puller: Puller) -> BoxStream<'static, async_nats::Message> {
+    stream::unfold(puller, |mut puller| async move {
+        loop {
+            if let Pulled::Message(message) = puller.next().await {
+                return Some((*message, puller));
+            }
+        }
+    })
+    .boxed()
+}
+
+type Read<T> = (Result<T, DecodeError>, String, IngestCounts);
+
+/// Decodes off the reactor, since a message may unpack to megabytes.
+async fn deliver<T, R>(bus: Bus, message: async_nats::Message, read: R) -> Option<Delivery<T>>
+where
+    T: Send + 'static,
+    R: Fn(&async_nats::Message) -> Read<T> + Send + 'static,
+{
+    let subject = message.reply.clone()?;
+    let message = jetstream::Message { message, context: bus.jetstream().clone() };
+    let (stream, sequence, delivered, pending) = match message.info() {
+        Ok(info) => (info.stream.to_owned(), info.stream_sequence, info.delivered, info.pending),
+        Err(error) => {
+            tracing::warn!(%error, "a message from the broker is no delivery");
+            return None;
+        }
+    };
+    let message = message.message;
+    let decoded = tokio::task::spawn_blocking(move || {
+        let read = read(&message);
+        (message, read)
+    });
+    // Fails only when the runtime ends; reading does not panic.
+    let (message, (result, batch, counts)) = decoded.await.ok()?;
+    let cluster = message.subject.as_str().rsplit('.').next().unwrap_or_default().to_owned();
+    let bytes = message.payload.len();
+    let payload = message.payload;
+    Some(Delivery {
+        message: result.map_err(|error| Undecodable { error, payload }),
+        batch,
+        cluster,
+        counts,
+        delivered,
+        stream,
+        sequence,
+        pending,
+        bytes,
+        acker: Acker { bus, subject },
+    })
+}
+
+fn header<'a>(message: &'a async_nats::Message, name: &'static str) -> Result<&'a str, DecodeError> {
+    let headers = message.headers.as_ref();
+    headers
+        .and_then(|headers| headers.get(name))
+        .map(async_nats::HeaderValue::as_str)
+        .ok_or(DecodeError::Header { name })
+}
+
+fn read_events(message: &async_nats::Message) -> Read<EventBatch> {
+    let id = header(message, MESSAGE_ID);
+    let batch = id.as_ref().map(|id| (*id).to_owned()).unwrap_or_default();
+    let read = || {
+        id?;
+        let counts = parse_counts(header(message, COUNTS)?).map_err(DecodeError::Counts)?;
+        Ok((decode::<EventBatch>(&message.payload, MAX_RAW_BYTES)?, counts))
+    };
+    match read() {
+        Ok((events, counts)) => (Ok(events), batch, counts),
+        Err(error) => (Err(error), batch, IngestCounts::default()),
+    }
+}
+
+fn read_result<T: prost::Message + Default>(
+    message: &async_nats::Message,
+    batch: fn(&T) -> String,
+) -> (Result<T, DecodeError>, String) {
+    match decode::<T>(&message.payload, MAX_RAW_BYTES) {
+        Ok(result) => {
+            let batch = batch(&result);
+            (Ok(result), batch)
+        }
+        // Then the id is all there is: `<batch>/<kind>`.
+        Err(error) => {
+            let id = header(message, MESSAGE_ID).unwrap_or_default();
+            (Err(error), id.rsplit_once('/').map_or(id, |(batch, _)| batch).to_owned())
+        }
+    }
+}

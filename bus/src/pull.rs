@@ -1,0 +1,192 @@
+//! Pulling messages from one consumer, with a bound on what has been fetched and not yet taken.
+//!
+//! The client library's own streams either fetch as much as they like or stall for seconds after a broker's restart. This
+//! one asks for exactly as many messages as may wait here, asks again when the connection comes back or a request has run
+//! out, and otherwise waits. Messages lost with a connection come again after `ack_wait`.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull::BatchConfig;
+use async_nats::{Message, StatusCode, Subscriber};
+use futures::StreamExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::Bus;
+use crate::connect::Link;
+
+/// How long the broker keeps a request. Short, since a request that the broker forgot is noticed only after this.
+const EXPIRES: Duration = Duration::from_secs(10);
+/// How much later than that its end may arrive.
+const GRACE: Duration = Duration::from_secs(2);
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// What pulling brought.
+pub(crate) enum Pulled {
+    /// A message.
+    Message(Box<Message>),
+    /// Requests were lost: the connection broke, or there is no such consumer. Pulling goes on with the next call; whoever
+    /// reads through a consumer that does not survive this makes a new one.
+    Lost,
+}
+
+/// Pulls from one consumer.
+pub(crate) struct Puller {
+    bus: Bus,
+    request_subject: String,
+    limit: usize,
+    max_bytes: usize,
+    link: watch::Receiver<Link>,
+    inbox: Option<(String, Subscriber)>,
+    /// Messages asked for and not arrived.
+    outstanding: usize,
+    /// When the newest request has certainly run out.
+    deadline: Instant,
+    /// After a failure: when to ask again.
+    pause: Duration,
+    not_before: Option<Instant>,
+}
+
+impl Puller {
+    /// Pulls from `consumer` of `stream`; at most `limit` messages and twice `max_bytes` wait to be taken.
+    pub(crate) fn new(bus: &Bus, stream: &str, consumer: &str, limit: usize, max_bytes: usize) -> Self {
+        Self {
+            bus: bus.clone(),
+            request_subject: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
+            limit: limit.max(1),
+            // A message larger than this would never come.
+            max_bytes: max_bytes.max(crate::MAX_PAYLOAD + 64 * 1024),
+            link: bus.link(),
+            inbox: None,
+            outstanding: 0,
+            deadline: Instant::now(),
+            pause: PAUSE_MIN,
+            not_before: None,
+        }
+    }
+
+    /// The next message. Cancel safe: what has arrived stays for the next call.
+    pub(crate) async fn next(&mut self) -> Pulled {
+        loop {
+            if let Some(pulled) = self.step().await {
+                return pulled;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Option<Pulled> {
+        if self.link.has_changed().unwrap_or(false) {
+            self.link.borrow_and_update();
+            // Requests die with their connection; messages that are here already do not.
+            let lost = std::mem::take(&mut self.outstanding) > 0;
+            self.not_before = None;
+            if lost {
+                return Some(Pulled::Lost);
+            }
+        }
+        if self.inbox.is_none() {
+            let inbox = self.bus.client().new_inbox();
+            match self.bus.client().subscribe(inbox.clone()).await {
+                Ok(subscriber) => self.inbox = Some((inbox, subscriber)),
+                Err(_) => {
+                    tokio::time::sleep(PAUSE_MAX).await;
+                    return None;
+                }
+            }
+        }
+        self.ask().await;
+        let Some((_, subscriber)) = self.inbox.as_mut() else { return None };
+        let wake = self.not_before.unwrap_or(self.deadline);
+        tokio::select! {
+            biased;
+            message = subscriber.next() => match message {
+                Some(message) => self.take(message),
+                None => {
+                    self.inbox = None;
+                    self.outstanding = 0;
+                    Some(Pulled::Lost)
+                }
+            },
+            _ = self.link.changed() => {
+                // Seen again by the next step.
+                self.link.mark_changed();
+                None
+            }
+            () = tokio::time::sleep_until(wake), if self.outstanding > 0 || self.not_before.is_some() => {
+                if self.not_before.take().is_none() {
+                    self.outstanding = 0;
+                }
+                None
+            }
+        }
+    }
+
+    /// Asks for as many messages as may still wait here, once half of them have been taken.
+    async fn ask(&mut self) {
+        if !self.link.borrow().up || self.not_before.is_some() || self.outstanding > self.limit / 2 {
+            return;
+        }
+        let Some((inbox, _)) = &self.inbox else { return };
+        let request = BatchConfig {
+            batch: self.limit - self.outstanding,
+            expires: Some(EXPIRES),
+            max_bytes: self.max_bytes,
+            ..BatchConfig::default()
+        };
+        let Ok(payload) = serde_json::to_vec(&request) else { return };
+        let sent =
+            self.bus.client().publish_with_reply(self.request_subject.clone(), inbox.clone(), payload.into()).await;
+        if sent.is_ok() {
+            self.outstanding = self.limit;
+            self.deadline = Instant::now() + EXPIRES + GRACE;
+        } else {
+            self.back_off();
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Option<Pulled> {
+        match message.status {
+            None | Some(StatusCode::OK) => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                self.pause = PAUSE_MIN;
+                Some(Pulled::Message(Box::new(message)))
+            }
+            Some(StatusCode::IDLE_HEARTBEAT) => None,
+            Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => {
+                self.settle(&message);
+                None
+            }
+            // The batch's bytes are used up: nothing is wrong, and more may follow at once.
+            Some(StatusCode::REQUEST_TERMINATED) if said(&message, "MaxBytes") || said(&message, "Batch Completed") => {
+                self.settle(&message);
+                None
+            }
+            Some(status) => {
+                tracing::debug!(nats.status = status.as_u16(), subject = %self.request_subject, "the broker ended a pull");
+                self.outstanding = 0;
+                self.back_off();
+                Some(Pulled::Lost)
+            }
+        }
+    }
+
+    /// Takes what a request that has ended did not bring from what is outstanding.
+    fn settle(&mut self, message: &Message) {
+        let missing = message
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.get("Nats-Pending-Messages"))
+            .and_then(|pending| pending.as_str().parse::<usize>().ok());
+        self.outstanding = missing.map_or(0, |missing| self.outstanding.saturating_sub(missing));
+    }
+
+    fn back_off(&mut self) {
+        self.not_before = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn said(message: &Message, words: &str) -> bool {
+    message.description.as_ref().is_some_and(|description| description.contains(words))
+}
