@@ -10,7 +10,7 @@ mod error;
 mod parse;
 mod rewrite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::borrow::Cow;
 

@@ -143,3 +143,6 @@ fn compact(piece: &[u8], out: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,9 @@
 //! slice of it; only what is not complete yet is held. The cutter looks for brackets and strings alone inside an item:
 //! whether the item is JSON is for [`crate::event::Event::parse`] to say. Everything outside the items is checked here.
 
-mod value;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::borrow::Cow;
 
@@ -378,11 +378,7 @@ impl Cutter {
 impl ListError {
     /// The error of a list whose item is no JSON.
     pub fn in_item(item_offset: u64, error: &EventError) -> Self {
-        Self {
-            code: ListErrorCode::Syntax,
-            offset: item_offset + error.offset as u64,
-            message: error.kind.to_string(),
-        }
+        Self { code: ListErrorCode::Syntax, offset: item_offset + error.offset as u64, message: error.kind.to_string() }
     }
 }
 

@@ -36,9 +36,7 @@ impl Finder {
     /// Takes the value's next bytes, the first one included; returns how many of them belong to it once it ends.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.kind == Kind::Scalar {
-            return bytes
-                .iter()
-                .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'));
+            return bytes.iter().position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'));
         }
         let mut at = 0;
         loop {
