@@ -1,0 +1,253 @@
+//! The end of a message's way: dead letters, then the books, then the acknowledgement.
+//!
+//! In this order, so that whatever is killed in between is done again and not lost: a dead letter and an entry of the books
+//! that are written twice count once, by their keys. What has come while one round is written goes into the next together,
+//! so the books cost one synced write a cluster and round, not one a message.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vedette_bus::{Bus, Delivery, PublishError};
+use vedette_proto::bus::v1::{AlertEntry, AlertResult, BookEntry, Books, DeadLetter, book_entry};
+
+use crate::chain;
+use crate::lane::Rejection;
+use crate::metrics::Metrics;
+use crate::notice::Notice;
+use crate::payload;
+
+/// The name under which the alerter keeps books and leaves dead letters.
+const SERVICE: &str = "alerter";
+/// Messages settled in one round at most.
+const ROUND: usize = 256;
+/// How often the broker is tried again while it refuses dead letters or books.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often the broker hears that work goes on meanwhile.
+const PROGRESS_EVERY: u32 = 8;
+
+/// A message whose alerts need nothing more.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    delivery: Delivery<AlertResult>,
+    /// What was done with its alerts; none if the message could not be read.
+    entry: Option<AlertEntry>,
+    dead: Vec<DeadAlert>,
+}
+
+/// An alert that could not be delivered.
+#[derive(Debug)]
+pub(crate) struct DeadAlert {
+    key: String,
+    reason: &'static str,
+    detail: String,
+    payload: Vec<u8>,
+}
+
+/// The entrance of the settling task.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbox {
+    sender: mpsc::UnboundedSender<Settled>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The settling task.
+pub(crate) struct Settler {
+    bus: Bus,
+    metrics: Metrics,
+    clock: Arc<dyn crate::Clock>,
+    inbox: mpsc::UnboundedReceiver<Settled>,
+    waiting: Arc<AtomicUsize>,
+    /// After this nothing is tried a second time.
+    stop: CancellationToken,
+}
+
+impl Settled {
+    /// A message with what was done about its alerts.
+    pub(crate) fn new(delivery: Delivery<AlertResult>, mut entry: AlertEntry, dead: Vec<DeadAlert>) -> Self {
+        entry.counts = delivery.message.as_ref().ok().and_then(|result| result.counts);
+        Self { delivery, entry: Some(entry), dead }
+    }
+
+    /// A message that is none: it becomes a dead letter.
+    pub(crate) fn undecodable(delivery: Delivery<AlertResult>) -> Self {
+        let dead = delivery.message.as_ref().err().map(|bad| DeadAlert {
+            key: format!("{}/{}", delivery.stream, delivery.sequence),
+            reason: bad.error.code(),
+            detail: chain(&bad.error),
+            payload: bad.payload.to_vec(),
+        });
+        Self { delivery, entry: None, dead: dead.into_iter().collect() }
+    }
+}
+
+impl DeadAlert {
+    /// The letter for an alert that a receiver will not take. It holds the alert as it was sent.
+    pub(crate) fn new(batch: &str, receiver: &str, rejection: &Rejection, notice: &Notice, now: Timestamp) -> Self {
+        let receiver: String = receiver.chars().filter(char::is_ascii_graphic).take(64).collect();
+        Self {
+            key: format!("{batch}/alert/{receiver}/{}", rejection.notice),
+            reason: rejection.reason,
+            detail: rejection.detail.clone(),
+            payload: serde_json::Value::Object(payload::alert(notice, now)).to_string().into_bytes(),
+        }
+    }
+}
+
+impl Outbox {
+    /// Hands a message over.
+    pub(crate) fn put(&self, settled: Settled) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // The settling task ends after whoever holds this.
+        let _ = self.sender.send(settled);
+    }
+
+    /// Whether so much waits already that nothing new should be begun.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= 4 * ROUND
+    }
+}
+
+impl Settler {
+    pub(crate) fn new(
+        bus: Bus,
+        metrics: Metrics,
+        clock: Arc<dyn crate::Clock>,
+        stop: CancellationToken,
+    ) -> (Outbox, Self) {
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let outbox = Outbox { sender, waiting: Arc::clone(&waiting) };
+        (outbox, Self { bus, metrics, clock, inbox, waiting, stop })
+    }
+
+    /// Settles until every [`Outbox`] is gone.
+    pub(crate) async fn run(mut self) {
+        let mut round = Vec::new();
+        while self.inbox.recv_many(&mut round, ROUND).await > 0 {
+            let count = round.len();
+            if self.write(&round).await {
+                self.acknowledge(&round).await;
+                self.metrics.batches.inc_by(count as u64);
+            }
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            round.clear();
+        }
+    }
+
+    /// Writes dead letters and books. False if that was given up: nothing may be acknowledged then.
+    async fn write(&self, round: &[Settled]) -> bool {
+        for settled in round {
+            for dead in &settled.dead {
+                if !self.bury(settled, dead, round).await {
+                    return false;
+                }
+            }
+        }
+        for books in books(round) {
+            let written = self.persist(round, "write the books", || self.bus.write_books(&books)).await;
+            match written {
+                Ok(true) => {}
+                Ok(false) => return false,
+                // Alerts must not stop for the sake of their books; that the books lack them is said aloud.
+                Err(error) => tracing::error!(error = %chain(&error), "an entry of the books is lost"),
+            }
+        }
+        true
+    }
+
+    async fn bury(&self, settled: &Settled, dead: &DeadAlert, round: &[Settled]) -> bool {
+        let now = self.clock.now().as_nanosecond();
+        let mut letter = DeadLetter {
+            service: SERVICE.to_owned(),
+            cluster: settled.delivery.cluster.clone(),
+            reason: dead.reason.to_owned(),
+            detail: dead.detail.clone(),
+            unix_nanos: i64::try_from(now).unwrap_or(i64::MAX),
+            batch: settled.delivery.batch.clone(),
+            payload: dead.payload.clone().into(),
+        };
+        self.metrics.dead_lettered.with_label_values(&[dead.reason]).inc();
+        loop {
+            let write = || self.bus.dead_letter(&letter, &dead.key);
+            match self.persist(round, "write a dead letter", write).await {
+                Ok(written) => return written,
+                Err(error) if letter.payload.is_empty() => {
+                    tracing::error!(error = %chain(&error), reason = dead.reason, "a dead letter is lost");
+                    return true;
+                }
+                // It may be too large for the broker: then that it was, and why, is better than nothing.
+                Err(_) => letter.payload.clear(),
+            }
+        }
+    }
+
+    /// Tries until the broker has it. False: given up at the end; an error: it can never succeed.
+    async fn persist<F>(
+        &self,
+        round: &[Settled],
+        what: &'static str,
+        mut write: impl FnMut() -> F,
+    ) -> Result<bool, PublishError>
+    where
+        F: Future<Output = Result<(), PublishError>>,
+    {
+        for attempt in 0_u32.. {
+            let error = match write().await {
+                Ok(()) => return Ok(true),
+                Err(error) if error.retry_after().is_none() => return Err(error),
+                Err(error) => error,
+            };
+            if self.stop.is_cancelled() {
+                return Ok(false);
+            }
+            if attempt == 0 {
+                tracing::warn!(error = %chain(&error), what, "the broker does not take what must be written");
+            }
+            if attempt % PROGRESS_EVERY == 0 {
+                for settled in round {
+                    // Without it, the message comes again: more work, no loss.
+                    let _ = settled.delivery.progress().await;
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    async fn acknowledge(&self, round: &[Settled]) {
+        let acks = round.iter().map(|settled| settled.delivery.ack());
+        for ack in futures::future::join_all(acks).await {
+            if let Err(error) = ack {
+                // It comes again; its alerts go out twice, its books count once.
+                tracing::debug!(error = %chain(&error), "acknowledge an alert result");
+            }
+        }
+    }
+}
+
+/// The books of a round, by cluster.
+fn books(round: &[Settled]) -> Vec<Books> {
+    let mut clusters: BTreeMap<&str, Vec<BookEntry>> = BTreeMap::new();
+    for settled in round {
+        let Some(entry) = settled.entry else { continue };
+        let entry = BookEntry {
+            batch: settled.delivery.batch.clone(),
+            applied: Some(book_entry::Applied::Alert(entry)),
+        };
+        clusters.entry(&settled.delivery.cluster).or_default().push(entry);
+    }
+    let books = |(cluster, entries): (&str, Vec<BookEntry>)| Books {
+        service: SERVICE.to_owned(),
+        cluster: cluster.to_owned(),
+        entries,
+    };
+    clusters.into_iter().map(books).collect()
+}
