@@ -45,17 +45,19 @@ pub fn repository(file: &str) -> PathBuf {
     path
 }
 
-/// A program of this workspace, from the target folder that the running test was built into.
+/// A program of this workspace, from the target folder that the running test or benchmark was built into.
 ///
 /// # Panics
 /// If it was not built.
 pub fn built(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the running test has a path");
-    let folder = test
+    let running = std::env::current_exe().expect("the running program has a path");
+    // A test lies in the folder deps of a target folder, a program in the target folder itself.
+    let folder = running
         .ancestors()
         .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
+        .or(Some(running.as_path()))
         .and_then(Path::parent)
-        .expect("a test lies in the folder deps of a target folder");
+        .expect("a program lies in a folder");
     let path = folder.join(name);
     assert!(path.is_file(), "{name} is not built: run `make test`, or `cargo build --workspace --bins --tests`");
     path
