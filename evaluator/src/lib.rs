@@ -99,11 +99,7 @@ async fn announce(bus: Bus, mut policy: PolicyWatch, metrics: Metrics, ctx: Cont
         }
         tokio::select! {
             () = ctx.shutdown.cancelled() => return,
-            changed = policy.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-            }
+            () = policy.changed() => {}
         }
     }
 }

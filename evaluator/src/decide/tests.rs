@@ -1,0 +1,119 @@
+use vedette_proto::bus::v1::Event as Wire;
+use vedette_rules::{Policy, SourceFile};
+
+use super::*;
+
+const RULES: &str = r#"
+apiVersion: auditing.kubesphere.io/v1alpha1
+kind: Rule
+metadata: {name: keep, namespace: ops, labels: {type: archiving}}
+spec:
+  rules:
+  - {name: changes, type: rule, enable: true, priority: DEBUG, condition: 'Verb in ("create", "delete")'}
+---
+apiVersion: auditing.kubesphere.io/v1alpha1
+kind: Rule
+metadata: {name: shout, namespace: ops, labels: {type: alerting}}
+spec:
+  rules:
+  - {name: Deleted, type: rule, enable: true, priority: WARNING, condition: 'Verb = "delete"', output: '${Verb} ${ObjectRef.Name}'}
+  - {name: Watched, type: rule, enable: true, priority: WARNING, condition: 'Verb = "watch"', output: 'watched'}
+  - {name: Host, type: rule, enable: true, priority: WARNING, condition: 'Verb = "create" and RequestObject.spec.hostNetwork = true', output: 'host'}
+"#;
+
+fn rules() -> RuleSet {
+    let files = [SourceFile { name: "rules.yaml".to_owned(), text: RULES.to_owned() }];
+    Policy::build(&files, 7).unwrap().policy.rules
+}
+
+fn batch(verbs: &[&str]) -> EventBatch {
+    let event = |(index, verb): (usize, &&str)| Wire {
+        id: vec![u8::try_from(index).unwrap(); 16].into(),
+        json: format!(
+            r#"{{"level":"Metadata","auditID":"a-{index}","verb":"{verb}","user":{{"username":"alice"}},"sourceIPs":["1.1.1.1","127.0.0.1"],
+                "objectRef":{{"resource":"pods","namespace":"shop","name":"p-{index}"}}}}"#
+        )
+        .into(),
+    };
+    EventBatch {
+        cluster: "east".to_owned(),
+        received_unix_nanos: 5,
+        events: verbs.iter().enumerate().map(event).collect(),
+        ..EventBatch::default()
+    }
+}
+
+fn case<'a>(events: &'a EventBatch, ingest: &'a IngestCounts, rules: &'a RuleSet, careful: bool) -> Case<'a> {
+    Case { batch: "b-1", events, ingest, rules, generation: 7, careful }
+}
+
+#[test]
+fn every_event_is_counted_once_for_the_archive() {
+    let (rules, events) = (rules(), batch(&["create", "delete", "watch", "get", "get"]));
+    let ingest = IngestCounts { received: 9, published: 5, ..IngestCounts::default() };
+    let decided = archive(&case(&events, &ingest, &rules, false));
+    let result = decided.result;
+    let counts = ArchiveCounts { evaluated: 5, archived: 2, alerted_only: 1, ignored: 2, dead_lettered: 0 };
+    assert_eq!(result.counts, Some(counts));
+    assert_eq!((result.batch.as_str(), result.cluster.as_str(), result.generation), ("b-1", "east", 7));
+    assert_eq!((result.ingest, result.received_unix_nanos), (Some(ingest), 5));
+    let kept: Vec<_> = result.matches.iter().map(|kept| (kept.id[0], kept.rules.clone())).collect();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(kept, [(0, names(&["keep.changes"])), (1, names(&["keep.changes", "shout.Deleted"]))]);
+    assert_eq!(result.matches[0].json, events.events[0].json);
+}
+
+#[test]
+fn a_rule_that_lacks_a_body_is_named_with_field_and_level() {
+    let (rules, events) = (rules(), batch(&["create", "create", "get"]));
+    let decided = archive(&case(&events, &IngestCounts::default(), &rules, false));
+    let expected = Blind {
+        rule: "shout.Host".to_owned(),
+        field: "RequestObject.spec.hostNetwork".to_owned(),
+        level: "Metadata".to_owned(),
+        events: 2,
+    };
+    assert_eq!(decided.result.blind, [expected]);
+}
+
+#[test]
+fn an_alert_carries_what_the_receiver_needs() {
+    let (rules, events) = (rules(), batch(&["get", "delete"]));
+    let decided = alert(&case(&events, &IngestCounts::default(), &rules, false));
+    assert_eq!(decided.result.counts, Some(AlertCounts { evaluated: 2, alerted: 1, alerts: 1, dead_lettered: 0 }));
+    let [raised] = &decided.result.alerts[..] else { panic!("{:?}", decided.result.alerts) };
+    assert_eq!((raised.rule_id.as_str(), raised.rule.as_str(), raised.priority.as_str()), ("ops/shout/Deleted", "Deleted", "WARNING"));
+    assert_eq!((raised.message.as_str(), raised.user.as_str(), raised.name.as_str()), ("delete p-1", "alice", "p-1"));
+    assert_eq!((raised.namespace.as_str(), raised.audit_id.as_str()), ("shop", "a-1"));
+    assert_eq!(raised.source_ip, "127.0.0.1", "earlier addresses are the client's claims");
+    assert_eq!(raised.event_id, events.events[1].id);
+}
+
+#[test]
+fn an_event_that_cannot_be_read_does_not_take_the_others_with_it() {
+    let (rules, mut events) = (rules(), batch(&["create", "create", "get"]));
+    events.events[1].json = "{\"verb\":".into();
+    let decided = archive(&case(&events, &IngestCounts::default(), &rules, false));
+    let counts = ArchiveCounts { evaluated: 3, archived: 1, ignored: 1, dead_lettered: 1, ..ArchiveCounts::default() };
+    assert_eq!(decided.result.counts, Some(counts));
+    let [culprit] = &decided.culprits[..] else { panic!("{:?}", decided.culprits) };
+    assert_eq!((culprit.index, culprit.reason), (1, "unreadable"));
+    assert_eq!(culprit.json, events.events[1].json);
+}
+
+#[test]
+fn a_careful_look_finds_the_event_that_makes_the_rules_panic() {
+    let (rules, events) = (rules(), batch(&["create", "boom", "get"]));
+    let counts = IngestCounts::default();
+    let judge = |json: &[u8]| {
+        assert!(!String::from_utf8_lossy(json).contains("boom"), "a bug in the rules");
+        rules.decide(json)
+    };
+    let careful = archive_by(&case(&events, &counts, &rules, true), &judge);
+    assert_eq!(careful.culprits.iter().map(|found| (found.index, found.reason)).collect::<Vec<_>>(), [(1, "panicked")]);
+    assert_eq!(careful.result.counts.unwrap().archived, 1);
+    let careful = alert_by(&case(&events, &counts, &rules, true), &judge);
+    assert_eq!(careful.result.counts.unwrap().dead_lettered, 1);
+    let careless = catch_unwind(AssertUnwindSafe(|| archive_by(&case(&events, &counts, &rules, false), &judge)));
+    assert!(careless.is_err(), "without care the whole batch fails, and comes again");
+}
