@@ -96,10 +96,6 @@ impl Broker {
         self.server.url()
     }
 
-    pub(crate) fn bus(&self) -> &Bus {
-        &self.bus
-    }
-
     /// Publishes these POSTs as ingest would, a message each. Returns how many messages that made.
     pub(crate) fn fill(&self, posts: &[Post]) -> u64 {
         let publish = |post: &Post| {

@@ -26,7 +26,6 @@ pub(crate) struct Receiver {
 #[derive(Debug, Default)]
 struct Seen {
     alerts: AtomicU64,
-    posts: AtomicU64,
     keep: AtomicBool,
     kept: Mutex<Vec<Bytes>>,
     /// When each request's alert came first, by its audit id.
@@ -55,11 +54,6 @@ impl Receiver {
         self.seen.alerts.load(Ordering::Relaxed)
     }
 
-    /// POSTs taken so far.
-    pub(crate) fn posts(&self) -> u64 {
-        self.seen.posts.load(Ordering::Relaxed)
-    }
-
     /// From now on, whether bodies and times of arrival are kept.
     pub(crate) fn keep(&self, keep: bool) {
         self.seen.keep.store(keep, Ordering::Relaxed);
@@ -78,7 +72,6 @@ impl Receiver {
 
 async fn take(State(seen): State<Arc<Seen>>, body: Bytes) -> StatusCode {
     let now = Instant::now();
-    seen.posts.fetch_add(1, Ordering::Relaxed);
     seen.alerts.fetch_add(memchr::memmem::find_iter(&body, MARK).count() as u64, Ordering::Relaxed);
     if seen.keep.load(Ordering::Relaxed) {
         let mut arrivals = seen.arrivals.lock().expect("no holder of this lock panics");
