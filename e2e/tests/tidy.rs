@@ -8,7 +8,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// What each crate may use of this workspace, besides itself. Tests may also use the kit (`e2e`).
+/// What each crate may use of this workspace, besides itself. Tests may also use the kit (`e2e`) and whatever lies below
+/// these.
 const ARROWS: &[(&str, &[&str])] = &[
     ("alerter", &["bus", "proto", "rules", "service"]),
     ("archive", &["audit"]),
@@ -46,7 +47,8 @@ fn crates_use_only_what_lies_below_them() {
         for dependency in &package.dependencies {
             let test_only = dependency.kind == "dev";
             if let Some(other) = dependency.name.strip_prefix("vedette-") {
-                if !below.contains(&other) && *below != ANY && !(test_only && (other == "e2e" || other == name)) {
+                let in_tests = || other == "e2e" || other == name || reach(&allowed, name).contains(other);
+                if !below.contains(&other) && *below != ANY && !(test_only && in_tests()) {
                     found.push(format!("{name} uses {other}{}", if test_only { " in its tests" } else { "" }));
                 }
             } else if PURE.contains(&name) && !test_only && IMPURE.contains(&dependency.name.as_str()) {
@@ -117,6 +119,12 @@ fn no_test_expects_a_panic_or_is_switched_off() {
         .map(|(path, _)| path.display().to_string())
         .collect();
     assert!(found.is_empty(), "a test that ends by a panic, or does not run, in: {}", found.join(", "));
+}
+
+/// Every crate that lies below one, however far.
+fn reach<'a>(arrows: &BTreeMap<&'a str, &'a [&'a str]>, name: &str) -> BTreeSet<&'a str> {
+    let direct = arrows.get(name).copied().unwrap_or_default();
+    direct.iter().flat_map(|below| reach(arrows, below).into_iter().chain([*below])).collect()
 }
 
 /// Whether `line` has `folder` as the beginning of a path.
