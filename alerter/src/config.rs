@@ -114,6 +114,12 @@ impl Config {
     }
 }
 
+impl vedette_service::Settings for Config {
+    fn admin(&self) -> &AdminConfig {
+        &self.admin
+    }
+}
+
 impl Delivery {
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds)

@@ -87,11 +87,7 @@ impl Dispatcher {
     }
 
     /// Works until `stop`, then finishes what it can within the time to drain.
-    pub(crate) async fn run(
-        mut self,
-        deliveries: impl Stream<Item = Delivery<AlertResult>>,
-        stop: CancellationToken,
-    ) {
+    pub(crate) async fn run(mut self, deliveries: impl Stream<Item = Delivery<AlertResult>>, stop: CancellationToken) {
         self.reconfigure();
         let mut deliveries = std::pin::pin!(deliveries);
         let mut progress = tokio::time::interval(PROGRESS);
@@ -283,11 +279,11 @@ impl Dispatcher {
     }
 
     /// All lanes have answered.
-    async fn complete(&mut self, mut it: InFlight) {
+    async fn complete(&mut self, it: InFlight) {
         if let Some(delay) = it.again {
             if let Err(error) = it.delivery.retry(delay).await {
                 // The broker will deliver it again all the same, once it has waited for an answer in vain.
-                tracing::debug!(error = %crate::chain(&error), "give a batch back to the broker");
+                tracing::debug!(error = %vedette_service::chain(&error), "give a batch back to the broker");
             }
             return;
         }
@@ -311,7 +307,7 @@ impl Dispatcher {
     async fn report_progress(&self) {
         for it in self.in_flight.values() {
             if let Err(error) = it.delivery.progress().await {
-                tracing::debug!(error = %crate::chain(&error), "report progress to the broker");
+                tracing::debug!(error = %vedette_service::chain(&error), "report progress to the broker");
             }
         }
     }

@@ -112,10 +112,19 @@ impl Lane {
         };
         let target = Target::new(receiver.clone(), &around.roots, around.delivery.timeout());
         let target = target.inspect_err(|error| {
-            tracing::error!(receiver.name = %receiver.name, error = %crate::chain(error), "the receiver can't be used");
+            tracing::error!(receiver.name = %receiver.name, error = %vedette_service::chain(error), "the receiver can't be used");
         });
-        let task =
-            Task { serial, target: target.ok(), receiver, around, jobs, failing, stop, failing_since: None, failures: 0 };
+        let task = Task {
+            serial,
+            target: target.ok(),
+            receiver,
+            around,
+            jobs,
+            failing,
+            stop,
+            failing_since: None,
+            failures: 0,
+        };
         (lane, task.run())
     }
 
@@ -339,9 +348,11 @@ impl Task {
         let known: Vec<usize> = rejections.iter().map(|rejection| rejection.notice).collect();
         let detail = format!("receiver `{}` was away for {} h", self.receiver.name, age.as_secs() / 3_600);
         let given_up = (0..job.notices.len()).filter(|notice| !known.contains(notice));
-        rejections.extend(
-            given_up.map(|notice| Rejection { notice, reason: "receiver_unavailable", detail: detail.clone() }),
-        );
+        rejections.extend(given_up.map(|notice| Rejection {
+            notice,
+            reason: "receiver_unavailable",
+            detail: detail.clone(),
+        }));
         self.count_failed("given_up", job.notices.len() - known.len());
         tracing::error!(receiver.name = %self.receiver.name, alerts = job.notices.len(), "alerts were given up");
         self.finish(job.id, Outcome::Taken(rejections));
@@ -395,9 +406,10 @@ impl Task {
 impl Group {
     /// Job, notice and size of each notice.
     fn items(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        self.jobs.iter().enumerate().flat_map(|(job, it)| {
-            it.notices.iter().enumerate().map(move |(notice, it)| (job, notice, it.bytes))
-        })
+        self.jobs
+            .iter()
+            .enumerate()
+            .flat_map(|(job, it)| it.notices.iter().enumerate().map(move |(notice, it)| (job, notice, it.bytes)))
     }
 
     fn notice(&self, (job, notice): Item) -> Option<&Notice> {

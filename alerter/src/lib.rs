@@ -30,10 +30,9 @@ use std::sync::Arc;
 
 use reqwest::Certificate;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use vedette_bus::Bus;
-use vedette_service::Context;
 use vedette_service::policy::PolicyWatch;
+use vedette_service::{Context, chain};
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Delivery, SettingError};
@@ -158,16 +157,4 @@ async fn roots(file: Option<&Path>) -> Result<Arc<[Certificate]>, Error> {
         roots.extend(own.map_err(|source| Error::Certificates { file: file.to_owned(), source })?);
     }
     Ok(roots.into())
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

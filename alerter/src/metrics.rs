@@ -30,8 +30,7 @@ impl Metrics {
         let name = |name: &str| format!("vedette_alerter_{name}");
         let counter = |short: &str, help: &str| IntCounter::new(name(short), help);
         let by = |short: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name(short), help), labels);
-        let seconds =
-            |short: &str, help: &str| HistogramOpts::new(name(short), help).buckets(SECONDS.to_vec());
+        let seconds = |short: &str, help: &str| HistogramOpts::new(name(short), help).buckets(SECONDS.to_vec());
         let metrics = Self {
             batches: counter("batches_total", "Alert results settled: delivered, written to the books, acknowledged.")?,
             sent: by("alerts_sent_total", "Alerts that a receiver took.", &["receiver"])?,
@@ -41,7 +40,10 @@ impl Metrics {
                 &["receiver", "reason"],
             )?,
             unrouted: counter("alerts_unrouted_total", "Alerts for which no receiver was configured.")?,
-            collapsed: counter("alerts_collapsed_total", "Alerts whose labels were made coarser to bound their number.")?,
+            collapsed: counter(
+                "alerts_collapsed_total",
+                "Alerts whose labels were made coarser to bound their number.",
+            )?,
             dead_lettered: by("dead_letters_total", "Dead letters written, by reason.", &["reason"])?,
             deferred: by(
                 "batches_deferred_total",

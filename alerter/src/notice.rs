@@ -37,8 +37,6 @@ pub(crate) struct Notice {
     pub(crate) annotations: Vec<(&'static str, String)>,
     pub(crate) starts_at: Timestamp,
     pub(crate) generator_url: Option<String>,
-    /// The event's id in hex, of the last event that it stands for.
-    pub(crate) event_id: String,
     /// The alerts of the batch that it stands for, by their place in it.
     pub(crate) stands_for: Vec<u32>,
     /// About how many bytes of JSON it makes.
@@ -141,15 +139,7 @@ impl Draft<'_> {
         let bytes = 200
             + self.labels.iter().map(text).sum::<usize>()
             + annotations.iter().map(|(name, value)| text((name, value))).sum::<usize>();
-        Notice {
-            labels: self.labels,
-            annotations,
-            starts_at,
-            generator_url,
-            event_id,
-            stands_for: self.stands_for,
-            bytes,
-        }
+        Notice { labels: self.labels, annotations, starts_at, generator_url, stands_for: self.stands_for, bytes }
     }
 }
 

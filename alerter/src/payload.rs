@@ -92,7 +92,7 @@ mod tests {
 
     fn notice(name: &str) -> Notice {
         let alert = Alert {
-            event_id: vec![0xab; 16],
+            event_id: vec![0xab; 16].into(),
             rule: "R".to_owned(),
             rule_id: "ns/res/R".to_owned(),
             priority: "WARNING".to_owned(),

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vedette_bus::{Bus, Delivery, PublishError};
 use vedette_proto::bus::v1::{AlertEntry, AlertResult, BookEntry, Books, DeadLetter, book_entry};
+use vedette_service::chain;
 
-use crate::chain;
 use crate::lane::Rejection;
 use crate::metrics::Metrics;
 use crate::notice::Notice;
@@ -78,7 +78,7 @@ impl Settled {
         let dead = delivery.message.as_ref().err().map(|bad| DeadAlert {
             key: format!("{}/{}", delivery.stream, delivery.sequence),
             reason: bad.error.code(),
-            detail: chain(&bad.error),
+            detail: chain(&bad.error).to_string(),
             payload: bad.payload.to_vec(),
         });
         Self { delivery, entry: None, dead: dead.into_iter().collect() }
@@ -238,10 +238,8 @@ fn books(round: &[Settled]) -> Vec<Books> {
     let mut clusters: BTreeMap<&str, Vec<BookEntry>> = BTreeMap::new();
     for settled in round {
         let Some(entry) = settled.entry else { continue };
-        let entry = BookEntry {
-            batch: settled.delivery.batch.clone(),
-            applied: Some(book_entry::Applied::Alert(entry)),
-        };
+        let entry =
+            BookEntry { batch: settled.delivery.batch.clone(), applied: Some(book_entry::Applied::Alert(entry)) };
         clusters.entry(&settled.delivery.cluster).or_default().push(entry);
     }
     let books = |(cluster, entries): (&str, Vec<BookEntry>)| Books {

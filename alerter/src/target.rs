@@ -80,10 +80,6 @@ impl Target {
         Ok(Self { receiver, url, client })
     }
 
-    pub(crate) fn receiver(&self) -> &Receiver {
-        &self.receiver
-    }
-
     /// Sends one body and reads what the answer means.
     pub(crate) async fn post(&self, body: Vec<u8>) -> Answer {
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
@@ -91,8 +87,9 @@ impl Target {
             Ok(response) => judge(response).await,
             Err(error) => {
                 let reason = if error.is_timeout() { "timeout" } else { "unreachable" };
-                let error = crate::chain(&error.without_url());
-                tracing::debug!(receiver.name = %self.receiver.name, error, "post to the receiver failed");
+                let error = error.without_url();
+                let error = vedette_service::chain(&error);
+                tracing::debug!(receiver.name = %self.receiver.name, %error, "post to the receiver failed");
                 Answer::Unavailable { reason, retry_after: None }
             }
         }

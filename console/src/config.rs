@@ -1,0 +1,143 @@
+//! The console's own settings.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use vedette_service::admin::AdminConfig;
+
+/// The settings of `vedette-console`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the API is served.
+    pub listen: SocketAddr,
+    /// The certificate to serve it with; without one it is plain HTTP, which belongs on loopback alone.
+    pub tls: Option<Tls>,
+    /// The token that every request must bring. Better in `tokenFile`, or in the variable of this setting.
+    pub token: Option<SecretString>,
+    /// A file that holds the token; made with a new token, readable by its owner alone, if there is none. Not looked at
+    /// where `token` is set; one of both is needed.
+    pub token_file: Option<PathBuf>,
+    /// The archive that is read.
+    pub archive: vedette_archive::Config,
+    /// The broker, whose state and books are shown.
+    pub nats: vedette_bus::Config,
+    /// Where health and metrics are served.
+    pub admin: AdminConfig,
+    /// What requests may use.
+    pub limits: Limits,
+}
+
+/// Files of a certificate and its key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file of the certificate and its chain.
+    pub cert: PathBuf,
+    /// PEM file of the key.
+    pub key: PathBuf,
+}
+
+/// What requests may use.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Seconds until a request must be answered, and each further part of a long answer be there.
+    pub timeout_seconds: u64,
+    /// Requests that are answered at a time; others wait, and are refused when their time is up.
+    pub concurrent: usize,
+}
+
+/// A setting that can't be.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("bad setting `{key}`: {message}")]
+pub struct SettingError {
+    /// The setting, as the configuration file spells it.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub message: &'static str,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: None,
+            token: None,
+            token_file: None,
+            archive: vedette_archive::Config::default(),
+            nats: vedette_bus::Config::default(),
+            admin: AdminConfig::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout_seconds: 30, concurrent: 16 }
+    }
+}
+
+impl Config {
+    /// Checks what the types can't say.
+    ///
+    /// # Errors
+    /// The first setting that can't be.
+    pub fn check(&self) -> Result<(), SettingError> {
+        let error = |key, message| Err(SettingError { key, message });
+        if self.token.is_none() && self.token_file.is_none() {
+            return error("tokenFile", "is needed where there is no `token`: the API is not served without one");
+        }
+        if self.limits.timeout_seconds == 0 {
+            return error("limits.timeoutSeconds", "must be at least 1");
+        }
+        if self.limits.concurrent == 0 {
+            return error("limits.concurrent", "must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+}
+
+impl vedette_service::Settings for Config {
+    fn admin(&self) -> &AdminConfig {
+        &self.admin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn settings_that_cannot_be_are_named() {
+        let check = |change: fn(&mut Config)| {
+            let mut config = Config { token_file: Some("token".into()), ..Config::default() };
+            change(&mut config);
+            config.check().map_err(|error| error.key)
+        };
+        assert_eq!(check(|_| {}), Ok(()));
+        assert_eq!(check(|c| c.token_file = None), Err("tokenFile"));
+        assert_eq!(check(|c| c.limits.timeout_seconds = 0), Err("limits.timeoutSeconds"));
+        assert_eq!(check(|c| c.limits.concurrent = 0), Err("limits.concurrent"));
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_with_the_defaults() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.yaml");
+        let config: Config = vedette_service::config::load("VEDETTE_CONSOLE_EXAMPLE_", Some(file.as_ref())).unwrap();
+        config.check().unwrap();
+        let default = Config::default();
+        assert_eq!(config.listen, default.listen);
+        assert_eq!(format!("{:?}", config.limits), format!("{:?}", default.limits));
+    }
+}

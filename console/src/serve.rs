@@ -1,0 +1,255 @@
+//! Serving the API: who may ask, how long an answer may take, how many at a time.
+//!
+//! Every request passes the same gate before anything looks at it: the token, then a place among those that are answered
+//! at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
+//! tell, when nobody reads it.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use hyper_util::rt::TokioTimer;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::task::TaskTracker;
+use vedette_archive::Archive;
+use vedette_bus::Bus;
+use vedette_service::Context;
+
+use crate::Error;
+use crate::books::SharedLedger;
+use crate::config::{Config, Limits};
+use crate::failure::Failure;
+use crate::kubesphere;
+use crate::kubesphere::pager::{Chunk, Pager, Rows};
+use crate::metrics::Metrics;
+use crate::status::{self, StatusCache};
+use crate::token::Token;
+
+/// Until a client must have sent its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// What answers that are under way may still take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Parts of a long answer that wait for the client to read them.
+const PARTS: usize = 2;
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (CACHE_CONTROL, "no-store"),
+];
+
+/// What the handlers share.
+pub(crate) struct Shared {
+    token: Token,
+    pub(crate) limits: Limits,
+    archive: watch::Receiver<Option<Arc<dyn Archive>>>,
+    bus: watch::Receiver<Option<Bus>>,
+    pub(crate) ledger: SharedLedger,
+    pub(crate) status: StatusCache,
+    pub(crate) metrics: Metrics,
+    places: Arc<Semaphore>,
+    streams: TaskTracker,
+}
+
+/// A place among the requests that are answered at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Permit {
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: &Config,
+        token: Token,
+        archive: watch::Receiver<Option<Arc<dyn Archive>>>,
+        bus: watch::Receiver<Option<Bus>>,
+        ledger: SharedLedger,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            token,
+            limits: config.limits.clone(),
+            archive,
+            bus,
+            ledger,
+            status: StatusCache::default(),
+            metrics,
+            places: Arc::new(Semaphore::new(config.limits.concurrent)),
+            streams: TaskTracker::new(),
+        }
+    }
+
+    /// The archive, once it is open.
+    pub(crate) fn archive(&self) -> Result<Arc<dyn Archive>, Failure> {
+        self.archive.borrow().clone().ok_or_else(|| Failure::unavailable("the archive is not open yet"))
+    }
+
+    /// The broker, once there is a connection.
+    pub(crate) fn bus(&self) -> Option<Bus> {
+        self.bus.borrow().clone()
+    }
+
+    /// A body that goes through records as fast as the client reads, holding a few at a time.
+    pub(crate) fn stream(self: &Arc<Self>, permit: Permit, pager: Pager, first: Chunk, rows: Rows) -> Body {
+        let (sender, parts) = mpsc::channel(PARTS);
+        let stalled = self.limits.timeout();
+        self.streams.spawn(async move {
+            let _permit = permit;
+            send_rows(sender, pager, first, rows, stalled).await;
+        });
+        // A body that ends before its last part must end badly: otherwise a part would pass for the whole.
+        Body::from_stream(stream::unfold(Some(parts), |parts| async {
+            let mut parts = parts?;
+            match parts.recv().await {
+                Some(Part::Rows(bytes)) => Some((Ok(bytes), Some(parts))),
+                Some(Part::Last(bytes)) => Some((Ok(bytes), None)),
+                None => Some((Err(std::io::Error::other("the answer was cut short")), None)),
+            }
+        }))
+    }
+}
+
+/// A part of a long answer.
+enum Part {
+    Rows(Bytes),
+    Last(Bytes),
+}
+
+async fn send_rows(sender: mpsc::Sender<Part>, mut pager: Pager, first: Chunk, rows: Rows, stalled: Duration) {
+    let mut out = rows.head.into_bytes();
+    let mut chunk = Some(first);
+    let mut begun = false;
+    while let Some(documents) = chunk.take().map(|chunk| chunk.documents) {
+        for document in documents {
+            if std::mem::replace(&mut begun, true) {
+                out.extend_from_slice(rows.separator.as_bytes());
+            }
+            out.extend_from_slice(&document);
+        }
+        if sender.send_timeout(Part::Rows(Bytes::from(std::mem::take(&mut out))), stalled).await.is_err() {
+            tracing::debug!("a client stopped reading a long answer");
+            return;
+        }
+        chunk = match pager.next().await {
+            Ok(chunk) => chunk,
+            Err(end) => {
+                // Its message is logged where it is made; the client sees an answer that breaks off.
+                tracing::warn!(failure = %Failure::from(end), "a long answer was cut short");
+                return;
+            }
+        };
+    }
+    // If nobody reads it any more, nobody misses it.
+    let _ = sender.send_timeout(Part::Last(Bytes::from_static(rows.tail.as_bytes())), stalled).await;
+}
+
+/// The whole API.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .merge(kubesphere::router())
+        .merge(status::router())
+        .fallback(async || Failure::not_found())
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
+        .with_state(shared)
+}
+
+/// What every request passes.
+async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let timer = shared.metrics.seconds.start_timer();
+    let mut response = match admit(&shared, request, next).await {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    };
+    timer.observe_duration();
+    shared.metrics.requests.with_label_values(&[response.status().as_str()]).inc();
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result<Response, Failure> {
+    if !shared.token.is_in(request.headers().get(AUTHORIZATION)) {
+        return Err(Failure::unauthorised());
+    }
+    let timeout = shared.limits.timeout();
+    let place = tokio::time::timeout(timeout, Arc::clone(&shared.places).acquire_owned()).await;
+    let busy = || Failure::unavailable("too many requests are being answered");
+    let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+    request.extensions_mut().insert(Permit { _place: Arc::new(place) });
+    tokio::time::timeout(timeout, next.run(request)).await.map_err(|_| Failure::timed_out())
+}
+
+/// Serves until `ctx.shutdown`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    config: &Config,
+    shared: Arc<Shared>,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let address = listener.local_addr().map_err(Error::Serve)?;
+    listener.set_nonblocking(true).map_err(Error::Serve)?;
+    if config.tls.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(listen = %address, "the API is served without TLS outside loopback: token and records can be read on the way");
+    }
+    let handle = axum_server::Handle::new();
+    let app = router(Arc::clone(&shared)).into_make_service();
+    let stop = {
+        let (handle, shutdown) = (handle.clone(), ctx.shutdown.clone());
+        async move {
+            shutdown.cancelled().await;
+            handle.graceful_shutdown(Some(DRAIN));
+        }
+    };
+    tracing::info!(listen = %address, tls = config.tls.is_some(), "serving the query API");
+    let served = async {
+        match &config.tls {
+            None => {
+                let mut server = axum_server::from_tcp(listener).map_err(Error::Serve)?.handle(handle);
+                bound(server.http_builder());
+                server.serve(app).await.map_err(Error::Serve)
+            }
+            Some(tls) => {
+                let tls = vedette_service::tls::server_config(&tls.cert, &tls.key, None).map_err(Error::Tls)?;
+                let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
+                let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Error::Serve)?.handle(handle);
+                bound(server.http_builder());
+                server.serve(app).await.map_err(Error::Serve)
+            }
+        }
+    };
+    tokio::pin!(stop, served);
+    let result = tokio::select! {
+        result = &mut served => result,
+        () = &mut stop => served.await,
+    };
+    shared.streams.close();
+    // Streams end when their clients are gone, which they are by now.
+    if tokio::time::timeout(DRAIN, shared.streams.wait()).await.is_err() {
+        tracing::warn!("answers under way did not end in time");
+    }
+    result
+}
+
+/// Bounds what a connection may cost.
+fn bound(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 << 10);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(32)
+        .keep_alive_interval(Some(Duration::from_secs(20)));
+}

@@ -1,0 +1,201 @@
+//! The one token that opens the API.
+
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use axum::http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::config::Config;
+
+/// Bytes of chance in a token that is made here.
+const BYTES: usize = 32;
+/// Below so many characters a token can be guessed.
+const SHORT: usize = 16;
+/// A file larger than this is no token's.
+const FILE_LIMIT: u64 = 4_096;
+
+/// The token.
+#[derive(Debug, Clone)]
+pub(crate) struct Token(SecretString);
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The file can't be read.
+    #[error("read the token in {}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file can't be made.
+    #[error("write a new token to {}", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The token can't be sent in a header.
+    #[error("the token must be of visible ASCII characters, and not empty")]
+    Characters,
+    /// The system gives no random bytes.
+    #[error("make a token: the system gives no random bytes")]
+    Random,
+}
+
+impl Token {
+    /// The configured token, or that of the configured file, which is made if there is none.
+    pub(crate) fn load(config: &Config) -> Result<Self, TokenError> {
+        let token = match (&config.token, &config.token_file) {
+            (Some(token), _) => token.clone(),
+            (None, Some(file)) => from_file(file)?,
+            (None, None) => return Err(TokenError::Characters),
+        };
+        let text = token.expose_secret();
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(TokenError::Characters);
+        }
+        if text.len() < SHORT {
+            tracing::warn!(minimum.characters = SHORT, "the token is so short that it can be guessed");
+        }
+        Ok(Self(token))
+    }
+
+    /// Whether a request's `Authorization` brings the token. Takes as long for a wrong one as for the right one, but tells
+    /// its length, which is no secret.
+    pub(crate) fn is_in(&self, authorization: Option<&HeaderValue>) -> bool {
+        let Some((scheme, token)) = authorization.and_then(|value| value.to_str().ok()?.split_once(' ')) else {
+            return false;
+        };
+        let right = token.trim().as_bytes().ct_eq(self.0.expose_secret().as_bytes());
+        scheme.eq_ignore_ascii_case("Bearer") && bool::from(right)
+    }
+}
+
+fn from_file(file: &Path) -> Result<SecretString, TokenError> {
+    let read = |source| TokenError::Read { file: file.to_owned(), source };
+    match std::fs::metadata(file) {
+        Ok(metadata) => {
+            if metadata.permissions().mode() & 0o077 != 0 {
+                tracing::warn!(file = %file.display(), "others than its owner can read the token");
+            }
+            if metadata.len() > FILE_LIMIT {
+                return Err(TokenError::Characters);
+            }
+            let text = std::fs::read_to_string(file).map_err(read)?;
+            Ok(SecretString::from(text.trim()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => make(file),
+        Err(error) => Err(read(error)),
+    }
+}
+
+/// Writes a new token. Whoever looks at the file sees none or the whole one, also if this is killed meanwhile; of two that
+/// make it at the same time, one wins and both use its token.
+fn make(file: &Path) -> Result<SecretString, TokenError> {
+    let write = |source| TokenError::Write { file: file.to_owned(), source };
+    let token = random()?;
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(write)?;
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let new = file.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = || {
+        let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        out.write_all(token.as_bytes())?;
+        out.write_all(b"\n")?;
+        out.sync_all()?;
+        std::fs::hard_link(&new, file)
+    };
+    let result = written();
+    // Its name is only a step to the right one.
+    let _ = std::fs::remove_file(&new);
+    match result {
+        Ok(()) => {
+            tracing::info!(file = %file.display(), "made a token for the API");
+            Ok(SecretString::from(token))
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => from_file(file),
+        Err(error) => Err(write(error)),
+    }
+}
+
+fn random() -> Result<String, TokenError> {
+    let mut bytes = [0; BYTES];
+    let provider = rustls::crypto::ring::default_provider();
+    provider.secure_random.fill(&mut bytes).map_err(|_| TokenError::Random)?;
+    Ok(bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|half| char::from_digit(half.into(), 16))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use axum::http::HeaderValue;
+
+    use super::{Token, TokenError};
+    use crate::config::Config;
+
+    fn with(token: &str) -> Result<Token, TokenError> {
+        Token::load(&Config { token: Some(token.into()), ..Config::default() })
+    }
+
+    fn in_file(file: std::path::PathBuf) -> Result<Token, TokenError> {
+        Token::load(&Config { token_file: Some(file), ..Config::default() })
+    }
+
+    #[test]
+    fn only_the_token_itself_opens() {
+        let token = with("correct-horse-battery").unwrap();
+        let check = |header: &str| token.is_in(Some(&HeaderValue::from_str(header).unwrap()));
+        assert!(check("Bearer correct-horse-battery"));
+        assert!(check("bearer  correct-horse-battery"));
+        assert!(!check("Bearer correct-horse-batterz"));
+        assert!(!check("Bearer correct-horse-batter"));
+        assert!(!check("Bearer correct-horse-battery-"));
+        assert!(!check("Bearer"));
+        assert!(!check("Bearer "));
+        assert!(!check("Basic correct-horse-battery"));
+        assert!(!check("correct-horse-battery"));
+        assert!(!token.is_in(None));
+        assert!(!token.is_in(Some(&HeaderValue::from_bytes(b"Bearer \xff").unwrap())));
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused() {
+        for bad in ["", " ", "a b", "a\nb", "tök"] {
+            assert!(matches!(with(bad), Err(TokenError::Characters)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_made_once_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new").join("token");
+        in_file(file.clone()).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.trim().len(), 64);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = in_file(file.clone()).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        assert!(again.is_in(Some(&HeaderValue::from_str(&format!("Bearer {}", text.trim())).unwrap())));
+        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        assert!(!format!("{:?}", with("correct-horse-battery").unwrap()).contains("horse"));
+    }
+}
