@@ -29,10 +29,10 @@ bench: ## Run the benchmarks; each prints a ratio (ARGS=…)
 	@scripts/bench.sh $(ARGS)
 
 chaos: ## Kill services and the broker under load, ROUNDS=n times from SEED=s on
-	@scripts/tools.sh toolchain nats nextest es9
+	@scripts/tools.sh toolchain nats nextest es9 opensearch alertmanager
 	@cargo build --locked --workspace --bins --tests
 	@VEDETTE_CHAOS_ROUNDS=$(ROUNDS) VEDETTE_CHAOS_SEED=$(SEED) \
-		cargo nextest run --locked --workspace -E 'package(vedette-e2e) & binary(chaos)' --no-capture $(ARGS)
+		cargo nextest run --profile chaos --locked --workspace -E 'package(vedette-e2e) & binary(it) & test(/^chaos/)' --no-capture $(ARGS)
 
 audit: ## Hold the dependencies against the published advisories (needs the internet)
 	@scripts/tools.sh deny

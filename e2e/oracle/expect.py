@@ -129,18 +129,18 @@ RULES = {
         "{user} {subresource} Pod {name} in Namespace {namespace}.",
     ),
     "evidence-rule.SecretRead": (
-        "INFO",
+        "DEBUG",
         False,
         lambda e: ref(e, "resource") == "secrets" and e["verb"] in ("get", "list", "watch"),
         "",
     ),
     "evidence-rule.PodAccess": (
-        "INFO",
+        "DEBUG",
         False,
         lambda e: ref(e, "resource") == "pods" and ref(e, "subresource") in ("exec", "attach", "portforward"),
         "",
     ),
-    "evidence-rule.Refused": ("INFO", False, lambda e: text(e, "responseStatus", "code") in (401, 403), ""),
+    "evidence-rule.Refused": ("DEBUG", False, lambda e: text(e, "responseStatus", "code") in (401, 403), ""),
 }
 
 
