@@ -1,0 +1,190 @@
+//! One request, from its head to its answer.
+
+use std::{sync::Arc, time::Instant};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{AUTHORIZATION, EXPECT},
+    http::request::Parts,
+};
+use serde_json::json;
+use tokio::sync::watch;
+use vedette_audit::{Dialect, list};
+use vedette_bus::Bus;
+use vedette_service::policy::PolicyWatch;
+
+use crate::{
+    auth::{Guard, Peer},
+    body::{Coding, Reader},
+    budget::{Budget, Denied, Rates},
+    config::Limits,
+    intake::{Intake, Terms},
+    label,
+    metrics::Metrics,
+    publish::{self, Outcome, now_unix_nanos},
+    refusal::{self, Refusal},
+};
+
+const PATH: &str = "/audit/webhook/event";
+
+/// What every request needs.
+#[derive(Debug)]
+pub(crate) struct Handler {
+    /// The cluster of the path that names none.
+    pub(crate) cluster: Arc<str>,
+    pub(crate) limits: Limits,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) policy: PolicyWatch,
+    pub(crate) bus: Bus,
+    /// Why nothing may be published now: without their consumers, the streams would drop what they acknowledge.
+    pub(crate) closed: watch::Receiver<Option<&'static str>>,
+    pub(crate) budget: Budget,
+    pub(crate) rates: Rates,
+    pub(crate) metrics: Metrics,
+}
+
+/// How far a refused body was read.
+#[derive(Debug, Default)]
+struct Seen {
+    dialect: Option<Dialect>,
+    events: u64,
+}
+
+impl Handler {
+    /// Answers one request.
+    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let mut reader = Reader::new(body, &self.limits);
+        let mut seen = Seen::default();
+        let response = match self.take(&head, &mut reader, peer, &mut seen).await {
+            Ok(outcome) => success(&outcome),
+            Err(refusal) => {
+                self.note(&refusal, &seen);
+                // A sender that still waits to be told to send has nothing under way.
+                let waits = head.headers.contains_key(EXPECT) && !reader.touched();
+                if refusal.status != StatusCode::REQUEST_TIMEOUT && !waits {
+                    reader.drain().await;
+                }
+                refusal.response()
+            }
+        };
+        self.metrics.answered(response.status());
+        response
+    }
+
+    async fn take(
+        &self,
+        head: &Parts,
+        reader: &mut Reader<'_>,
+        peer: &Peer,
+        seen: &mut Seen,
+    ) -> Result<Outcome, Refusal> {
+        let (cluster, named) = self.cluster_of(head.uri.path())?;
+        if head.method != Method::POST {
+            return Err(Refusal::method_not_allowed());
+        }
+        self.guard.check(&cluster, named, peer, head.headers.get(AUTHORIZATION))?;
+        let coding = Coding::of(&head.headers)?;
+        if let Some(why) = *self.closed.borrow() {
+            return Err(Refusal::unavailable(why, std::time::Duration::from_secs(5)));
+        }
+        let announced = reader.announced().filter(|_| coding == Coding::Identity);
+        if let Some(bytes) = announced {
+            self.charge(&cluster, usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        }
+        let mut intake = Intake::new(self.terms(&cluster), self.list_limits());
+        let mut share = self.budget.share();
+        let read = reader
+            .read(coding, |chunk| {
+                self.metrics.bytes.inc_by(chunk.len() as u64);
+                if announced.is_none() {
+                    self.charge(&cluster, chunk.len())?;
+                }
+                intake.push(chunk)?;
+                share.hold(intake.held()).map_err(|denied| self.denied(denied))
+            })
+            .await;
+        (seen.dialect, seen.events) = intake.seen();
+        read?;
+        let parts = intake.finish()?;
+        // What is published was held before, and smaller than now: `share` lives until the broker has it.
+        publish::publish(&self.bus, &self.metrics, &cluster, parts, self.limits.publish()).await
+    }
+
+    /// The cluster of a path, and whether the path names it.
+    fn cluster_of(&self, path: &str) -> Result<(Arc<str>, bool), Refusal> {
+        let rest = path.strip_prefix(PATH);
+        match rest.map(|rest| rest.strip_prefix('/')) {
+            Some(None) if rest == Some("") => Ok((Arc::clone(&self.cluster), false)),
+            Some(Some(cluster)) if label::is_label(cluster) => Ok((cluster.into(), true)),
+            Some(Some(_)) => {
+                Err(Refusal::new(StatusCode::NOT_FOUND, format!("the path names no cluster: {}", label::RULE)))
+            }
+            _ => Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                format!("expected the path {PATH} or {PATH}/<cluster>"),
+            )),
+        }
+    }
+
+    fn terms(&self, cluster: &Arc<str>) -> Terms {
+        let policy = self.policy.current();
+        Terms {
+            cluster: Arc::clone(cluster),
+            received_unix_nanos: now_unix_nanos(),
+            generation: policy.generation,
+            audit_level: policy.settings.audit_level,
+            k8s_auditing_enabled: policy.settings.k8s_auditing_enabled,
+        }
+    }
+
+    fn list_limits(&self) -> list::Limits {
+        list::Limits { item_bytes: self.limits.event_bytes, ..list::Limits::default() }
+    }
+
+    fn charge(&self, cluster: &str, bytes: usize) -> Result<(), Refusal> {
+        self.rates
+            .take(cluster, bytes, Instant::now())
+            .map_err(|wait| Refusal::too_many("this cluster sends more than its share", wait))
+    }
+
+    fn denied(&self, denied: Denied) -> Refusal {
+        match denied {
+            Denied::Busy => {
+                Refusal::too_many("too many bytes are being taken in already", std::time::Duration::from_secs(1))
+            }
+            Denied::Never => Refusal::too_large(format!(
+                "expected a body of which at most {} bytes must be held at once",
+                self.limits.in_flight_bytes
+            )),
+        }
+    }
+
+    fn note(&self, refusal: &Refusal, seen: &Seen) {
+        if seen.dialect == Some(Dialect::KubeSphere) {
+            self.metrics.lost(seen.events);
+        }
+        tracing::debug!(http.status = refusal.status.as_u16(), reason = %refusal.message, "refused a request");
+    }
+}
+
+/// The answer to a body that was taken.
+fn success(outcome: &Outcome) -> Response<Full<Bytes>> {
+    let status = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "code": 200,
+        "events": {
+            "received": outcome.received,
+            "published": outcome.published,
+            "dropped": outcome.dropped,
+            "deadLettered": outcome.dead_lettered,
+            "duplicate": outcome.duplicate,
+        },
+    });
+    refusal::response(StatusCode::OK, &status)
+}

@@ -1,0 +1,180 @@
+//! What becomes of a body, event by event, while it streams in. No I/O.
+//!
+//! Events are collected into parts. Where a part ends is decided by bytes as received alone, and a part is named after
+//! the ids of everything cut into it, dropped and bad events included: so the sender's retry makes the same parts under
+//! the same names, whatever the settings have become in between. A finished part is held compressed.
+
+mod part;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use vedette_audit::{
+    Dialect, Event, EventId, Level, MAX_EVENT_BYTES,
+    event::{BadCode, EventErrorKind},
+    list::{self, Cutter, Item, ListError},
+};
+
+use part::Part;
+pub(crate) use part::{Finished, Letter};
+
+/// The bytes of events, as received, above which a list is cut.
+pub(crate) const PART_BYTES: usize = 1024 * 1024;
+
+const K8S_AUDITING_DISABLED: &str = "k8s_auditing_disabled";
+const LEVEL_NONE: &str = "level_none";
+
+/// Why events are dropped.
+pub(crate) const DROP_REASONS: [&str; 2] = [K8S_AUDITING_DISABLED, LEVEL_NONE];
+
+/// What holds for one body from its first byte to its last.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) cluster: Arc<str>,
+    /// When the request came, in nanoseconds since the Unix epoch.
+    pub(crate) received_unix_nanos: i64,
+    /// The policy's generation and what it says.
+    pub(crate) generation: u64,
+    pub(crate) audit_level: Level,
+    pub(crate) k8s_auditing_enabled: bool,
+}
+
+/// One body that is coming in.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    cutter: Cutter,
+    work: Work,
+}
+
+#[derive(Debug)]
+struct Work {
+    terms: Terms,
+    part: Part,
+    finished: Vec<Finished>,
+    /// The first item that is no JSON.
+    error: Option<ListError>,
+    /// An event as it goes on, before its length is known.
+    scratch: Vec<u8>,
+    dialect: Option<Dialect>,
+    seen: u64,
+    letters: usize,
+}
+
+impl Intake {
+    pub(crate) fn new(terms: Terms, limits: list::Limits) -> Self {
+        let work = Work {
+            part: Part::new(&terms),
+            terms,
+            finished: Vec::new(),
+            error: None,
+            scratch: Vec::new(),
+            dialect: None,
+            seen: 0,
+            letters: 0,
+        };
+        Self { cutter: Cutter::new(limits), work }
+    }
+
+    /// Takes the next piece of the body.
+    ///
+    /// # Errors
+    /// As soon as the whole body must be refused.
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), ListError> {
+        let work = &mut self.work;
+        let cut = self.cutter.push(chunk, &mut |item| work.item(&item));
+        // An item before the place where cutting failed comes first.
+        match work.error.take() {
+            Some(error) => Err(error),
+            None => cut,
+        }
+    }
+
+    /// The bytes of memory held.
+    pub(crate) fn held(&self) -> usize {
+        self.cutter.held()
+            + self.work.scratch.capacity()
+            + self.work.part.held()
+            + self.work.finished.iter().map(Finished::held).sum::<usize>()
+    }
+
+    /// How the list is spelled, once that is known, and how many of its items were read.
+    pub(crate) fn seen(&self) -> (Option<Dialect>, u64) {
+        (self.work.dialect, self.work.seen)
+    }
+
+    /// Takes the body's end; returns its parts in order, none for an empty list.
+    ///
+    /// # Errors
+    /// If the body was no list of events.
+    pub(crate) fn finish(mut self) -> Result<Vec<Finished>, ListError> {
+        self.cutter.finish()?;
+        self.work.close_part();
+        Ok(self.work.finished)
+    }
+}
+
+impl Work {
+    fn item(&mut self, item: &Item<'_>) {
+        if self.error.is_some() {
+            return;
+        }
+        self.dialect = Some(item.dialect);
+        self.seen += 1;
+        if !self.part.is_empty() && self.part.received_bytes() + item.bytes.len() > PART_BYTES {
+            self.close_part();
+        }
+        match Event::parse(item.bytes) {
+            Ok(event) => self.event(&event, item.dialect),
+            Err(error) => match error.kind {
+                EventErrorKind::Bad { code, .. } => {
+                    let id = EventId::of_bad(&self.terms.cluster, item.bytes);
+                    self.part.receive(id, item.bytes.len());
+                    self.letter(code, &error.to_string(), item.bytes);
+                }
+                EventErrorKind::Syntax { .. } => self.error = Some(ListError::in_item(item.offset, &error)),
+            },
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, dialect: Dialect) {
+        let id = event.id(&self.terms.cluster);
+        self.part.receive(id, event.bytes().len());
+        if let Some(reason) = self.drop_reason(event, dialect) {
+            self.part.drop_event(reason);
+            return;
+        }
+        self.scratch.clear();
+        let rewritten = event.rewrite(self.terms.audit_level, &self.terms.cluster, &mut self.scratch);
+        if self.scratch.len() > MAX_EVENT_BYTES {
+            self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", event.bytes());
+        } else {
+            self.part.publish(id, &self.scratch, rewritten.oversize);
+        }
+        if self.scratch.capacity() > PART_BYTES {
+            self.scratch = Vec::new();
+        }
+    }
+
+    fn drop_reason(&self, event: &Event<'_>, dialect: Dialect) -> Option<&'static str> {
+        if dialect == Dialect::Kubernetes && !self.terms.k8s_auditing_enabled {
+            Some(K8S_AUDITING_DISABLED)
+        } else if self.terms.audit_level == Level::None || event.recorded_level() == Some(Level::None) {
+            Some(LEVEL_NONE)
+        } else {
+            None
+        }
+    }
+
+    fn letter(&mut self, code: BadCode, detail: &str, item: &[u8]) {
+        self.letters += 1;
+        self.part.dead_letter(code, detail, item, self.letters);
+    }
+
+    fn close_part(&mut self) {
+        if !self.part.is_empty() {
+            let part = std::mem::replace(&mut self.part, Part::new(&self.terms));
+            self.finished.push(part.finish());
+        }
+    }
+}
