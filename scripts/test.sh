@@ -11,12 +11,15 @@ export PATH="$cache/bin:$PATH"
 QUIET=1 scripts/tools.sh toolchain nextest
 echo "test: installing components while the tests build; the first time, kube-apiserver takes about 7 min"
 log=$(mktemp)
-nice -n 10 scripts/tools.sh test >"$log" 2>&1 &
+setsid nice -n 10 scripts/tools.sh test >"$log" 2>&1 &
 tools=$!
-trap 'kill "$tools" 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'kill -- "-$tools" 2>/dev/null || true; rm -f "$log"' EXIT
 
 # One invocation builds services and tests with the same features, so that nothing is compiled twice.
 cargo build --locked --workspace --bins --tests
+
+# Examples in documentation; nextest does not run them, and its summary is to come last.
+if [ $# -eq 0 ]; then cargo test --locked --workspace --doc -q; fi
 
 echo "test: waiting for the components"
 if ! wait "$tools"; then
