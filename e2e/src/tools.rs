@@ -51,14 +51,10 @@ pub fn repository(file: &str) -> PathBuf {
 /// If it was not built.
 pub fn built(name: &str) -> PathBuf {
     let running = std::env::current_exe().expect("the running program has a path");
-    // A test lies in the folder deps of a target folder, a program in the target folder itself.
-    let folder = running
-        .ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "deps"))
-        .or(Some(running.as_path()))
-        .and_then(Path::parent)
-        .expect("a program lies in a folder");
+    let folder = running.parent().expect("a program lies in a folder");
+    // A test lies in the folder `deps`, beside which the programs are.
+    let folder = if folder.ends_with("deps") { folder.parent().expect("`deps` lies in a folder") } else { folder };
     let path = folder.join(name);
-    assert!(path.is_file(), "{name} is not built: run `make test`, or `cargo build --workspace --bins --tests`");
+    assert!(path.is_file(), "{} is not built: run `make test`, or `cargo build --workspace --bins`", path.display());
     path
 }
