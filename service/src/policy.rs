@@ -20,11 +20,11 @@ use prometheus::{IntCounter, IntGauge};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
-use vedette_rules::{Built, Diagnostic, Policy};
+use vedette_rules::{Built, Diagnostic, Policy, Receiver, SourceFile};
 
 use crate::metrics::MetricError;
 use crate::{Context, chain};
-use files::FileSet;
+use files::{FileSet, Places};
 use state::LastGood;
 
 /// How often the files are looked at without being told of a change.
@@ -42,13 +42,23 @@ const LOGGED: usize = 50;
 pub struct PolicyConfig {
     /// A directory of YAML files with `Rule` resources and at most one `Webhook`; or one such file.
     pub dir: PathBuf,
+    /// Further ones; the files of all make one set.
+    pub more: Vec<PathBuf>,
     /// Where the last good set is kept, so that a service starts although the files are broken or gone.
     pub state_dir: Option<PathBuf>,
+    /// Receivers besides those of the `Webhook`, for a program that is told of one on its command line. No file sets them.
+    #[serde(skip)]
+    pub receivers: Vec<Receiver>,
 }
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("/etc/vedette/rules"), state_dir: None }
+        Self {
+            dir: PathBuf::from("/etc/vedette/rules"),
+            more: Vec::new(),
+            state_dir: None,
+            receivers: Vec::new(),
+        }
     }
 }
 
@@ -139,11 +149,12 @@ async fn watch_every(config: &PolicyConfig, ctx: &Context, poll: Duration) -> Re
     let store = config.state_dir.as_ref().map(|folder| folder.join(format!("{}-policy.json", ctx.name)));
     // Watched before they are read: a change in between is then seen twice rather than never.
     let (told, changes) = mpsc::channel(1);
-    let mut bell = Bell { path: config.dir.clone(), told, watcher: None };
+    let source = Source { places: Places::new(&config.dir, &config.more), receivers: config.receivers.clone() };
+    let mut bell = Bell { places: source.places.clone(), told, watcher: None };
     bell.arm();
     let started = {
-        let (path, store) = (config.dir.clone(), store.clone());
-        blocking(move || start(&path, store.as_deref())).await?
+        let (source, store) = (source.clone(), store.clone());
+        blocking(move || start(&source, store.as_deref())).await?
     };
     let policy = Arc::new(ArcSwap::from_pointee(started.policy));
     let (sender, receiver) = watch::channel(policy.load().generation);
@@ -151,8 +162,7 @@ async fn watch_every(config: &PolicyConfig, ctx: &Context, poll: Duration) -> Re
     metrics.refused.set(i64::from(started.refused));
     let component = ctx.health.component("policy");
     component.ready();
-    let keeper =
-        Keeper { path: config.dir.clone(), store, seen: started.seen, policy: Arc::clone(&policy), sender, metrics };
+    let keeper = Keeper { source, store, seen: started.seen, policy: Arc::clone(&policy), sender, metrics };
     let shutdown = ctx.shutdown.clone();
     ctx.spawn(async move {
         tokio::select! {
@@ -161,6 +171,23 @@ async fn watch_every(config: &PolicyConfig, ctx: &Context, poll: Duration) -> Re
         }
     });
     Ok(PolicyWatch { current: policy, changes: receiver })
+}
+
+/// What the policy is made of.
+#[derive(Debug, Clone)]
+struct Source {
+    places: Places,
+    receivers: Vec<Receiver>,
+}
+
+impl Source {
+    fn build(&self, files: &[SourceFile], generation: u64) -> Result<Built, Vec<Diagnostic>> {
+        Policy::build_with(files, generation, |settings| settings.receivers.extend_from_slice(&self.receivers))
+    }
+
+    fn rejected(&self, diagnostics: Vec<Diagnostic>) -> PolicyError {
+        PolicyError::Rejected { path: self.places.name(), diagnostics }
+    }
 }
 
 struct Metrics {
@@ -186,7 +213,7 @@ impl Metrics {
 
 /// Rings when the files may have changed.
 struct Bell {
-    path: PathBuf,
+    places: Places,
     told: mpsc::Sender<()>,
     watcher: Option<RecommendedWatcher>,
 }
@@ -201,15 +228,19 @@ impl Bell {
                 let _ = told.try_send(());
             }
         };
-        // Of a single file, the directory: an editor puts another file in its place.
-        let folder = if self.path.is_dir() { Some(self.path.as_path()) } else { self.path.parent() };
-        let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let watcher = notify::recommended_watcher(ring)
-            .and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
+        let watcher = notify::recommended_watcher(ring).and_then(|mut watcher| {
+            for place in self.places.all() {
+                // Of a single file, the directory: an editor puts another file in its place.
+                let folder = if place.is_dir() { Some(place.as_path()) } else { place.parent() };
+                let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            }
+            Ok(watcher)
+        });
         self.watcher = match watcher {
             Ok(watcher) => Some(watcher),
             Err(error) => {
-                tracing::debug!(%error, path = %self.path.display(), "no notification of changes, looking regularly instead");
+                tracing::debug!(%error, path = %self.places, "no notification of changes, looking regularly instead");
                 None
             }
         };
@@ -231,15 +262,15 @@ enum Seen {
     Unreadable(String),
 }
 
-fn start(path: &Path, store: Option<&Path>) -> Result<Started, PolicyError> {
+fn start(source: &Source, store: Option<&Path>) -> Result<Started, PolicyError> {
     let last_good = match store {
         Some(store) => LastGood::read(store)?,
         None => None,
     };
-    let (error, seen) = match files::read(path) {
-        Ok(set) => match build(path, &set, last_good.as_ref()) {
+    let (error, seen) = match source.places.read() {
+        Ok(set) => match build(source, &set, last_good.as_ref()) {
             Ok(built) => {
-                let policy = accept(path, built);
+                let policy = accept(source, built);
                 if let Some(store) = store {
                     LastGood::of(&policy, &set).write(store)?;
                 }
@@ -253,29 +284,28 @@ fn start(path: &Path, store: Option<&Path>) -> Result<Started, PolicyError> {
         }
     };
     let Some(last_good) = last_good else { return Err(error) };
-    let Ok(built) = Policy::build(&last_good.files, last_good.generation) else { return Err(error) };
-    report(path, &error);
+    let Ok(built) = source.build(&last_good.files, last_good.generation) else { return Err(error) };
+    report(source, &error);
     tracing::warn!(policy.generation = last_good.generation, "starting with the last good rules");
     Ok(Started { policy: built.policy, refused: true, seen })
 }
 
-fn build(path: &Path, set: &FileSet, last_good: Option<&LastGood>) -> Result<Built, PolicyError> {
+fn build(source: &Source, set: &FileSet, last_good: Option<&LastGood>) -> Result<Built, PolicyError> {
     let generation = match last_good {
         Some(last) if last.hash() == set.hash => last.generation,
         Some(last) => set.modified_ms.max(last.generation + 1),
         None => set.modified_ms,
     };
-    Policy::build(&set.files, generation)
-        .map_err(|diagnostics| PolicyError::Rejected { path: path.to_owned(), diagnostics })
+    source.build(&set.files, generation).map_err(|diagnostics| source.rejected(diagnostics))
 }
 
-fn accept(path: &Path, built: Built) -> Policy {
+fn accept(source: &Source, built: Built) -> Policy {
     for warning in built.warnings.iter().take(LOGGED) {
         tracing::warn!(diagnostic = %warning, "noticed in the rules");
     }
     let policy = built.policy;
     tracing::info!(
-        path = %path.display(),
+        path = %source.places,
         policy.generation = policy.generation,
         policy.rules = policy.rules.rules().count(),
         policy.warnings = built.warnings.len(),
@@ -284,20 +314,20 @@ fn accept(path: &Path, built: Built) -> Policy {
     policy
 }
 
-fn report(path: &Path, error: &PolicyError) {
+fn report(source: &Source, error: &PolicyError) {
     if let PolicyError::Rejected { diagnostics, .. } = error {
         for diagnostic in diagnostics.iter().take(LOGGED) {
             tracing::error!(diagnostic = %diagnostic, "refused in the rules");
         }
-        tracing::error!(path = %path.display(), diagnostics = diagnostics.len(), "the rules have errors");
+        tracing::error!(path = %source.places, diagnostics = diagnostics.len(), "the rules have errors");
     } else {
-        tracing::error!(path = %path.display(), error = %chain(error), "the rules cannot be read");
+        tracing::error!(path = %source.places, error = %chain(error), "the rules cannot be read");
     }
 }
 
 /// Puts changed files in force, or reports them.
 struct Keeper {
-    path: PathBuf,
+    source: Source,
     store: Option<PathBuf>,
     seen: Seen,
     policy: Arc<ArcSwap<Policy>>,
@@ -338,7 +368,7 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 impl Keeper {
     /// Looks at the files. Returns whether they are others than last time.
     fn look(&mut self) -> bool {
-        let set = match files::read(&self.path) {
+        let set = match self.source.places.read() {
             Ok(set) => set,
             Err(error) => {
                 let why = error.to_string();
@@ -360,9 +390,9 @@ impl Keeper {
         } else {
             set.modified_ms.max(current.generation + 1)
         };
-        match Policy::build(&set.files, generation) {
-            Ok(built) => self.put_in_force(accept(&self.path, built), &set),
-            Err(diagnostics) => self.refuse(&PolicyError::Rejected { path: self.path.clone(), diagnostics }),
+        match self.source.build(&set.files, generation) {
+            Ok(built) => self.put_in_force(accept(&self.source, built), &set),
+            Err(diagnostics) => self.refuse(&self.source.rejected(diagnostics)),
         }
         true
     }
@@ -384,7 +414,7 @@ impl Keeper {
     fn refuse(&self, error: &PolicyError) {
         self.metrics.rejections.inc();
         self.metrics.refused.set(1);
-        report(&self.path, error);
+        report(&self.source, error);
         tracing::warn!(policy.generation = self.policy.load().generation, "keeping the rules that are in force");
     }
 }

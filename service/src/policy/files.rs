@@ -1,8 +1,9 @@
 //! Reading a directory of rules as one set.
 
+use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vedette_rules::SourceFile;
@@ -12,7 +13,7 @@ use super::PolicyError;
 const MAX_FILES: usize = 10_000;
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The YAML files of a directory, sorted by name.
+/// The YAML files of all places, sorted by name.
 #[derive(Debug)]
 pub(super) struct FileSet {
     pub(super) files: Vec<SourceFile>,
@@ -22,42 +23,80 @@ pub(super) struct FileSet {
     pub(super) modified_ms: u64,
 }
 
-/// Reads the YAML files of `path`, or `path` itself where it is a file. Hidden names are left out: they are editors' drafts and
-/// the inner side of a ConfigMap.
-pub(super) fn read(path: &Path) -> Result<FileSet, PolicyError> {
-    let failed = |source| PolicyError::Read { path: path.to_owned(), source };
-    let metadata = fs::metadata(path).map_err(failed)?;
-    let mut modified_ms = milliseconds(metadata.modified().ok());
-    let mut budget = MAX_BYTES;
-    let mut files = Vec::new();
-    if metadata.is_file() {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.push(SourceFile { name, text: read_text(path, path, &mut budget)? });
-    } else {
-        for entry in fs::read_dir(path).map_err(failed)? {
-            let file = entry.map_err(failed)?.path();
-            let Some(name) = file.file_name().and_then(|name| name.to_str()).filter(|name| is_rules(name)) else {
-                continue;
-            };
-            // A link to nowhere is a file that is about to be there.
-            let Ok(metadata) = fs::metadata(&file) else { continue };
-            if !metadata.is_file() {
-                continue;
-            }
-            if files.len() == MAX_FILES {
-                return Err(PolicyError::TooLarge { path: path.to_owned(), limit: "10,000 files" });
-            }
-            modified_ms = modified_ms.max(milliseconds(metadata.modified().ok()));
-            let name = name.to_owned();
-            files.push(SourceFile { name, text: read_text(path, &file, &mut budget)? });
-        }
-        if files.is_empty() {
-            return Err(PolicyError::Empty { path: path.to_owned() });
-        }
+/// Directories and files that make one set.
+#[derive(Debug, Clone)]
+pub(super) struct Places(Vec<PathBuf>);
+
+impl Places {
+    pub(super) fn new(first: &Path, more: &[PathBuf]) -> Self {
+        Self(std::iter::once(first.to_owned()).chain(more.iter().cloned()).collect())
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    let hash = hash(&files);
-    Ok(FileSet { files, hash, modified_ms })
+
+    pub(super) fn all(&self) -> &[PathBuf] {
+        &self.0
+    }
+
+    /// All of them, for people.
+    pub(super) fn name(&self) -> PathBuf {
+        PathBuf::from(self.to_string())
+    }
+
+    /// Reads the YAML files of each place, or the place itself where it is a file. Hidden names are left out: they are editors'
+    /// drafts and the inner side of a ConfigMap. Where there are several places, a file is named with its place.
+    pub(super) fn read(&self) -> Result<FileSet, PolicyError> {
+        let mut set = FileSet { files: Vec::new(), hash: hash(&[]), modified_ms: 0 };
+        let mut budget = MAX_BYTES;
+        for place in &self.0 {
+            read_place(place, self.0.len() > 1, &mut budget, &mut set)?;
+        }
+        set.files.sort_by(|a, b| a.name.cmp(&b.name));
+        set.hash = hash(&set.files);
+        Ok(set)
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, place) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { ", " }, place.display())?;
+        }
+        Ok(())
+    }
+}
+
+fn read_place(path: &Path, full_names: bool, budget: &mut u64, set: &mut FileSet) -> Result<(), PolicyError> {
+    let failed = |source| PolicyError::Read { path: path.to_owned(), source };
+    let named = |file: &Path| match file.file_name() {
+        Some(name) if !full_names => name.to_string_lossy().into_owned(),
+        _ => file.display().to_string(),
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    set.modified_ms = set.modified_ms.max(milliseconds(metadata.modified().ok()));
+    if metadata.is_file() {
+        set.files.push(SourceFile { name: named(path), text: read_text(path, path, budget)? });
+        return Ok(());
+    }
+    let before = set.files.len();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if !file.file_name().and_then(|name| name.to_str()).is_some_and(is_rules) {
+            continue;
+        }
+        // A link to nowhere is a file that is about to be there.
+        let Ok(metadata) = fs::metadata(&file) else { continue };
+        if !metadata.is_file() {
+            continue;
+        }
+        if set.files.len() == MAX_FILES {
+            return Err(PolicyError::TooLarge { path: path.to_owned(), limit: "10,000 files" });
+        }
+        set.modified_ms = set.modified_ms.max(milliseconds(metadata.modified().ok()));
+        set.files.push(SourceFile { name: named(&file), text: read_text(path, &file, budget)? });
+    }
+    if set.files.len() == before {
+        return Err(PolicyError::Empty { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Over names and texts, each with its length, so that no two sets look alike.
