@@ -8,9 +8,23 @@
 
 pub mod codes;
 pub mod diagnostic;
+mod evaluate;
+mod event;
+mod glob;
+mod lower;
+mod message;
+mod names;
 pub mod policy;
+mod program;
+pub mod render;
+mod resource;
+mod schema;
 pub mod settings;
+mod similar;
 pub mod source;
+pub mod syntax;
+mod value;
+mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use policy::{

@@ -1,6 +1,14 @@
 //! A policy: the settings and the compiled rules of a set of files, and what they decide about an event.
 
+mod build;
+mod rule_set;
+
+#[cfg(test)]
+mod tests;
+
 use crate::{Diagnostic, Priority, Settings, SourceFile};
+
+pub use rule_set::RuleSet;
 
 /// Settings and rules that came from one set of files and are in force together.
 #[derive(Debug)]
@@ -24,15 +32,9 @@ pub struct Built {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The enabled and selected rules, compiled.
-#[derive(Debug)]
-pub struct RuleSet {
-    rules: Vec<RuleInfo>,
-}
-
 /// A rule's place in its [`RuleSet`]; means nothing in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleIndex(u32);
+pub struct RuleIndex(pub(crate) u32);
 
 /// What a rule is called and how much it weighs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,42 +128,6 @@ impl Policy {
         generation: u64,
         adjust: impl FnOnce(&mut Settings),
     ) -> Result<Built, Vec<Diagnostic>> {
-        let mut settings = Settings::default();
-        adjust(&mut settings);
-        let _ = files;
-        let policy = Self { generation, hash: [0; 32], settings, rules: RuleSet { rules: Vec::new() } };
-        Ok(Built { policy, warnings: Vec::new() })
-    }
-}
-
-impl RuleSet {
-    /// Decides one event: its JSON as it goes on from ingest, in either spelling.
-    ///
-    /// # Errors
-    /// Only if `event` is no JSON object in UTF-8, or nests deeper than 128.
-    pub fn decide(&self, event: &[u8]) -> Result<Decision, DecideError> {
-        let _ = event;
-        Ok(Decision::default())
-    }
-
-    /// The rule at `index`, which this set has given out.
-    ///
-    /// An index of another set gives some rule of this one, or the empty placeholder if it has none.
-    pub fn rule(&self, index: RuleIndex) -> &RuleInfo {
-        static NONE: RuleInfo = RuleInfo {
-            namespace: String::new(),
-            resource: String::new(),
-            name: String::new(),
-            qualified: String::new(),
-            id: String::new(),
-            priority: Priority::Debug,
-            kind: RuleKind::Archiving,
-        };
-        self.rules.get(index.0 as usize).unwrap_or(&NONE)
-    }
-
-    /// The rules, sorted by qualified name.
-    pub fn rules(&self) -> impl Iterator<Item = &RuleInfo> {
-        self.rules.iter()
+        build::build(files, generation, adjust)
     }
 }

@@ -1,6 +1,11 @@
 //! Source files and the way from a byte to a line and a column.
 
+use std::collections::HashMap;
 use std::ops::Range;
+
+use crate::Diagnostic;
+use crate::syntax::Problem;
+use crate::yaml::{self, NodeId, Tree, place};
 
 /// A file of rules as it was read; `name` is what diagnostics call it, normally its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,5 +43,118 @@ impl LineIndex {
         let end = self.starts.get(line).copied().unwrap_or(text.len());
         let kept = text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r']);
         start..start + kept.len()
+    }
+}
+
+/// A place in one of the files of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) file: usize,
+    pub(crate) span: Range<usize>,
+}
+
+/// A file with what was made of it.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) file: &'a SourceFile,
+    pub(crate) tree: Tree,
+    lines: LineIndex,
+}
+
+/// All files of a set, and where diagnostics about them go.
+#[derive(Debug)]
+pub(crate) struct Sources<'a> {
+    sources: Vec<Source<'a>>,
+    diagnostics: Vec<Diagnostic>,
+    dropped: usize,
+}
+
+/// A scalar of a file: its content, and the way back to its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) text: String,
+    pub(crate) file: usize,
+    pub(crate) node: NodeId,
+}
+
+/// How many diagnostics of one set are kept.
+const DIAGNOSTIC_LIMIT: usize = 1000;
+
+impl<'a> Sources<'a> {
+    /// Reads the YAML of `files`.
+    pub(crate) fn read(files: &'a [SourceFile]) -> Self {
+        let mut all = Self { sources: Vec::with_capacity(files.len()), diagnostics: Vec::new(), dropped: 0 };
+        for (index, file) in files.iter().enumerate() {
+            let mut problems = Vec::new();
+            let tree = yaml::parse(&file.text, &mut problems);
+            all.sources.push(Source { file, tree, lines: LineIndex::new(&file.text) });
+            for problem in problems {
+                all.report(index, problem);
+            }
+        }
+        all
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// The tree of file `index`, which is one of this set.
+    pub(crate) fn tree(&self, index: usize) -> &Tree {
+        static NOTHING: Tree = Tree::EMPTY;
+        self.sources.get(index).map_or(&NOTHING, |source| &source.tree)
+    }
+
+    /// `resource.yaml:3:5`, for a message that names another place.
+    pub(crate) fn describe(&self, location: &Location) -> String {
+        self.sources.get(location.file).map_or_else(String::new, |source| {
+            let (line, column) = source.lines.position(&source.file.text, location.span.start);
+            format!("{}:{line}:{column}", source.file.name)
+        })
+    }
+
+    /// Reports a problem whose span is in bytes of the file.
+    pub(crate) fn report(&mut self, file: usize, problem: Problem) {
+        let Some(source) = self.sources.get(file) else { return };
+        if self.diagnostics.len() >= DIAGNOSTIC_LIMIT {
+            self.dropped += 1;
+            return;
+        }
+        let Problem { code, span, message, label, help } = problem;
+        let (line, column) = source.lines.position(&source.file.text, span.start);
+        let (severity, file) = (code.severity, source.file.name.clone());
+        self.diagnostics.push(Diagnostic { code: code.id, severity, message, file, span, line, column, label, help });
+    }
+
+    /// Reports a problem whose span is in bytes of the content of `text`.
+    pub(crate) fn report_in(&mut self, text: &Text, mut problem: Problem) {
+        problem.span = self.locate(text, &problem.span).span;
+        self.report(text.file, problem);
+    }
+
+    /// Reports a problem about the whole of `text`.
+    pub(crate) fn report_at(&mut self, text: &Text, mut problem: Problem) {
+        problem.span = self.tree(text.file).node(text.node).span.clone();
+        self.report(text.file, problem);
+    }
+
+    /// The place in the file of a part of a text.
+    pub(crate) fn locate(&self, text: &Text, span: &Range<usize>) -> Location {
+        let place = self.sources.get(text.file).map(|source| place(&source.file.text, &source.tree, text.node));
+        let span = place.map_or(0..0, |place| place.range(span));
+        Location { file: text.file, span }
+    }
+
+    /// The diagnostics by file and place, those beyond the limit counted in the last one.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        let order: HashMap<_, _> =
+            self.sources.iter().enumerate().map(|(index, source)| (source.file.name.as_str(), index)).collect();
+        self.diagnostics.sort_by_cached_key(|it| (order.get(it.file.as_str()).copied(), it.span.start, it.code));
+        self.diagnostics.dedup();
+        if let Some(last) = self.diagnostics.last_mut().filter(|_| self.dropped > 0) {
+            let more = format!("{} more findings are not shown", self.dropped);
+            last.help = Some(last.help.take().map_or(more.clone(), |help| format!("{help}; {more}")));
+        }
+        self.diagnostics
     }
 }

@@ -1,0 +1,238 @@
+//! Definitions to nodes: names are resolved, types checked, and every distinct part compiled once.
+//!
+//! A macro, list or alias is worked on when it is first referred to, and remembered; one that refers to itself is found because it
+//! is still being worked on. `None` always means that an error has been reported.
+
+mod literal;
+mod output;
+mod reference;
+
+use std::rc::Rc;
+
+use crate::codes;
+use crate::names::{DefinitionId, Names};
+use crate::program::{Builder, Matcher, Node, NodeId, PathId, Test, TooBig};
+use crate::resource::{Body, RuleBody, RuleResource};
+use crate::schema::{self, Kind};
+use crate::source::{Location, Sources, Text};
+use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
+use crate::syntax::{Problem, parse_condition, quoted};
+
+pub(crate) use output::{Segment, Template};
+
+/// Compiles the definitions of a set of resources.
+pub(crate) struct Compiler<'a, 's> {
+    pub(crate) sources: &'a mut Sources<'s>,
+    pub(crate) builder: Builder,
+    rules: &'a [RuleResource],
+    names: Names<'a>,
+    known: reference::Known,
+}
+
+/// A rule as it was compiled.
+#[derive(Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) root: NodeId,
+    pub(crate) output: Option<Template>,
+    pub(crate) reads: Vec<Read>,
+}
+
+/// A body field that a condition reads, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) path: PathId,
+    pub(crate) at: Location,
+}
+
+/// A condition as it was compiled.
+#[derive(Debug, Clone)]
+struct Lowered {
+    node: NodeId,
+    reads: Rc<[Read]>,
+    /// How many references it is deep.
+    height: usize,
+}
+
+/// What is being compiled.
+struct Context<'t> {
+    /// The resource that names are looked up from.
+    from: usize,
+    text: &'t Text,
+    reads: Vec<Read>,
+    height: usize,
+}
+
+/// A field with its aliases followed.
+#[derive(Debug, Clone)]
+struct Field {
+    steps: Vec<Step>,
+    spelled: String,
+}
+
+impl<'a, 's> Compiler<'a, 's> {
+    pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource]) -> Self {
+        Self { sources, builder: Builder::new(), rules, names: Names::new(rules), known: reference::Known::default() }
+    }
+
+    /// Compiles a rule of resource `from`.
+    pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
+        let lowered = self.condition(from, &rule.condition);
+        let mut output = None;
+        if let Some(text) = &rule.output {
+            output = Some(self.output(from, text)?);
+        }
+        let Lowered { node, reads, .. } = lowered?;
+        Some(CompiledRule { root: node, output, reads: reads.to_vec() })
+    }
+
+    /// Compiles a definition for its diagnostics alone.
+    pub(crate) fn check(&mut self, id: DefinitionId) {
+        let rules = self.rules;
+        let Some(definition) = rules.get(id.resource).and_then(|it| it.definitions.get(id.definition)) else { return };
+        match &definition.body {
+            Body::Rule(rule) => drop(self.rule(id.resource, rule)),
+            Body::Macro(_) => drop(self.macro_(id)),
+            Body::List(_) => drop(self.list(id)),
+            Body::Alias(_) => drop(self.alias(id)),
+            Body::Broken(_) => {}
+        }
+    }
+
+    fn condition(&mut self, from: usize, text: &Text) -> Option<Lowered> {
+        let parsed = parse_condition(&text.text);
+        for problem in parsed.problems {
+            self.sources.report_in(text, problem);
+        }
+        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
+        let node = self.expr(&mut context, &parsed.expr)?;
+        // One read of each field is enough.
+        context.reads.sort_by_key(|read| read.path);
+        context.reads.dedup_by_key(|read| read.path);
+        Some(Lowered { node, reads: context.reads.into(), height: context.height })
+    }
+
+    fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
+        let node = match &expr.kind {
+            ExprKind::Error => return None,
+            ExprKind::Bare(operand) => return self.bare(context, operand),
+            ExprKind::Test(test) => return self.test(context, test, &expr.span),
+            ExprKind::Not(operand) => Node::Not(self.expr(context, operand)?),
+            ExprKind::And(operands) => Node::And(self.exprs(context, operands)?),
+            ExprKind::Or(operands) => Node::Or(self.exprs(context, operands)?),
+        };
+        self.built(context.text, |builder| builder.node(node))
+    }
+
+    /// All operands; the errors of each are reported.
+    fn exprs(&mut self, context: &mut Context<'_>, operands: &[Expr]) -> Option<Box<[NodeId]>> {
+        let nodes: Vec<_> = operands.iter().map(|operand| self.expr(context, operand)).collect();
+        nodes.into_iter().collect()
+    }
+
+    /// A macro, or a field that is a boolean.
+    fn bare(&mut self, context: &mut Context<'_>, operand: &Operand) -> Option<NodeId> {
+        if let Some(name) = operand.reference.as_ref().filter(|_| operand.steps.is_empty()) {
+            let id = self.lookup(context, name, &operand.span)?;
+            if self.is_macro(id) {
+                let lowered = self.macro_(id)?;
+                self.raise(context, lowered.height, &operand.span)?;
+                context.reads.extend(lowered.reads.iter().cloned());
+                return Some(lowered.node);
+            }
+        }
+        let field = self.field(context, operand)?;
+        let kind = schema::kind(&field.steps);
+        let mistaken = match kind {
+            Kind::Text | Kind::Texts => "text",
+            Kind::Number => "a number",
+            Kind::Instant => "a timestamp",
+            Kind::Object => "an object",
+            Kind::Any | Kind::Unknown(_) | Kind::Never => {
+                let path = self.read(context, &field, &operand.span)?;
+                return self.predicate(context, path, Test::True, Matcher::None);
+            }
+        };
+        let message = format!("{} is {mistaken}, which is no condition", quoted(&field.spelled));
+        let problem = Problem::new(codes::ILL_TYPED, operand.span.clone(), message)
+            .help(format!("compare it, `{0} = …`, or ask `{0} exists`", field.spelled));
+        self.sources.report_in(context.text, problem);
+        None
+    }
+
+    /// The field that an operand names; warns of one that no event has.
+    fn field(&mut self, context: &mut Context<'_>, operand: &Operand) -> Option<Field> {
+        let mut field = Field { steps: Vec::new(), spelled: String::new() };
+        if let Some(name) = &operand.reference {
+            let id = self.lookup(context, name, &operand.span)?;
+            if !self.is_alias(id) {
+                let message = format!("`${{{name}}}` is a {}, not a field", self.kind_of(id));
+                let help = match self.kind_of(id) {
+                    "list" => format!("a list stands on the right: `Verb in ${{{name}}}`"),
+                    _ => "a macro stands alone, as a condition".to_owned(),
+                };
+                let problem = Problem::new(codes::WRONG_KIND, operand.span.clone(), message).help(help);
+                self.sources.report_in(context.text, problem);
+                return None;
+            }
+            let (alias, height) = self.alias(id)?;
+            self.raise(context, height, &operand.span)?;
+            field = alias;
+        }
+        let own = Operand { reference: None, steps: operand.steps.clone(), span: operand.span.clone() }.to_string();
+        let dot = if !field.spelled.is_empty() && matches!(operand.steps.first(), Some(Step::Key(_))) { "." } else { "" };
+        field.spelled = format!("{}{dot}{own}", field.spelled);
+        field.steps.extend(operand.steps.iter().cloned());
+        if operand.reference.is_none() || !operand.steps.is_empty() {
+            self.warn_of_field(context, &field, operand);
+        }
+        Some(field)
+    }
+
+    fn warn_of_field(&mut self, context: &Context<'_>, field: &Field, operand: &Operand) {
+        let spelled = quoted(&field.spelled);
+        let problem = match schema::kind(&field.steps) {
+            Kind::Unknown(near) => {
+                let mut problem =
+                    Problem::new(codes::UNKNOWN_EVENT_FIELD, operand.span.clone(), format!("no event has a field {spelled}"));
+                let reference = self.names.lookup(context.from, &field.spelled).is_ok();
+                problem.help = if reference {
+                    Some(format!("did you mean `${{{}}}`?", field.spelled))
+                } else {
+                    near.map(|near| format!("did you mean `{near}`?"))
+                };
+                problem
+            }
+            Kind::Never => {
+                let message = format!("{spelled} goes on where there is nothing inside");
+                Problem::new(codes::NEVER_HOLDS, operand.span.clone(), message)
+                    .help("only lists have array steps, and only objects have fields")
+            }
+            _ => return,
+        };
+        self.sources.report_in(context.text, problem);
+    }
+
+    /// The path of a field, noted where a level may leave it out.
+    fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &std::ops::Range<usize>) -> Option<PathId> {
+        let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
+        if schema::needed_level(&field.steps).is_some() {
+            let at = self.sources.locate(context.text, span);
+            context.reads.push(Read { path, at });
+        }
+        Some(path)
+    }
+
+    fn predicate(&mut self, context: &Context<'_>, path: PathId, test: Test, matcher: Matcher) -> Option<NodeId> {
+        self.built(context.text, |builder| builder.predicate(path, test, matcher))
+    }
+
+    fn built<T>(&mut self, text: &Text, build: impl FnOnce(&mut Builder) -> Result<T, TooBig>) -> Option<T> {
+        let built = build(&mut self.builder);
+        if built.is_err() {
+            let problem = Problem::new(codes::TOO_BIG, 0..0, "this makes the rules too big, or too deep")
+                .help("macros in macros add up: take some apart");
+            self.sources.report_at(text, problem);
+        }
+        built.ok()
+    }
+}

@@ -1,0 +1,343 @@
+//! A field held against something: the types of both sides, and the predicate that they make.
+
+use std::ops::Range;
+
+use super::reference::ListPart;
+use super::{Compiler, Context, Field};
+use crate::codes;
+use crate::glob::Glob;
+use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, Test, regex};
+use crate::schema::{self, Kind};
+use crate::syntax::ast::{self, LiteralKind, Operator, Right};
+use crate::syntax::{Problem, quoted};
+use crate::value::{Instant, Number};
+
+/// A list this long is looked up by hash.
+const HASHED: usize = 8;
+
+impl Compiler<'_, '_> {
+    pub(super) fn test(
+        &mut self,
+        context: &mut Context<'_>,
+        test: &ast::Test,
+        span: &Range<usize>,
+    ) -> Option<NodeId> {
+        let field = self.field(context, &test.operand);
+        let negated = test.negated || test.operator == Operator::NotEqual;
+        let Some(field) = field else {
+            // The right side may still have errors of its own.
+            self.compile_right(context, &any(), test, span);
+            return None;
+        };
+        let compiled = self.compile_right(context, &field, test, span);
+        let path = self.read(context, &field, &test.operand.span)?;
+        let node = match compiled? {
+            None => self.built(context.text, |builder| builder.node(Node::Constant(false)))?,
+            Some((test, matcher)) => self.predicate(context, path, test, matcher)?,
+        };
+        if !negated {
+            return Some(node);
+        }
+        self.built(context.text, |builder| builder.node(Node::Not(node)))
+    }
+
+    /// What is asked of the field; inside, `None` for what can never hold.
+    fn compile_right(
+        &mut self,
+        context: &mut Context<'_>,
+        field: &Field,
+        test: &ast::Test,
+        span: &Range<usize>,
+    ) -> Option<Option<(Test, Matcher)>> {
+        let kind = schema::kind(&field.steps);
+        if kind == Kind::Object && test.operator != Operator::Exists {
+            let message = format!("{} is an object and has no value of its own", quoted(&field.spelled));
+            let problem = Problem::new(codes::ILL_TYPED, test.operand.span.clone(), message)
+                .help(format!("name a field in it, `{}.…`, or ask whether it `exists`", field.spelled));
+            self.sources.report_in(context.text, problem);
+            return None;
+        }
+        let comparison = match test.operator {
+            Operator::Equal | Operator::NotEqual => Comparison::Equal,
+            Operator::Greater => Comparison::Greater,
+            Operator::Less => Comparison::Less,
+            Operator::GreaterEqual => Comparison::GreaterEqual,
+            Operator::LessEqual => Comparison::LessEqual,
+            Operator::Exists => return Some(Some((Test::Exists, Matcher::None))),
+            Operator::In => return self.one_of(context, field, kind, &test.right).map(Some),
+            Operator::Contains | Operator::Like | Operator::Regex => {
+                return self.text_test(context, field, kind, test).map(Some);
+            }
+        };
+        let Right::Value(value) = &test.right else { return None };
+        if let LiteralKind::Reference(name) = &value.kind {
+            let items = self.referred_value(context, name, comparison, &value.span)?;
+            return Some(Some((Test::OneOf(Box::new(items)), Matcher::None)));
+        }
+        let literal = self.literal(context, field, kind, value)?;
+        if comparison != Comparison::Equal && matches!(literal, Literal::Bool(_)) {
+            let message = format!("`{}` has no meaning for {}", test.operator.as_str(), quoted(&value.to_string()));
+            let problem = Problem::new(codes::ILL_TYPED, span.clone(), message).help("booleans are only equal or not");
+            self.sources.report_in(context.text, problem);
+            return None;
+        }
+        Some(Some((Test::Compare(comparison, literal), Matcher::None)))
+    }
+
+    /// `= ${alias}`: two fields of the same event.
+    fn referred_value(
+        &mut self,
+        context: &mut Context<'_>,
+        name: &str,
+        comparison: Comparison,
+        span: &Range<usize>,
+    ) -> Option<Items> {
+        let id = self.lookup(context, name, span)?;
+        let kind = self.kind_of(id);
+        if kind == "alias" && comparison == Comparison::Equal {
+            let mut items = Items::default();
+            items.fields.push(self.aliased(context, id, span)?);
+            return Some(items);
+        }
+        let (message, help) = match kind {
+            "alias" => ("two fields are only equal or not".to_owned(), "write `=` or `!=`"),
+            "list" => (format!("`${{{name}}}` is a list"), "ask whether the field is `in` it"),
+            kind => (format!("`${{{name}}}` is a {kind}, not a value"), "a value is text, a number, `true` or `false`"),
+        };
+        self.sources.report_in(context.text, Problem::new(codes::WRONG_KIND, span.clone(), message).help(help));
+        None
+    }
+
+    fn aliased(&mut self, context: &mut Context<'_>, id: crate::names::DefinitionId, span: &Range<usize>) -> Option<PathId> {
+        let (field, height) = self.alias(id)?;
+        self.raise(context, height, span)?;
+        self.read(context, &field, span)
+    }
+
+    /// `in (…)` and `in ${list}`
+    fn one_of(&mut self, context: &mut Context<'_>, field: &Field, kind: Kind, right: &Right) -> Option<(Test, Matcher)> {
+        let single;
+        let literals = match right {
+            Right::Items(literals) => literals.as_slice(),
+            Right::Value(value) => {
+                single = [value.clone()];
+                single.as_slice()
+            }
+            Right::Nothing => return None,
+        };
+        let mut items = Items::default();
+        let mut whole = true;
+        for literal in literals {
+            let taken = match &literal.kind {
+                LiteralKind::Reference(name) => self.referred_items(context, field, kind, name, &literal.span, &mut items),
+                _ => self.literal(context, field, kind, literal).map(|literal| add(&mut items, literal)),
+            };
+            whole &= taken.is_some();
+        }
+        if !whole {
+            return None;
+        }
+        items.sort();
+        let matcher = if items.texts.len() >= HASHED {
+            Matcher::Texts(items.texts.iter().map(|text| text.as_str().into()).collect())
+        } else {
+            Matcher::None
+        };
+        Some((Test::OneOf(Box::new(items)), matcher))
+    }
+
+    fn referred_items(
+        &mut self,
+        context: &mut Context<'_>,
+        field: &Field,
+        kind: Kind,
+        name: &str,
+        span: &Range<usize>,
+        items: &mut Items,
+    ) -> Option<()> {
+        let id = self.lookup(context, name, span)?;
+        match self.kind_of(id) {
+            "alias" => items.fields.push(self.aliased(context, id, span)?),
+            "list" => {
+                let list = self.list(id)?;
+                self.raise(context, list.height, span)?;
+                for part in list.parts.iter() {
+                    match part {
+                        ListPart::Text(text) => {
+                            if let Err(problem) = listed(items, kind, text, field, name) {
+                                self.sources.report_in(context.text, Problem { span: span.clone(), ..problem });
+                                return None;
+                            }
+                        }
+                        ListPart::Field(path, _) => {
+                            items.fields.push(*path);
+                            if self.builder.path_at(*path).is_some_and(|path| path.needs.is_some()) {
+                                let at = self.sources.locate(context.text, span);
+                                context.reads.push(super::Read { path: *path, at });
+                            }
+                        }
+                    }
+                }
+            }
+            kind => {
+                let message = format!("`${{{name}}}` is a {kind}, not a list");
+                let problem = Problem::new(codes::WRONG_KIND, span.clone(), message).help("`in` takes lists, values and aliases");
+                self.sources.report_in(context.text, problem);
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// `contains`, `like`, `regex`
+    fn text_test(
+        &mut self,
+        context: &mut Context<'_>,
+        field: &Field,
+        kind: Kind,
+        test: &ast::Test,
+    ) -> Option<(Test, Matcher)> {
+        let Right::Value(value) = &test.right else { return None };
+        let operator = test.operator.as_str();
+        let text = match &value.kind {
+            LiteralKind::Text(text) | LiteralKind::Word(text) | LiteralKind::Number(text) => text.clone(),
+            LiteralKind::Bool(value) => value.to_string(),
+            LiteralKind::Reference(name) => {
+                self.lookup(context, name, &value.span)?;
+                let message = format!("`{operator}` takes a text, not a reference");
+                let problem = Problem::new(codes::WRONG_KIND, value.span.clone(), message).help("only `in` and `=` take references");
+                self.sources.report_in(context.text, problem);
+                return None;
+            }
+        };
+        if kind == Kind::Number {
+            let message = format!("`{operator}` takes text, and {} is a number", quoted(&field.spelled));
+            let problem = Problem::new(codes::ILL_TYPED, test.operand.span.clone(), message)
+                .help(format!("compare it: `{0} >= 400 and {0} < 500`", field.spelled));
+            self.sources.report_in(context.text, problem);
+            return None;
+        }
+        let compiled = match test.operator {
+            Operator::Contains => Ok((Test::Contains(text), Matcher::None)),
+            Operator::Like => Glob::new(&text).map(|glob| (Test::Like(text), Matcher::Glob(glob))),
+            _ => regex(&text).map(|regex| (Test::Regex(text), Matcher::Regex(regex))),
+        };
+        compiled
+            .map_err(|error| {
+                // The first lines of the error draw the pattern again, which is under the span already.
+                let error = error.to_string();
+                let reason = error.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
+                let message = format!("this pattern cannot be used: {reason}");
+                self.sources.report_in(context.text, Problem::new(codes::REGEX, value.span.clone(), message));
+            })
+            .ok()
+    }
+
+    /// A literal as the field wants it.
+    fn literal(&mut self, context: &Context<'_>, field: &Field, kind: Kind, literal: &ast::Literal) -> Option<Literal> {
+        let problem = match typed(&literal.kind, kind) {
+            Ok(literal) => return Some(literal),
+            Err(Mismatch::Timestamp) => {
+                let message = format!("{} is no timestamp", quoted(&literal.to_string()));
+                Problem::new(codes::TIMESTAMP, literal.span.clone(), message)
+                    .help("a timestamp is like `\"2020-06-12T09:23:28.359896Z\"`")
+            }
+            Err(Mismatch::Type(wanted)) => {
+                let message = format!("{} is {wanted}, and {} is not", quoted(&field.spelled), quoted(&literal.to_string()));
+                let mut problem = Problem::new(codes::ILL_TYPED, literal.span.clone(), message);
+                problem.help = match &literal.kind {
+                    LiteralKind::Text(text) if wanted == NUMBER && Number::parse(text).is_some() => {
+                        Some(format!("write it without quotes: `{text}`"))
+                    }
+                    LiteralKind::Number(_) | LiteralKind::Bool(_) if wanted == TEXT => {
+                        Some(format!("write it in quotes: `\"{literal}\"`"))
+                    }
+                    _ => None,
+                };
+                problem
+            }
+        };
+        self.sources.report_in(context.text, problem);
+        None
+    }
+}
+
+const TEXT: &str = "text";
+const NUMBER: &str = "a number";
+
+enum Mismatch {
+    /// The field is of this type.
+    Type(&'static str),
+    Timestamp,
+}
+
+fn typed(literal: &LiteralKind, kind: Kind) -> Result<Literal, Mismatch> {
+    match (literal, kind) {
+        (LiteralKind::Text(text) | LiteralKind::Word(text), kind) => match kind {
+            Kind::Text | Kind::Texts => Ok(Literal::Text(text.clone(), None)),
+            Kind::Number => Err(Mismatch::Type(NUMBER)),
+            Kind::Instant => match Instant::parse(text) {
+                Some(instant) => Ok(Literal::Text(text.clone(), Some(instant))),
+                None => Err(Mismatch::Timestamp),
+            },
+            _ => Ok(Literal::Text(text.clone(), Instant::parse(text))),
+        },
+        (_, Kind::Text | Kind::Texts) => Err(Mismatch::Type(TEXT)),
+        (_, Kind::Instant) => Err(Mismatch::Type("a timestamp")),
+        (LiteralKind::Bool(_), Kind::Number) => Err(Mismatch::Type(NUMBER)),
+        (LiteralKind::Bool(value), _) => Ok(Literal::Bool(*value)),
+        (LiteralKind::Number(text), _) => Number::parse(text).map(Literal::Number).ok_or(Mismatch::Type(NUMBER)),
+        (LiteralKind::Reference(_), _) => Err(Mismatch::Type(TEXT)),
+    }
+}
+
+fn add(items: &mut Items, literal: Literal) {
+    match literal {
+        Literal::Text(text, instant) => {
+            items.texts.push(text);
+            items.instants.extend(instant);
+        }
+        Literal::Number(number) => items.numbers.push(number),
+        Literal::Bool(value) => items.bools.push(value),
+    }
+}
+
+/// An item of a `list:` has no quotes that would tell its type: it stands for the text, and for the number or boolean that the text
+/// spells.
+fn listed(items: &mut Items, kind: Kind, text: &str, field: &Field, list: &str) -> Result<(), Problem> {
+    let number = Number::parse(text).filter(|_| text.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'-' | b'.')));
+    let problem = |code, what| {
+        let message = format!("{} in list `{list}` is no {what}, which {} is", quoted(text), quoted(&field.spelled));
+        Err(Problem::new(code, 0..0, message))
+    };
+    match kind {
+        Kind::Text | Kind::Texts => {}
+        Kind::Number => match number {
+            Some(number) => {
+                items.numbers.push(number);
+                return Ok(());
+            }
+            None => return problem(codes::ILL_TYPED, "number"),
+        },
+        Kind::Instant => match Instant::parse(text) {
+            Some(instant) => items.instants.push(instant),
+            None => return problem(codes::TIMESTAMP, "timestamp"),
+        },
+        _ => {
+            items.numbers.extend(number);
+            items.instants.extend(Instant::parse(text));
+            match text {
+                "true" | "True" | "TRUE" => items.bools.push(true),
+                "false" | "False" | "FALSE" => items.bools.push(false),
+                _ => {}
+            }
+        }
+    }
+    items.texts.push(text.to_owned());
+    Ok(())
+}
+
+/// A field of which nothing is known, in place of one that could not be resolved.
+fn any() -> Field {
+    Field { steps: vec![ast::Step::Key("RequestObject".to_owned())], spelled: "the field".to_owned() }
+}

@@ -1,0 +1,250 @@
+//! Macros, lists and aliases: looked up, worked on once, and kept from referring to themselves.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::{Compiler, Context, Field, Lowered};
+use crate::codes;
+use crate::names::{DefinitionId, LookupError};
+use crate::program::PathId;
+use crate::resource::{Body, Definition};
+use crate::schema;
+use crate::source::{Location, Text};
+use crate::syntax::{Problem, parse_operand, quoted};
+
+/// How deep references may lead through references.
+const HEIGHT_LIMIT: usize = 64;
+/// How many items all lists together may have, lists in lists unfolded.
+const LIST_LIMIT: usize = 2_000_000;
+
+/// What has been worked on.
+#[derive(Default)]
+pub(super) struct Known {
+    macros: HashMap<DefinitionId, Option<Lowered>>,
+    aliases: HashMap<DefinitionId, Option<(Field, usize)>>,
+    lists: HashMap<DefinitionId, Option<List>>,
+    /// The definitions that are being worked on, outermost first.
+    working: Vec<DefinitionId>,
+    items: usize,
+}
+
+/// A list, the lists in it unfolded.
+#[derive(Debug, Clone)]
+pub(super) struct List {
+    pub(super) parts: Rc<[ListPart]>,
+    pub(super) height: usize,
+}
+
+/// An item of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ListPart {
+    Text(String),
+    /// An alias: the values of a field.
+    Field(PathId, Location),
+}
+
+impl<'a> Compiler<'a, '_> {
+    /// What a name in `context` stands for.
+    pub(super) fn lookup(&mut self, context: &Context<'_>, name: &str, span: &Range<usize>) -> Option<DefinitionId> {
+        let problem = match self.names.lookup(context.from, name) {
+            Ok(id) => return Some(id),
+            Err(LookupError::Unknown { help }) => {
+                let mut problem =
+                    Problem::new(codes::UNKNOWN_NAME, span.clone(), format!("{} is not defined", quoted(&format!("${{{name}}}"))));
+                let first = name.split('.').next().unwrap_or_default();
+                problem.help = help.or_else(|| {
+                    schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
+                });
+                problem
+            }
+            Err(LookupError::Ambiguous(found)) => {
+                let places: Vec<_> = found
+                    .iter()
+                    .filter_map(|id| Some(self.sources.describe(&self.definition(*id)?.at)))
+                    .collect();
+                let message = format!("{} fits more than one definition", quoted(&format!("${{{name}}}")));
+                let help = format!("it is defined at {}; give one resource another name", places.join(" and "));
+                Problem::new(codes::AMBIGUOUS_NAME, span.clone(), message).help(help)
+            }
+        };
+        self.sources.report_in(context.text, problem);
+        None
+    }
+
+    pub(super) fn definition(&self, id: DefinitionId) -> Option<&'a Definition> {
+        self.rules.get(id.resource)?.definitions.get(id.definition)
+    }
+
+    pub(super) fn is_macro(&self, id: DefinitionId) -> bool {
+        self.kind_of(id) == "macro"
+    }
+
+    pub(super) fn is_alias(&self, id: DefinitionId) -> bool {
+        self.kind_of(id) == "alias"
+    }
+
+    pub(super) fn kind_of(&self, id: DefinitionId) -> &'static str {
+        match self.definition(id).map(|definition| &definition.body) {
+            Some(Body::Macro(_)) => "macro",
+            Some(Body::List(_)) => "list",
+            Some(Body::Alias(_)) => "alias",
+            Some(Body::Rule(_)) => "rule",
+            Some(Body::Broken(kind)) => kind.unwrap_or("broken definition"),
+            None => "definition",
+        }
+    }
+
+    /// Notes that `context` refers to something `height` references deep.
+    pub(super) fn raise(&mut self, context: &mut Context<'_>, height: usize, span: &Range<usize>) -> Option<()> {
+        context.height = context.height.max(height + 1);
+        if context.height <= HEIGHT_LIMIT {
+            return Some(());
+        }
+        let problem = Problem::new(codes::TOO_BIG, span.clone(), "references lead through too many references")
+            .help(format!("at most {HEIGHT_LIMIT}"));
+        self.sources.report_in(context.text, problem);
+        None
+    }
+
+    pub(super) fn macro_(&mut self, id: DefinitionId) -> Option<Lowered> {
+        if let Some(known) = self.known.macros.get(&id) {
+            return known.clone();
+        }
+        let lowered = self.work(id, |compiler, definition| match &definition.body {
+            Body::Macro(text) => compiler.condition(id.resource, text),
+            _ => None,
+        });
+        self.known.macros.insert(id, lowered.clone());
+        lowered
+    }
+
+    /// The field of an alias, and how many references it is deep.
+    pub(super) fn alias(&mut self, id: DefinitionId) -> Option<(Field, usize)> {
+        if let Some(known) = self.known.aliases.get(&id) {
+            return known.clone();
+        }
+        let field = self.work(id, |compiler, definition| match &definition.body {
+            Body::Alias(text) => {
+                let mut problems = Vec::new();
+                let operand = parse_operand(&text.text, &mut problems);
+                for problem in problems {
+                    compiler.sources.report_in(text, problem);
+                }
+                let mut context = Context { from: id.resource, text, reads: Vec::new(), height: 0 };
+                let field = compiler.field(&mut context, &operand?)?;
+                Some((field, context.height))
+            }
+            _ => None,
+        });
+        self.known.aliases.insert(id, field.clone());
+        field
+    }
+
+    pub(super) fn list(&mut self, id: DefinitionId) -> Option<List> {
+        if let Some(known) = self.known.lists.get(&id) {
+            return known.clone();
+        }
+        let list = self.work(id, |compiler, definition| match &definition.body {
+            Body::List(items) => compiler.unfold(id.resource, items),
+            _ => None,
+        });
+        self.known.lists.insert(id, list.clone());
+        list
+    }
+
+    fn unfold(&mut self, from: usize, items: &[Text]) -> Option<List> {
+        let mut parts = Vec::with_capacity(items.len());
+        let mut height = 0;
+        let mut whole = true;
+        for item in items {
+            let Some(start) = item.text.find("${") else {
+                parts.push(ListPart::Text(item.text.clone()));
+                continue;
+            };
+            let name = item.text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+            let Some(name) = name.map(str::trim).filter(|name| !name.contains(['$', '{', '}'])) else {
+                let problem = Problem::new(codes::BAD_REFERENCE, start..item.text.len(), "a reference stands alone in an item")
+                    .help("write it as an item of its own: `- ${name}`");
+                self.sources.report_in(item, problem);
+                whole = false;
+                continue;
+            };
+            let mut context = Context { from, text: item, reads: Vec::new(), height };
+            let span = 0..item.text.len();
+            let unfolded = self.item(&mut context, name, &span, &mut parts);
+            whole &= unfolded.is_some();
+            height = context.height;
+        }
+        self.known.items += parts.len();
+        if self.known.items > LIST_LIMIT {
+            if let Some(item) = items.first() {
+                let problem = Problem::new(codes::TOO_BIG, 0..0, "the lists together have too many items")
+                    .help(format!("at most {LIST_LIMIT}, lists in lists unfolded"));
+                self.sources.report_at(item, problem);
+            }
+            return None;
+        }
+        whole.then(|| List { parts: parts.into(), height })
+    }
+
+    /// An item that is a reference: another list's items, or the field of an alias.
+    fn item(
+        &mut self,
+        context: &mut Context<'_>,
+        name: &str,
+        span: &Range<usize>,
+        parts: &mut Vec<ListPart>,
+    ) -> Option<()> {
+        let id = self.lookup(context, name, span)?;
+        match self.kind_of(id) {
+            "list" => {
+                let list = self.list(id)?;
+                self.raise(context, list.height, span)?;
+                parts.extend(list.parts.iter().cloned());
+            }
+            "alias" => {
+                let (field, height) = self.alias(id)?;
+                self.raise(context, height, span)?;
+                let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
+                parts.push(ListPart::Field(path, self.sources.locate(context.text, span)));
+            }
+            kind => {
+                let message = format!("`${{{name}}}` is a {kind} and cannot stand in a list");
+                let problem = Problem::new(codes::WRONG_KIND, span.clone(), message).help("a list holds texts, lists and aliases");
+                self.sources.report_in(context.text, problem);
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Works on a definition, unless that is going on already.
+    fn work<T>(&mut self, id: DefinitionId, work: impl FnOnce(&mut Self, &'a Definition) -> Option<T>) -> Option<T> {
+        let definition = self.definition(id)?;
+        if self.known.working.contains(&id) || self.known.working.len() > HEIGHT_LIMIT {
+            self.cycle(id, definition);
+            return None;
+        }
+        self.known.working.push(id);
+        let done = work(self, definition);
+        self.known.working.pop();
+        done
+    }
+
+    fn cycle(&mut self, id: DefinitionId, definition: &Definition) {
+        let Some(start) = self.known.working.iter().position(|working| *working == id) else {
+            let problem = Problem::new(codes::TOO_BIG, definition.at.span.clone(), "references lead through too many references")
+                .help(format!("at most {HEIGHT_LIMIT}"));
+            self.sources.report(definition.at.file, problem);
+            return;
+        };
+        let mut names: Vec<String> = Vec::new();
+        for working in self.known.working.iter().skip(start).chain([&id]) {
+            names.extend(self.definition(*working).map(|definition| format!("`${{{}}}`", definition.name)));
+        }
+        let message = format!("{} refers to itself", names.first().map_or("this", String::as_str));
+        let problem = Problem::new(codes::CYCLE, definition.at.span.clone(), message).help(names.join(" → "));
+        self.sources.report(definition.at.file, problem);
+    }
+}

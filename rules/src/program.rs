@@ -1,0 +1,354 @@
+//! Compiled conditions: paths, predicates over paths, and nodes over predicates, each distinct one once.
+//!
+//! INVARIANT: a node comes after the nodes that it is made of, and no deeper than [`DEPTH_LIMIT`] of them, so that evaluating by
+//! recursion is bounded. Everything is only ever appended while compiling, which lets [`Builder::finish`] cut off what was compiled
+//! for its diagnostics alone.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use regex::{Regex, RegexBuilder};
+use vedette_audit::Level;
+
+use crate::glob::Glob;
+use crate::schema;
+use crate::syntax::ast::Step;
+use crate::value::{Instant, Number};
+
+/// How deep nodes may stand in each other.
+pub(crate) const DEPTH_LIMIT: usize = 512;
+/// How many nodes, predicates or paths a program may have.
+const SIZE_LIMIT: usize = 4_000_000;
+/// How much memory one compiled regular expression may take, in bytes.
+const REGEX_LIMIT: usize = 1 << 20;
+
+macro_rules! ids {
+    ($($name:ident)*) => {
+        $(
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            pub(crate) struct $name(pub(crate) u32);
+
+            impl $name {
+                pub(crate) fn index(self) -> usize {
+                    self.0 as usize
+                }
+
+                /// `count` is below `SIZE_LIMIT`.
+                fn new(count: usize) -> Self {
+                    Self(u32::try_from(count).unwrap_or(u32::MAX))
+                }
+            }
+        )*
+    };
+}
+
+ids! { FieldId PathId PredicateId NodeId }
+
+impl FieldId {
+    /// The event itself.
+    pub(crate) const ROOT: Self = Self(0);
+}
+
+/// What the rules in force need to know of an event, and what they ask of it.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) fields: FieldTree,
+    pub(crate) paths: Vec<Path>,
+    pub(crate) predicates: Vec<Predicate>,
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// The names that paths follow, as a tree: what is not in it is not read from an event.
+#[derive(Debug)]
+pub(crate) struct FieldTree {
+    /// The children of each field by name, in lower case.
+    children: Vec<HashMap<Box<str>, FieldId>>,
+}
+
+/// A path into an event.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) steps: Box<[PathStep]>,
+    /// As the first rule that names it spells it.
+    pub(crate) spelled: String,
+    /// The least level that records it, if that is above `Metadata`.
+    pub(crate) needs: Option<Level>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum PathStep {
+    Key(FieldId),
+    Any,
+    Index(usize),
+    Range(usize, Option<usize>),
+}
+
+/// A question about the values at a path.
+#[derive(Debug)]
+pub(crate) struct Predicate {
+    pub(crate) path: PathId,
+    pub(crate) test: Test,
+    pub(crate) matcher: Matcher,
+}
+
+/// What is asked of a value; equal tests are the same test.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Test {
+    Exists,
+    True,
+    Compare(Comparison, Literal),
+    OneOf(Box<Items>),
+    Contains(String),
+    Like(String),
+    Regex(String),
+}
+
+/// The comparisons that need no negation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Comparison {
+    Equal,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+/// A value on the right.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Literal {
+    Text(String, Option<Instant>),
+    Number(Number),
+    Bool(bool),
+}
+
+/// What stands in an `in (…)`, sorted, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Items {
+    pub(crate) texts: Vec<String>,
+    pub(crate) numbers: Vec<Number>,
+    pub(crate) bools: Vec<bool>,
+    pub(crate) instants: Vec<Instant>,
+    /// Fields of the same event: any of their values counts.
+    pub(crate) fields: Vec<PathId>,
+}
+
+/// What a test was compiled to, where that takes work.
+#[derive(Debug)]
+pub(crate) enum Matcher {
+    None,
+    Texts(std::collections::HashSet<Box<str>>),
+    Glob(Glob),
+    Regex(Regex),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    Constant(bool),
+    Predicate(PredicateId),
+    Not(NodeId),
+    And(Box<[NodeId]>),
+    Or(Box<[NodeId]>),
+}
+
+/// The program would be too big, or a node too deep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooBig;
+
+/// How much of a program there is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    fields: usize,
+    paths: usize,
+    predicates: usize,
+    nodes: usize,
+}
+
+/// A program that grows.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    program: Program,
+    paths: HashMap<Box<[PathStep]>, PathId>,
+    predicates: HashMap<(PathId, Test), PredicateId>,
+    nodes: HashMap<Node, NodeId>,
+    depths: Vec<usize>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let fields = FieldTree { children: vec![HashMap::new()] };
+        Self {
+            program: Program { fields, paths: Vec::new(), predicates: Vec::new(), nodes: Vec::new() },
+            paths: HashMap::new(),
+            predicates: HashMap::new(),
+            nodes: HashMap::new(),
+            depths: Vec::new(),
+        }
+    }
+
+    /// The path of `steps`; `spelled` is remembered if it is a new one.
+    pub(crate) fn path(&mut self, steps: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        let mut field = FieldId::ROOT;
+        let mut compiled = Vec::with_capacity(steps.len());
+        for step in steps {
+            compiled.push(match step {
+                Step::Key(name) => {
+                    // A dot in a name is a step of its own wherever names come from.
+                    for part in name.split('.') {
+                        field = self.program.fields.child_or_new(field, part)?;
+                    }
+                    PathStep::Key(field)
+                }
+                Step::Any => PathStep::Any,
+                Step::Index(index) => PathStep::Index(*index),
+                Step::Range(from, to) => PathStep::Range(*from, *to),
+            });
+        }
+        let steps_box: Box<[PathStep]> = compiled.into();
+        if let Some(id) = self.paths.get(&steps_box) {
+            return Ok(*id);
+        }
+        let id = PathId::new(checked(self.program.paths.len())?);
+        let needs = schema::needed_level(steps);
+        self.program.paths.push(Path { steps: steps_box.clone(), spelled: spelled.to_owned(), needs });
+        self.paths.insert(steps_box, id);
+        Ok(id)
+    }
+
+    /// The node that asks `test` of the values at `path`.
+    pub(crate) fn predicate(&mut self, path: PathId, test: Test, matcher: Matcher) -> Result<NodeId, TooBig> {
+        let key = (path, test);
+        let id = match self.predicates.get(&key) {
+            Some(id) => *id,
+            None => {
+                let id = PredicateId::new(checked(self.program.predicates.len())?);
+                self.program.predicates.push(Predicate { path, test: key.1.clone(), matcher });
+                self.predicates.insert(key, id);
+                id
+            }
+        };
+        self.node(Node::Predicate(id))
+    }
+
+    /// The node `node`, which is made of nodes of this builder.
+    pub(crate) fn node(&mut self, node: Node) -> Result<NodeId, TooBig> {
+        let node = match node {
+            // Twice negated is itself.
+            Node::Not(inner) => match self.program.nodes.get(inner.index()) {
+                Some(Node::Not(inmost)) => return Ok(*inmost),
+                Some(Node::Constant(value)) => Node::Constant(!value),
+                _ => Node::Not(inner),
+            },
+            node => node,
+        };
+        if let Some(id) = self.nodes.get(&node) {
+            return Ok(*id);
+        }
+        let below = match &node {
+            Node::Constant(_) | Node::Predicate(_) => 0,
+            Node::Not(inner) => self.depth(*inner),
+            Node::And(parts) | Node::Or(parts) => parts.iter().map(|part| self.depth(*part)).max().unwrap_or(0),
+        };
+        if below >= DEPTH_LIMIT {
+            return Err(TooBig);
+        }
+        let id = NodeId::new(checked(self.program.nodes.len())?);
+        self.program.nodes.push(node.clone());
+        self.depths.push(below + 1);
+        self.nodes.insert(node, id);
+        Ok(id)
+    }
+
+    fn depth(&self, node: NodeId) -> usize {
+        self.depths.get(node.index()).copied().unwrap_or(0)
+    }
+
+    /// How much there is by now.
+    pub(crate) fn mark(&self) -> Mark {
+        let Program { fields, paths, predicates, nodes } = &self.program;
+        let (paths, predicates, nodes) = (paths.len(), predicates.len(), nodes.len());
+        Mark { fields: fields.children.len(), paths, predicates, nodes }
+    }
+
+    /// The path at `id`.
+    pub(crate) fn path_at(&self, id: PathId) -> Option<&Path> {
+        self.program.paths.get(id.index())
+    }
+
+    /// The program as it was at `mark`.
+    pub(crate) fn finish(self, mark: Mark) -> Program {
+        let mut program = self.program;
+        program.paths.truncate(mark.paths);
+        program.predicates.truncate(mark.predicates);
+        program.nodes.truncate(mark.nodes);
+        program.fields.children.truncate(mark.fields);
+        for children in &mut program.fields.children {
+            children.retain(|_, child| child.index() < mark.fields);
+        }
+        program
+    }
+}
+
+impl FieldTree {
+    fn child_or_new(&mut self, parent: FieldId, name: &str) -> Result<FieldId, TooBig> {
+        let next = FieldId::new(checked(self.children.len())?);
+        let Some(children) = self.children.get_mut(parent.index()) else { return Err(TooBig) };
+        let child = *children.entry(name.to_ascii_lowercase().into()).or_insert(next);
+        if child == next {
+            self.children.push(HashMap::new());
+        }
+        Ok(child)
+    }
+
+    /// The child of `parent` for a member's name as an event spells it.
+    pub(crate) fn child(&self, parent: FieldId, name: &str) -> Option<FieldId> {
+        let children = self.children.get(parent.index())?;
+        if children.len() <= 4 {
+            return children.iter().find(|(child, _)| child.eq_ignore_ascii_case(name)).map(|(_, id)| *id);
+        }
+        let mut buffer = [0; 64];
+        let Some(short) = buffer.get_mut(..name.len()) else {
+            return children.get(name.to_ascii_lowercase().as_str()).copied();
+        };
+        short.copy_from_slice(name.as_bytes());
+        short.make_ascii_lowercase();
+        children.get(std::str::from_utf8(short).ok()?).copied()
+    }
+
+    /// Like [`Self::child`]; a name with dots is followed dot by dot, as paths are.
+    pub(crate) fn descendant(&self, parent: FieldId, name: &str) -> Option<FieldId> {
+        if !name.contains('.') {
+            return self.child(parent, name);
+        }
+        name.split('.').try_fold(parent, |field, part| self.child(field, part))
+    }
+
+    /// Whether nothing inside `field` is read.
+    pub(crate) fn is_leaf(&self, field: FieldId) -> bool {
+        self.children.get(field.index()).is_none_or(HashMap::is_empty)
+    }
+}
+
+impl Items {
+    /// Brings the items into their one order.
+    pub(crate) fn sort(&mut self) {
+        fn unique<T: Ord>(items: &mut Vec<T>) {
+            items.sort_unstable();
+            items.dedup();
+        }
+        unique(&mut self.texts);
+        unique(&mut self.bools);
+        unique(&mut self.instants);
+        unique(&mut self.fields);
+        self.numbers.sort_by(|left, right| left.order(*right).unwrap_or(std::cmp::Ordering::Equal));
+        self.numbers.dedup();
+    }
+}
+
+/// Compiles a regular expression; matching is linear in the text, and the program bounded.
+pub(crate) fn regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(REGEX_LIMIT).dfa_size_limit(REGEX_LIMIT).nest_limit(64).build()
+}
+
+fn checked(count: usize) -> Result<usize, TooBig> {
+    if count < SIZE_LIMIT { Ok(count) } else { Err(TooBig) }
+}

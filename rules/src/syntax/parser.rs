@@ -1,0 +1,477 @@
+//! Tokens to a tree, by recursive descent.
+//!
+//! `or` binds loosest, then `and`, then `not`. After a problem the parser goes on behind the next `and`, `or` or parenthesis, so
+//! that one text shows all its problems.
+
+use std::ops::Range;
+
+use super::ast::{Expr, ExprKind, Literal, LiteralKind, Operand, Operator, Right, Test};
+use super::lexer::{Token, TokenKind, lex};
+use super::path::{path, referred};
+use super::{NESTING_LIMIT, PROBLEM_LIMIT, Problem, TEXT_LIMIT, quoted};
+use crate::codes;
+
+/// A tree, and what was met on the way.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree, whole only if no problem is an error.
+    pub expr: Expr,
+    /// Errors and warnings in the order in which they were met.
+    pub problems: Vec<Problem>,
+}
+
+/// Parses a condition or the text of a macro.
+pub fn parse_condition(text: &str) -> Parsed {
+    let mut problems = Vec::new();
+    if text.len() > TEXT_LIMIT {
+        let message = format!("a condition of {} bytes is too long", text.len());
+        problems.push(Problem::new(codes::TOO_LONG, 0..0, message).help(format!("at most {TEXT_LIMIT} bytes")));
+        return Parsed { expr: Expr { kind: ExprKind::Error, span: 0..text.len() }, problems };
+    }
+    let tokens = lex(text, &mut problems);
+    let mut parser = Parser { tokens, at: 0, end: text.len(), depth: 0, too_deep: false, problems };
+    let expr = parser.whole();
+    parser.problems.sort_by_key(|problem| problem.span.start);
+    Parsed { expr, problems: parser.problems }
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+    /// The length of the text.
+    end: usize,
+    depth: usize,
+    too_deep: bool,
+    problems: Vec<Problem>,
+}
+
+/// The words that are part of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keyword {
+    And,
+    Or,
+    Not,
+    Operator(Operator),
+}
+
+impl Parser {
+    fn whole(&mut self) -> Expr {
+        let expr = self.either();
+        // Whatever is left is reported once and read only for its own problems.
+        if let Some(token) = self.peek().cloned() {
+            if token.kind == TokenKind::Close {
+                self.report(
+                    Problem::new(codes::UNBALANCED, token.span, "this `)` closes nothing").help("remove it, or add a `(`"),
+                );
+            } else if token.kind != TokenKind::Bad {
+                let found = describe(&token.kind);
+                self.report(
+                    Problem::new(codes::TRAILING, token.span.start..self.end, format!("the condition goes on with {found}"))
+                        .label("expected `and`, `or` or the end")
+                        .help("join conditions with `and` or `or`; text with spaces needs double quotes"),
+                );
+            }
+            self.at += 1;
+            while self.peek().is_some() {
+                self.either();
+                self.at += 1;
+            }
+        }
+        expr
+    }
+
+    /// `a or b or …`
+    fn either(&mut self) -> Expr {
+        let start = self.here();
+        let mut operands = vec![self.both(false)];
+        while self.take_keyword(Keyword::Or) {
+            let before = operands.len();
+            operands.push(self.both(before > 0));
+        }
+        self.joined(start, operands, ExprKind::Or)
+    }
+
+    /// `a and b and …`; `after_or` says that an `or` stands before it on the same level.
+    fn both(&mut self, after_or: bool) -> Expr {
+        let start = self.here();
+        let mut operands = vec![self.negation()];
+        while self.take_keyword(Keyword::And) {
+            operands.push(self.negation());
+        }
+        let expr = self.joined(start, operands, ExprKind::And);
+        if after_or && matches!(expr.kind, ExprKind::And(_)) && !self.too_deep {
+            self.report(
+                Problem::new(codes::READS_OTHERWISE, expr.span.clone(), "`and` binds tighter than the `or` before it")
+                    .label("this is taken as one operand of `or`")
+                    .help("KubeSphere reads from left to right, `(a or b) and c`: write parentheses for what you mean"),
+            );
+        }
+        expr
+    }
+
+    fn joined(&self, start: usize, mut operands: Vec<Expr>, kind: impl Fn(Vec<Expr>) -> ExprKind) -> Expr {
+        match operands.pop() {
+            Some(only) if operands.is_empty() => only,
+            Some(last) => {
+                let span = start..last.span.end;
+                operands.push(last);
+                Expr { kind: kind(operands), span }
+            }
+            None => Expr { kind: ExprKind::Error, span: start..start },
+        }
+    }
+
+    fn negation(&mut self) -> Expr {
+        let start = self.here();
+        if !self.take_kind(&TokenKind::Bang) && !self.take_keyword(Keyword::Not) {
+            return self.primary();
+        }
+        let Some(operand) = self.nested(Self::negation) else { return self.error(start) };
+        let span = start..operand.span.end;
+        if matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) && !self.too_deep {
+            self.report(
+                Problem::new(codes::READS_OTHERWISE, span.clone(), "`not` takes only what stands next to it")
+                    .label("this alone is negated")
+                    .help("KubeSphere negates all that follows, `not (b and c)`: write parentheses for what you mean"),
+            );
+        }
+        Expr { kind: ExprKind::Not(Box::new(operand)), span }
+    }
+
+    /// Runs `inner` one level deeper; `None` if that is too deep, and the rest of the text is given up.
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.depth >= NESTING_LIMIT {
+            if !self.too_deep {
+                let problem = Problem::new(codes::TOO_DEEP, self.here()..self.here(), "this nests too deep")
+                    .help(format!("at most {NESTING_LIMIT} levels of parentheses and `not`; a macro can hold a part"));
+                self.report(problem);
+            }
+            self.too_deep = true;
+            self.at = self.tokens.len();
+            return None;
+        }
+        self.depth += 1;
+        let inner = inner(self);
+        self.depth -= 1;
+        Some(inner)
+    }
+
+    fn primary(&mut self) -> Expr {
+        let Some(Token { kind, span }) = self.peek().cloned() else {
+            if !self.too_deep {
+                let problem = Problem::new(codes::EXPECTED_CONDITION, self.end..self.end, "a condition is missing here")
+                    .help("a condition is like `Verb = \"create\"`, `${macro}` or `Verb in (\"get\", \"list\")`");
+                self.report(problem);
+            }
+            return self.error(self.end);
+        };
+        match kind {
+            TokenKind::Open => {
+                self.at += 1;
+                self.parenthesis(span)
+            }
+            TokenKind::Word(word) if self.keyword().is_none() => {
+                self.at += 1;
+                let operand = path(&word, span, &mut self.problems);
+                self.after(operand)
+            }
+            TokenKind::Reference(name, rest) => {
+                self.at += 1;
+                let operand = referred(&name, &rest, span, &mut self.problems);
+                self.after(operand)
+            }
+            TokenKind::Bad => {
+                self.recover();
+                self.error(span.start)
+            }
+            kind => {
+                let found = describe(&kind);
+                let mut problem =
+                    Problem::new(codes::EXPECTED_CONDITION, span.clone(), format!("expected a condition, found {found}"));
+                problem.help = match kind {
+                    TokenKind::Text(_) | TokenKind::Number(_) => Some("a field stands on the left of an operator".to_owned()),
+                    _ => None,
+                };
+                self.report(problem);
+                // `and`, `or` and `)` belong to the caller.
+                if !matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) && kind != TokenKind::Close {
+                    self.at += 1;
+                    self.recover();
+                }
+                self.error(span.start)
+            }
+        }
+    }
+
+    fn parenthesis(&mut self, open: Range<usize>) -> Expr {
+        let Some(mut inner) = self.nested(Self::either) else { return self.error(open.start) };
+        if self.take_kind(&TokenKind::Close) {
+            inner.span = open.start..self.before();
+            return inner;
+        }
+        if !self.too_deep {
+            let found = self.peek().map_or("the end".to_owned(), |token| describe(&token.kind));
+            if self.peek().is_none_or(|token| token.kind != TokenKind::Bad) {
+                self.report(
+                    Problem::new(codes::UNBALANCED, open, format!("this `(` is not closed before {found}"))
+                        .help("add a `)`; text with spaces needs double quotes"),
+                );
+            }
+            self.recover();
+            // One parenthesis that was meant for this level.
+            self.take_kind(&TokenKind::Close);
+        }
+        inner
+    }
+
+    /// What follows an operand; `None` if the operand could not be read.
+    fn after(&mut self, operand: Option<Operand>) -> Expr {
+        let start = self.tokens.get(self.at.saturating_sub(1)).map_or(0, |token| token.span.start);
+        let negated = self.keyword() == Some(Keyword::Not);
+        if negated {
+            let operator = self.tokens.get(self.at + 1).and_then(|token| keyword(&token.kind));
+            if !matches!(operator, Some(Keyword::Operator(_))) {
+                let span = self.peek().map_or(start..start, |token| token.span.clone());
+                self.report(
+                    Problem::new(codes::EXPECTED_OPERATOR, span, "`not` stands before a condition or a word operator")
+                        .help("the word operators are `contains`, `in`, `like`, `regex` and `exists`"),
+                );
+                self.recover();
+                return self.error(start);
+            }
+            self.at += 1;
+        }
+        let operator = match self.peek().map(|token| &token.kind) {
+            Some(TokenKind::Sign(operator)) => Some(*operator),
+            Some(kind) => match keyword(kind) {
+                Some(Keyword::Operator(operator)) => Some(operator),
+                _ => None,
+            },
+            None => None,
+        };
+        let Some(operator) = operator else {
+            let Some(operand) = operand else { return self.error(start) };
+            let span = operand.span.clone();
+            return Expr { kind: ExprKind::Bare(operand), span };
+        };
+        self.note_case();
+        self.at += 1;
+        let right = match operator {
+            Operator::Exists => Some(Right::Nothing),
+            Operator::In => self.items(),
+            _ => self.value(operator).map(Right::Value),
+        };
+        let span = start..self.before();
+        match (operand, right) {
+            (Some(operand), Some(right)) => {
+                Expr { kind: ExprKind::Test(Test { operand, negated, operator, right }), span }
+            }
+            _ => Expr { kind: ExprKind::Error, span },
+        }
+    }
+
+    /// The value on the right; the problem is reported if there is none.
+    fn value(&mut self, operator: Operator) -> Option<Literal> {
+        if let Some(literal) = self.literal() {
+            return Some(literal);
+        }
+        let operator = operator.as_str();
+        let problem = match self.peek() {
+            Some(token) if token.kind == TokenKind::Bad => None,
+            Some(token) => Some((token.span.clone(), describe(&token.kind))),
+            None => Some((self.end..self.end, "the end".to_owned())),
+        };
+        if let Some((span, found)) = problem {
+            self.report(
+                Problem::new(codes::EXPECTED_VALUE, span, format!("expected a value after `{operator}`, found {found}"))
+                    .help("a value is text in double quotes, a number, `true` or `false`, or one bare word"),
+            );
+        }
+        self.recover();
+        None
+    }
+
+    /// `(a, b)` or a reference to a list.
+    fn items(&mut self) -> Option<Right> {
+        if let Some(TokenKind::Reference(..)) = self.peek().map(|token| &token.kind) {
+            return self.literal().map(Right::Value);
+        }
+        let open = self.before()..self.before();
+        if !self.take_kind(&TokenKind::Open) {
+            let span = self.peek().map_or(self.end..self.end, |token| token.span.clone());
+            self.report(
+                Problem::new(codes::EXPECTED_VALUE, span, "expected `(` or a list after `in`")
+                    .help("write `in (\"a\", \"b\")` or `in ${list}`"),
+            );
+            self.recover();
+            return None;
+        }
+        let mut items = Vec::new();
+        loop {
+            match self.literal() {
+                Some(item) => items.push(item),
+                None => {
+                    let span = self.peek().map_or(self.end..self.end, |token| token.span.clone());
+                    if self.peek().is_none_or(|token| token.kind != TokenKind::Bad) {
+                        self.report(
+                            Problem::new(codes::EXPECTED_VALUE, span, "expected a value of the list")
+                                .help("the values of a list stand in parentheses with commas between them"),
+                        );
+                    }
+                    self.skip_items();
+                    return None;
+                }
+            }
+            if self.take_kind(&TokenKind::Close) {
+                return Some(Right::Items(items));
+            }
+            if !self.take_kind(&TokenKind::Comma) {
+                let span = self.peek().map_or(open.clone(), |token| token.span.clone());
+                if self.peek().is_none_or(|token| token.kind != TokenKind::Bad) {
+                    let found = self.peek().map_or("the end".to_owned(), |token| describe(&token.kind));
+                    self.report(
+                        Problem::new(codes::UNBALANCED, span, format!("expected `,` or `)` in the list, found {found}"))
+                            .help("text with spaces needs double quotes"),
+                    );
+                }
+                self.skip_items();
+                return None;
+            }
+        }
+    }
+
+    /// Skips to behind the end of a list that could not be read.
+    fn skip_items(&mut self) {
+        while let Some(token) = self.peek() {
+            let end = token.kind == TokenKind::Close;
+            if matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) {
+                return;
+            }
+            self.at += 1;
+            if end {
+                return;
+            }
+        }
+    }
+
+    fn literal(&mut self) -> Option<Literal> {
+        let Token { kind, span } = self.peek()?.clone();
+        let kind = match kind {
+            TokenKind::Text(text) => LiteralKind::Text(text),
+            TokenKind::Number(number) => LiteralKind::Number(number),
+            TokenKind::Word(_) if self.keyword().is_some() => return None,
+            TokenKind::Word(word) => match word.as_str() {
+                "true" | "True" | "TRUE" => LiteralKind::Bool(true),
+                "false" | "False" | "FALSE" => LiteralKind::Bool(false),
+                _ => LiteralKind::Word(word),
+            },
+            TokenKind::Reference(name, rest) if rest.is_empty() => LiteralKind::Reference(name),
+            TokenKind::Reference(..) => {
+                self.report(
+                    Problem::new(codes::EXPECTED_VALUE, span.clone(), "a path cannot go on behind a reference on the right")
+                        .help("name the whole path in an alias"),
+                );
+                LiteralKind::Text(String::new())
+            }
+            _ => return None,
+        };
+        self.at += 1;
+        Some(Literal { kind, span })
+    }
+
+    /// Skips to the next `and`, `or` or parenthesis that closes, without taking it.
+    fn recover(&mut self) {
+        let mut open = 0_usize;
+        while let Some(token) = self.peek() {
+            match token.kind {
+                TokenKind::Open => open += 1,
+                TokenKind::Close if open == 0 => return,
+                TokenKind::Close => open -= 1,
+                _ if open == 0 && matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) => return,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn keyword(&self) -> Option<Keyword> {
+        self.peek().and_then(|token| keyword(&token.kind))
+    }
+
+    /// The start of the next token, or the end.
+    fn here(&self) -> usize {
+        self.peek().map_or(self.end, |token| token.span.start)
+    }
+
+    /// The end of the last token.
+    fn before(&self) -> usize {
+        self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.span.end)
+    }
+
+    fn take_kind(&mut self, kind: &TokenKind) -> bool {
+        let taken = self.peek().is_some_and(|token| token.kind == *kind);
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn take_keyword(&mut self, wanted: Keyword) -> bool {
+        let taken = self.keyword() == Some(wanted);
+        if taken {
+            self.note_case();
+            self.at += 1;
+        }
+        taken
+    }
+
+    /// Reports a keyword that is not in lower case.
+    fn note_case(&mut self) {
+        let Some(Token { kind: TokenKind::Word(word), span }) = self.peek().cloned() else { return };
+        let lower = word.to_ascii_lowercase();
+        if lower != word {
+            self.report(
+                Problem::new(codes::KEYWORD_CASE, span, format!("{} is written in lower case", quoted(&word)))
+                    .help(format!("write `{lower}`")),
+            );
+        }
+    }
+
+    fn error(&self, start: usize) -> Expr {
+        Expr { kind: ExprKind::Error, span: start..self.before().max(start) }
+    }
+
+    fn report(&mut self, problem: Problem) {
+        if self.problems.len() < PROBLEM_LIMIT {
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Keywords are recognised in any case, so that one in upper case can be named as such.
+fn keyword(kind: &TokenKind) -> Option<Keyword> {
+    let TokenKind::Word(word) = kind else { return None };
+    let lower = word.to_ascii_lowercase();
+    match lower.as_str() {
+        "and" => Some(Keyword::And),
+        "or" => Some(Keyword::Or),
+        "not" => Some(Keyword::Not),
+        word => Operator::from_word(word).map(Keyword::Operator),
+    }
+}
+
+fn describe(kind: &TokenKind) -> String {
+    match kind {
+        TokenKind::Open => "`(`".to_owned(),
+        TokenKind::Close => "`)`".to_owned(),
+        TokenKind::Comma => "`,`".to_owned(),
+        TokenKind::Bang => "`!`".to_owned(),
+        TokenKind::Sign(operator) => format!("`{}`", operator.as_str()),
+        TokenKind::Text(text) => quoted(&format!("\"{text}\"")),
+        TokenKind::Word(word) | TokenKind::Number(word) => quoted(word),
+        TokenKind::Reference(name, _) => quoted(&format!("${{{name}}}")),
+        TokenKind::Bad => "something unreadable".to_owned(),
+    }
+}

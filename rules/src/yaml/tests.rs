@@ -1,0 +1,93 @@
+use super::*;
+
+/// Each scalar of `text`: its content, and what its place makes of every byte of it.
+fn placed(text: &str) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let tree = parse(text, &mut problems);
+    assert_eq!(problems, []);
+    let scalars = (0..tree.nodes.len()).map(NodeId).filter_map(|id| Some((id, tree.text(id)?.to_owned())));
+    scalars
+        .map(|(id, content)| {
+            let place = place(text, &tree, id);
+            let back = content.char_indices().map(|(at, it)| {
+                let range = place.range(&(at..at + it.len_utf8()));
+                text.get(range).unwrap_or("<?>").to_owned()
+            });
+            (content.clone(), back.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn plain_and_quoted_scalars_map_back_to_the_file() {
+    for text in [
+        "a: Verb = \"get\"\n",
+        "a: 'Verb = \"get\"'\n",
+        "# ü\n- \"Verb ü\"\n- ü: plain\r\n",
+        "\u{feff}a: b\n",
+        "a: |\n  Verb = get\n    and more\n  end\n",
+        "a: >-\n  Verb\n  = get\n\n  end\n",
+        "a: Verb =\n  get and\n  more\n",
+        "a: \"Verb =\n  get\"\n",
+        "--- |\n x\n y\n",
+        "{a: [b, 'c', \"d\"]}",
+    ] {
+        for (content, back) in placed(text) {
+            let same = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(same(&content), same(&back), "in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn escapes_map_to_where_they_start() {
+    let text = r#"a: "x = \"y\\z\" and w""#;
+    let (content, back) = placed(text).pop().unwrap();
+    assert_eq!(content, r#"x = "y\z" and w"#);
+    assert_eq!(back, r"x = \y\z\ and w", "an escape maps to its backslash");
+    let (content, back) = placed("a: 'x = ''y'''").pop().unwrap();
+    assert_eq!((content.as_str(), back.as_str()), ("x = 'y'", "x = 'y'"));
+    let text = r#"a: "\u0041 = b""#;
+    assert_eq!(placed(text).pop().unwrap().1.trim(), "", "an escape that is not followed leaves the start alone");
+}
+
+#[test]
+fn aliases_stand_for_their_anchors_and_are_bounded() {
+    let mut problems = Vec::new();
+    let tree = parse("a: &x [1, 2]\nb: *x\n", &mut problems);
+    assert!(problems.is_empty());
+    let NodeKind::Mapping(pairs) = &tree.node(tree.documents[0]).kind else { panic!("no mapping") };
+    assert_eq!(pairs[0].1, pairs[1].1);
+
+    let check = |text: &str, code| {
+        let mut problems = Vec::new();
+        parse(text, &mut problems);
+        assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{problems:?}");
+    };
+    check("a: &x [*x]\n", codes::YAML);
+    check("a: *nowhere\n", codes::YAML);
+    let mut laughs = "a0: &a0 [l,l,l,l,l,l,l,l,l,l]\n".to_owned();
+    for level in 1..12 {
+        let before = level - 1;
+        let aliases = vec![format!("*a{before}"); 10].join(",");
+        laughs.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    check(&laughs, codes::FILE_LIMIT);
+    check(&"[".repeat(100), codes::FILE_LIMIT);
+    check(&"x".repeat(FILE_LIMIT + 1), codes::FILE_LIMIT);
+}
+
+#[test]
+fn scalars_have_the_shape_of_the_core_schema() {
+    let mut problems = Vec::new();
+
+    let tree = parse("[~, null, yes, true, 'true', 1, -2.5, 1e3, inf, .5, 1.2.3, '1', !!str 1, a b]", &mut problems);
+    assert!(problems.is_empty());
+    let NodeKind::Sequence(items) = &tree.node(tree.documents[0]).kind else { panic!("no sequence") };
+    use Shape::{Bool, Null, Number, Text};
+    let shapes: Vec<_> = items.iter().map(|item| tree.shape(*item)).collect();
+    assert_eq!(
+        shapes,
+        [Null, Null, Text, Bool(true), Text, Number, Number, Number, Text, Number, Text, Text, Text, Text]
+    );
+}
