@@ -34,3 +34,9 @@ impl Default for CommitConfig {
         Self { documents: 10_000, bytes: 8 << 20, delay_millis: 1_000 }
     }
 }
+
+impl vedette_service::Settings for Config {
+    fn admin(&self) -> &AdminConfig {
+        &self.admin
+    }
+}
