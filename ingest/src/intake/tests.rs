@@ -1,0 +1,212 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use vedette_audit::list::ListErrorCode;
+use vedette_proto::bus::v1::{EventBatch, IngestCounts};
+
+use super::*;
+
+fn terms(level: Level, k8s: bool) -> Terms {
+    Terms {
+        cluster: "c1".into(),
+        received_unix_nanos: 1_795_308_043_123_456_789,
+        generation: 7,
+        audit_level: level,
+        k8s_auditing_enabled: k8s,
+    }
+}
+
+fn take_with(body: &[u8], terms: Terms, piece: usize) -> Result<Vec<Finished>, ListError> {
+    let mut intake = Intake::new(terms, list::Limits::default());
+    for piece in body.chunks(piece) {
+        intake.push(piece)?;
+    }
+    intake.finish()
+}
+
+fn take(body: &str) -> Result<Vec<Finished>, ListError> {
+    take_with(body.as_bytes(), terms(Level::RequestResponse, true), usize::MAX)
+}
+
+fn unpack(part: &Finished) -> EventBatch {
+    vedette_bus::decode(&part.message, vedette_bus::MAX_RAW_BYTES).unwrap()
+}
+
+fn events(parts: &[Finished]) -> Vec<String> {
+    let json = |part: &Finished| unpack(part).events.into_iter().map(|event| String::from_utf8(event.json.to_vec()).unwrap());
+    parts.iter().flat_map(json).collect()
+}
+
+fn list(items: &[String]) -> String {
+    format!(r#"{{"items":[{}]}}"#, items.join(","))
+}
+
+/// Events of about `size` bytes, all different.
+fn sized(count: usize, size: usize) -> Vec<String> {
+    (0..count)
+        .map(|index| format!(r#"{{"verb":"get","auditID":"{index}","requestObject":"{}"}}"#, "x".repeat(size)))
+        .collect()
+}
+
+#[test]
+fn one_small_list_is_one_message() {
+    let items = [r#"{"verb":"get","level":"Request","requestObject":{"a":1}}"#, r#"{"kind":"Event","requestURI":"/x"}"#];
+    let parts = take(&list(&items.map(str::to_owned))).unwrap();
+    let [part] = &parts[..] else { panic!("{} parts", parts.len()) };
+    let batch = unpack(part);
+    assert_eq!((&*batch.cluster, batch.received_unix_nanos, batch.generation), ("c1", 1_795_308_043_123_456_789, 7));
+    let ids = items.map(|item| Event::parse(item.as_bytes()).unwrap().id("c1"));
+    for (event, id) in batch.events.iter().zip(&ids) {
+        assert_eq!(&event.id[..], id.as_bytes());
+    }
+    assert_eq!(
+        events(&parts),
+        [
+            r#"{"Cluster":"c1","verb":"get","level":"Request","requestObject":{"a":1}}"#,
+            r#"{"Cluster":"c1","kind":"Event","requestURI":"/x"}"#
+        ]
+    );
+    assert_eq!(part.counts, IngestCounts { received: 2, published: 2, ..IngestCounts::default() });
+    let name = blake3::hash(&[ids[0].as_bytes().as_slice(), ids[1].as_bytes()].concat());
+    assert_eq!(part.batch, name.to_hex()[..32]);
+}
+
+#[test]
+fn an_empty_list_is_no_message() {
+    assert!(take(r#"{"items":[]}"#).unwrap().is_empty());
+}
+
+#[test]
+fn settings_decide_what_goes_on_but_not_the_cut_nor_the_names() {
+    let items = sized(40, 100_000);
+    let body = list(&items);
+    let all = take_with(body.as_bytes(), terms(Level::RequestResponse, true), 16_384).unwrap();
+    assert_eq!(all.len(), 4, "ten events of 100 kB make a megabyte");
+    for settings in [terms(Level::Metadata, true), terms(Level::None, true), terms(Level::Request, false)] {
+        let parts = take_with(body.as_bytes(), settings.clone(), 1_000).unwrap();
+        let names = |parts: &[Finished]| parts.iter().map(|part| (part.batch.clone(), part.counts.received)).collect::<Vec<_>>();
+        assert_eq!(names(&parts), names(&all), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_part_holds_a_mebibyte_or_one_event() {
+    let [small, big] = [sized(1, 10).remove(0), sized(1, PART_BYTES).remove(0)];
+    let fits = PART_BYTES - small.len();
+    let rest = sized(1, fits - sized(1, 0)[0].len()).remove(0);
+    assert_eq!(rest.len() + small.len(), PART_BYTES);
+    let received = |items: &[&String]| {
+        let items: Vec<_> = items.iter().map(|item| (*item).clone()).collect();
+        take(&list(&items)).unwrap().iter().map(|part| part.counts.received).collect::<Vec<_>>()
+    };
+    assert_eq!(received(&[&small, &rest]), [2]);
+    assert_eq!(received(&[&small, &rest, &small]), [2, 1]);
+    assert_eq!(received(&[&small, &big, &small]), [1, 1, 1]);
+}
+
+#[test]
+fn drops_are_counted_by_reason() {
+    let items = [r#"{"verb":"get"}"#, r#"{"verb":"list","level":"None"}"#].map(str::to_owned);
+    let counts = |body: &str, terms| {
+        let parts = take_with(body.as_bytes(), terms, usize::MAX).unwrap();
+        assert_eq!(unpack(&parts[0]).events.len() as u64, parts[0].counts.published);
+        (parts[0].counts.published, parts[0].counts.dropped.clone())
+    };
+    let reasons = |reasons: &[(&str, u64)]| reasons.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect::<BTreeMap<_, _>>();
+    let kubernetes = list(&items);
+    let kubesphere = kubernetes.replace("items", "Items");
+    assert_eq!(counts(&kubernetes, terms(Level::Request, true)), (1, reasons(&[("level_none", 1)])));
+    assert_eq!(counts(&kubernetes, terms(Level::None, true)), (0, reasons(&[("level_none", 2)])));
+    assert_eq!(counts(&kubernetes, terms(Level::Request, false)), (0, reasons(&[("k8s_auditing_disabled", 2)])));
+    assert_eq!(counts(&kubesphere, terms(Level::Request, false)), (1, reasons(&[("level_none", 1)])));
+}
+
+#[test]
+fn bad_events_become_letters_and_good_ones_go_on() {
+    let items = [r#"{"verb":"get"}"#, "[1, 2]", r#"{"verb":7}"#, r#"{"verb":"list"}"#].map(str::to_owned);
+    let parts = take(&list(&items)).unwrap();
+    assert_eq!(events(&parts).len(), 2);
+    let letters: Vec<_> = parts[0].letters.iter().map(|letter| (letter.index, letter.code, &*letter.payload)).collect();
+    assert_eq!(
+        letters,
+        [(1, BadCode::NotObject, b"[1, 2]".as_slice()), (2, BadCode::WrongType, br#"{"verb":7}"#.as_slice())]
+    );
+    assert_eq!(parts[0].letters[1].detail, "wrong_type: expected `verb` to be a string at byte 8 of the event");
+    let expected = [("not_object".to_owned(), 1), ("wrong_type".to_owned(), 1)].into();
+    assert_eq!((parts[0].counts.received, &parts[0].counts.dead_lettered), (4, &expected));
+    assert_ne!(parts[0].batch, take(&list(&[items[0].clone(), items[3].clone()])).unwrap()[0].batch);
+}
+
+#[test]
+fn very_many_bad_events_share_letters() {
+    let items = vec!["null".to_owned(); 1000];
+    let parts = take(&list(&items)).unwrap();
+    assert_eq!(parts[0].counts.dead_lettered["not_object"], 1000);
+    assert_eq!(parts[0].letters.len(), 401);
+    let shared = parts[0].letters.last().unwrap();
+    assert_eq!((shared.index, shared.payload.len()), (400, 600 * 5 - 1));
+    assert_eq!(shared.payload, items[400..].join(",").as_bytes());
+}
+
+#[test]
+fn an_event_too_large_without_its_bodies_is_a_letter_too() {
+    let item = format!(r#"{{"verb":"get","unknown":"{}"}}"#, "x".repeat(MAX_EVENT_BYTES));
+    let parts = take(&list(std::slice::from_ref(&item))).unwrap();
+    let letter = &parts[0].letters[0];
+    assert_eq!((letter.code, &letter.payload[..]), (BadCode::TooLarge, &item.as_bytes()[..MAX_EVENT_BYTES]));
+    assert!(letter.detail.ends_with(&format!("only the first 8388608 of its {} bytes are kept", item.len())));
+    assert_eq!(parts[0].counts.published, 0);
+}
+
+#[test]
+fn an_oversize_event_goes_on_without_its_bodies() {
+    let parts = take(&list(&sized(1, MAX_EVENT_BYTES))).unwrap();
+    assert_eq!((parts[0].counts.published, parts[0].counts.oversize), (1, 1));
+    assert_eq!(
+        events(&parts),
+        [r#"{"Cluster":"c1","Annotations":{"vedette.dev/oversize":"true"},"verb":"get","auditID":"0"}"#]
+    );
+}
+
+#[test]
+fn the_first_error_is_the_one_told() {
+    let error = take(r#"{"items":[{"verb":"get"},{"verb":tru},{"verb":x}],]"#).unwrap_err();
+    assert_eq!((error.code, error.offset), (ListErrorCode::Syntax, 36));
+    let error = take(r#"{"items":[{"verb":"get"}],"kind":"PodList"}"#).unwrap_err();
+    assert_eq!((error.code, error.offset), (ListErrorCode::NotList, 33));
+}
+
+#[test]
+fn what_is_held_is_what_is_said_to_be_held() {
+    let mut intake = Intake::new(terms(Level::RequestResponse, true), list::Limits::default());
+    let body = list(&sized(200, 100_000));
+    let mut most = 0;
+    for piece in body.as_bytes().chunks(16_384) {
+        intake.push(piece).unwrap();
+        most = most.max(intake.held());
+    }
+    assert!(most > PART_BYTES / 2, "{most}");
+    // One part unpacked with room to grow, twenty packed ones, and one event.
+    assert!(most < 3 * PART_BYTES, "{most}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn pieces_of_the_body_change_nothing(
+        sizes in proptest::collection::vec(prop_oneof![0..200usize, 300_000..1_200_000usize], 0..8),
+        piece in 1_000..400_000usize,
+    ) {
+        let items: Vec<_> = sizes.iter().enumerate().map(|(index, size)| {
+            if index == 3 { "\"bad\"".to_owned() } else { sized(index + 1, *size).remove(index) }
+        }).collect();
+        let body = list(&items);
+        let terms = || terms(Level::Request, true);
+        let summary = |parts: Vec<Finished>| parts.into_iter()
+            .map(|part| (part.batch, part.counts, part.message, part.letters)).collect::<Vec<_>>();
+        let whole = summary(take_with(body.as_bytes(), terms(), usize::MAX).unwrap());
+        let pieced = summary(take_with(body.as_bytes(), terms(), piece).unwrap());
+        prop_assert_eq!(whole, pieced);
+    }
+}
