@@ -1,45 +1,218 @@
-//! The embedded engine.
+//! The embedded engine: Tantivy, one index for each UTC day of the events' own time.
+//!
+//! ```text
+//! <dir>/LOCK          held by the one process that writes
+//! <dir>/2026-11-22/   the index of that day
+//! ```
+//!
+//! Days are disjoint in time. So retention drops directories, a query opens only the days of its range and filters by time
+//! only in the two that the range cuts, and a sorted page is read from one day after the other.
+//!
+//! Searching is blocking work on memory-mapped files and runs on tokio's blocking threads; writing is one call at a time.
+
+mod automaton;
+mod collect;
+mod compile;
+mod days;
+mod filter;
+mod lock;
+mod schema;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tantivy::TantivyDocument;
+use tantivy::collector::Count;
+use tantivy::schema::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::config::{EmbeddedConfig, Mode};
 use crate::error::{ArchiveError, OpenError};
+use crate::query::{MAX_BUCKETS, MAX_PAGE_BYTES};
 use crate::{Archive, BatchReport, Bucket, Health, Hits, Interval, Page, Purged, Query, Size, Statistics, WriteBatch};
 
-pub(crate) struct Embedded;
+use collect::{AuditIds, Histogram, Top};
+use compile::Compiled;
+use days::{Days, engine};
+use schema::Fields;
+use writer::Writer;
+
+pub(crate) struct Embedded {
+    days: Arc<Days>,
+    fields: Fields,
+    /// None where it is open for reading alone.
+    writer: Option<tokio::sync::Mutex<Writer>>,
+    /// What the last write failed with, if it did.
+    trouble: Mutex<Option<String>>,
+}
 
 impl Embedded {
-    pub(crate) async fn open(_config: &EmbeddedConfig, _mode: Mode) -> Result<Self, OpenError> {
-        Ok(Self)
+    pub(crate) async fn open(config: &EmbeddedConfig, mode: Mode) -> Result<Self, OpenError> {
+        let config = config.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let lock = (mode == Mode::Write).then(|| Writer::lock(&config.dir)).transpose()?;
+            let days = Arc::new(Days::open(&config.dir, mode).map_err(OpenError::Engine)?);
+            let writer = lock.map(|lock| tokio::sync::Mutex::new(Writer::new(&config, lock, Arc::clone(&days))));
+            Ok(Self { days, fields: schema::schema().1, writer, trouble: Mutex::new(None) })
+        });
+        opened.await.map_err(|error| OpenError::Engine(ArchiveError::unavailable_by("opening was given up", error)))?
+    }
+
+    fn writer(&self) -> Result<&tokio::sync::Mutex<Writer>, ArchiveError> {
+        self.writer.as_ref().ok_or_else(|| ArchiveError::refused("it is open for reading alone"))
+    }
+
+    fn note<T>(&self, result: &Result<T, ArchiveError>) {
+        let trouble = result.as_ref().err().map(ToString::to_string);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Runs a query's work on a blocking thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        query: &Query,
+        work: impl FnOnce(&Days, &Fields, &Query, &Compiled) -> Result<T, ArchiveError> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        query.check()?;
+        let (days, fields, query) = (Arc::clone(&self.days), self.fields.clone(), query.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let compiled = Compiled::new(&query, &fields)?;
+            work(&days, &fields, &query, &compiled)
+        });
+        done.await.map_err(|error| ArchiveError::unavailable_by("the search was given up", error))?
     }
 }
 
 #[async_trait]
 impl Archive for Embedded {
-    async fn write(&self, _batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+    async fn write(&self, batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
+        let mut writer = self.writer()?.lock().await;
+        let written = blocking(|| writer.write(batches));
+        self.note(&written);
+        written
     }
+
     async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError> {
-        query.check()?;
         page.check()?;
-        Err(ArchiveError::unavailable("not built yet"))
+        let page = *page;
+        self.read(query, move |days, fields, query, compiled| search(days, fields, query, compiled, page)).await
     }
-    async fn statistics(&self, _query: &Query) -> Result<Statistics, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError> {
+        self.read(query, |days, _, query, compiled| {
+            let (mut events, mut hashes) = (0, Vec::new());
+            for (day, index) in days.within(query.start_micros, query.end_micros)? {
+                let found = index.searcher().search(&compiled.for_day(day), &AuditIds);
+                let (documents, found) = found.map_err(|error| engine("search a day", error))?;
+                events += documents;
+                hashes.extend(found);
+            }
+            collect::distinct(&mut hashes);
+            Ok(Statistics { resources: hashes.len() as u64, events })
+        })
+        .await
     }
-    async fn histogram(&self, _query: &Query, _interval: Interval) -> Result<Vec<Bucket>, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn histogram(&self, query: &Query, interval: Interval) -> Result<Vec<Bucket>, ArchiveError> {
+        self.read(query, move |days, _, query, compiled| {
+            let mut buckets: BTreeMap<i64, u64> = BTreeMap::new();
+            for (day, index) in days.within(query.start_micros, query.end_micros)? {
+                let found = index.searcher().search(&compiled.for_day(day), &Histogram { interval });
+                let found = found.map_err(|error| engine("search a day", error))?;
+                for (time_ms, count) in found.ok_or_else(too_many_buckets)? {
+                    *buckets.entry(time_ms).or_default() += count;
+                }
+                if buckets.len() > MAX_BUCKETS {
+                    return Err(too_many_buckets());
+                }
+            }
+            Ok(buckets.into_iter().map(|(time_ms, count)| Bucket { time_ms, count }).collect())
+        })
+        .await
     }
-    async fn count(&self, _query: &Query) -> Result<u64, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn count(&self, query: &Query) -> Result<u64, ArchiveError> {
+        self.read(query, |days, _, query, compiled| {
+            let mut count = 0;
+            for (day, index) in days.within(query.start_micros, query.end_micros)? {
+                let found = index.searcher().search(&compiled.for_day(day), &Count);
+                count += found.map_err(|error| engine("search a day", error))? as u64;
+            }
+            Ok(count)
+        })
+        .await
     }
-    async fn purge(&self, _older_than_micros: i64) -> Result<Purged, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn purge(&self, older_than_micros: i64) -> Result<Purged, ArchiveError> {
+        let mut writer = self.writer()?.lock().await;
+        let (days, events) = blocking(|| writer.purge(older_than_micros))?;
+        Ok(Purged { days, events })
     }
+
     async fn health(&self) -> Health {
-        Health { ready: false, detail: "not built yet".to_owned() }
+        match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(trouble) => Health { ready: false, detail: trouble.clone() },
+            None => Health { ready: true, detail: "embedded".to_owned() },
+        }
     }
+
     async fn size(&self) -> Result<Size, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+        self.read(&Query::default(), |days, _, _, _| {
+            let open = days.within(None, None)?;
+            let events = open.iter().map(|(_, index)| index.searcher().num_docs()).sum();
+            Ok(Size { events, days: open.len() as u64, bytes: days.bytes()? })
+        })
+        .await
+    }
+}
+
+/// Reads a page: day after day, each sorted on its own.
+fn search(days: &Days, fields: &Fields, query: &Query, compiled: &Compiled, page: Page) -> Result<Hits, ArchiveError> {
+    let failed = |error| engine("search a day", error);
+    let mut within = days.within(query.start_micros, query.end_micros)?;
+    if page.newest_first {
+        within.reverse();
+    }
+    let (end, mut hits, mut bytes) = (page.from + page.size, Hits::default(), 0);
+    for (day, index) in within {
+        let searcher = index.searcher();
+        let day_query = compiled.for_day(day);
+        let before = hits.total;
+        if page.size == 0 || before >= end {
+            hits.total += searcher.search(&day_query, &Count).map_err(failed)? as u64;
+            continue;
+        }
+        let top = Top { limit: usize::try_from(end - before).unwrap_or(usize::MAX), newest_first: page.newest_first };
+        let (count, found) = searcher.search(&day_query, &(Count, top)).map_err(failed)?;
+        hits.total += count as u64;
+        let skip = usize::try_from(page.from.saturating_sub(before)).unwrap_or(usize::MAX);
+        for address in found.into_iter().skip(skip) {
+            let document: TantivyDocument = searcher.doc(address).map_err(failed)?;
+            let json = document.get_first(fields.json).and_then(|value| value.as_bytes()).unwrap_or_default();
+            bytes += json.len();
+            if bytes > MAX_PAGE_BYTES {
+                return Err(page_too_large());
+            }
+            hits.documents.push(json.to_vec());
+        }
+    }
+    Ok(hits)
+}
+
+pub(crate) fn too_many_buckets() -> ArchiveError {
+    ArchiveError::invalid("interval", format!("more than {MAX_BUCKETS} intervals have events: take a longer one"))
+}
+
+pub(crate) fn page_too_large() -> ArchiveError {
+    ArchiveError::invalid("size", format!("the page has more than {} MiB: ask for fewer", MAX_PAGE_BYTES >> 20))
+}
+
+/// Runs blocking work that borrows, without holding up other tasks where the runtime has other threads.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }

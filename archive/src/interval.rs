@@ -6,9 +6,9 @@
 
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::Bucket;

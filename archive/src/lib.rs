@@ -9,6 +9,7 @@
 //! the question is wrong (say which parameter), or one document is refused (and only that one).
 
 pub mod config;
+mod day;
 mod embedded;
 mod error;
 mod fold;
@@ -24,7 +25,7 @@ use vedette_audit::document::Document;
 pub use config::{Config, Engine, Mode};
 pub use error::{ArchiveError, OpenError};
 pub use interval::{Interval, IntervalError};
-pub use query::{MAX_BUCKETS, MAX_TERMS, MAX_TEXT, MAX_WINDOW, Page, Query, Terms};
+pub use query::{MAX_BUCKETS, MAX_PAGE_BYTES, MAX_PARTS, MAX_TERMS, MAX_TEXT, MAX_WINDOW, Page, Query, Terms};
 
 /// A place where documents are kept and found.
 #[async_trait]
@@ -77,24 +78,15 @@ pub trait Archive: Send + Sync + 'static {
     async fn size(&self) -> Result<Size, ArchiveError>;
 }
 
-/// Documents of one message of the broker.
+/// Documents that came together.
 #[derive(Clone, Debug)]
 pub struct WriteBatch {
-    /// Where they come from.
-    pub origin: Origin,
+    /// What tells this batch from others, the same however often it is delivered: the id of its event message, at most 128
+    /// bytes. Every document keeps the key of the batch that stored it, so that a batch which was applied already, in
+    /// whole or in part, reports the same counts again.
+    pub key: String,
     /// What to store, in order.
     pub documents: Vec<Document>,
-}
-
-/// The message that a batch came in: what tells a batch that is delivered again from other batches.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin {
-    /// The broker's stream, with whatever makes it one of its kind (a stream made anew must not have the same name).
-    pub stream: String,
-    /// The message's sequence in it.
-    pub sequence: u64,
-    /// Whether it was delivered before, so that parts of it may be stored already.
-    pub redelivered: bool,
 }
 
 /// What became of one batch: `stored + duplicate + rejected.len()` is the number of its documents.
@@ -184,4 +176,11 @@ pub async fn open(config: &Config, mode: Mode) -> Result<Arc<dyn Archive>, OpenE
         Engine::Embedded => Arc::new(embedded::Embedded::open(&config.embedded, mode).await?),
         Engine::Search => Arc::new(search::Search::open(&config.search, mode).await?),
     })
+}
+
+/// A number from 0 to 1 by chance, good enough for spreading retries.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(std::time::Instant::now());
+    (random >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -12,6 +12,11 @@ pub const MAX_TEXT: usize = 8_191;
 /// Buckets in one histogram.
 pub const MAX_BUCKETS: usize = 10_000;
 
+/// Bytes of the documents of one page.
+pub const MAX_PAGE_BYTES: usize = 64 << 20;
+/// Parts or beginnings in one list of a [`Query`].
+pub const MAX_PARTS: usize = 256;
+
 /// Which documents. Every field narrows: documents must satisfy all of those that are not empty, and within one list any
 /// of its values. Nothing set means all documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,35 +104,45 @@ impl Page {
 impl Query {
     /// Checks the bounds: how many values, and how long.
     pub(crate) fn check(&self) -> Result<(), ArchiveError> {
-        let lists: [(&'static str, &[String]); 14] = [
+        let exact: [(&'static str, &[String]); 8] = [
             ("clusters", &self.clusters),
             ("workspaces", &self.workspaces.exact),
-            ("workspaces", &self.workspaces.contains),
             ("namespaces", &self.namespaces.exact),
-            ("namespaces", &self.namespaces.contains),
             ("names", &self.names.exact),
-            ("names", &self.names.contains),
             ("users", &self.users.exact),
-            ("users", &self.users.contains),
             ("levels", &self.levels),
             ("verbs", &self.verbs),
-            ("groups", &self.groups_contains),
-            ("sourceIPs", &self.source_ips_contains),
             ("statuses", &self.statuses),
         ];
-        let prefixes: [(&'static str, &[String]); 2] =
-            [("resources", &self.resources_prefix), ("subresources", &self.subresources_prefix)];
-        for (parameter, values) in lists.into_iter().chain(prefixes) {
-            if values.len() > MAX_TERMS {
-                return Err(ArchiveError::invalid(parameter, format!("at most {MAX_TERMS} values")));
-            }
-            if values.iter().any(|value| value.chars().nth(MAX_TEXT).is_some()) {
-                return Err(ArchiveError::invalid(parameter, format!("at most {MAX_TEXT} characters in a value")));
-            }
+        let parts: [(&'static str, &[String]); 8] = [
+            ("workspaces", &self.workspaces.contains),
+            ("namespaces", &self.namespaces.contains),
+            ("names", &self.names.contains),
+            ("users", &self.users.contains),
+            ("groups", &self.groups_contains),
+            ("sourceIPs", &self.source_ips_contains),
+            ("resources", &self.resources_prefix),
+            ("subresources", &self.subresources_prefix),
+        ];
+        for (parameter, values) in exact {
+            check(parameter, values, MAX_TERMS)?;
+        }
+        for (parameter, values) in parts {
+            check(parameter, values, MAX_PARTS)?;
         }
         if self.codes.len() > MAX_TERMS {
             return Err(ArchiveError::invalid("codes", format!("at most {MAX_TERMS} values")));
         }
         Ok(())
     }
+}
+
+fn check(parameter: &'static str, values: &[String], most: usize) -> Result<(), ArchiveError> {
+    if values.len() > most {
+        return Err(ArchiveError::invalid(parameter, format!("at most {most} values")));
+    }
+    if values.iter().any(|value| value.chars().nth(MAX_TEXT).is_some()) {
+        return Err(ArchiveError::invalid(parameter, format!("at most {MAX_TEXT} characters in a value")));
+    }
+    Ok(())
 }

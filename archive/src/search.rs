@@ -1,45 +1,380 @@
-//! Elasticsearch and OpenSearch.
+//! Elasticsearch (7.17 or newer) and OpenSearch (2 or newer), in daily indices that KubeSphere's own console can read.
+
+mod bulk;
+mod compile;
+mod document;
+mod template;
+mod transport;
+
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
-use crate::config::{SearchConfig, Mode};
+use crate::config::{Mode, SearchConfig};
+use crate::day::Day;
+use crate::embedded::{page_too_large, too_many_buckets};
 use crate::error::{ArchiveError, OpenError};
-use crate::{Archive, BatchReport, Bucket, Health, Hits, Interval, Page, Purged, Query, Size, Statistics, WriteBatch};
+use crate::interval::{Interval, Kind};
+use crate::query::{MAX_BUCKETS, MAX_PAGE_BYTES};
+use crate::{Archive, BatchReport, Bucket, Health, Hits, Page, Purged, Query, Size, Statistics, WriteBatch};
 
-pub(crate) struct Search;
+use compile::TIME;
+use transport::{Body, Reason, SHORT, Transport};
+
+/// Indices whose names go into one request.
+const NAMES_IN_A_PATH: usize = 64;
+
+pub(crate) struct Search {
+    transport: Transport,
+    config: SearchConfig,
+    mode: Mode,
+    /// The engine's name and version, once it has told them and, for writing, has the template.
+    ready: OnceCell<String>,
+    /// What the last write failed with, if it did.
+    trouble: Mutex<Option<String>>,
+}
 
 impl Search {
-    pub(crate) async fn open(_config: &SearchConfig, _mode: Mode) -> Result<Self, OpenError> {
-        Ok(Self)
+    pub(crate) async fn open(config: &SearchConfig, mode: Mode) -> Result<Self, OpenError> {
+        check(config)?;
+        let search = Self {
+            transport: Transport::new(config)?,
+            config: config.clone(),
+            mode,
+            ready: OnceCell::new(),
+            trouble: Mutex::new(None),
+        };
+        match search.ready().await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(error = %error, "the archive's engine is away; it is tried again with each request");
+            }
+            ready => drop(ready.map_err(OpenError::Engine)?),
+        }
+        Ok(search)
+    }
+
+    /// Asks the engine what it is, once, and puts the template.
+    async fn ready(&self) -> Result<&str, ArchiveError> {
+        let ready = self.ready.get_or_try_init(|| async {
+            let engine = self.engine().await?;
+            if self.mode == Mode::Write {
+                self.put_template().await?;
+            }
+            tracing::info!(engine, "the archive's engine is there");
+            Ok(engine)
+        });
+        ready.await.map(String::as_str)
+    }
+
+    /// The engine's name and version.
+    async fn engine(&self) -> Result<String, ArchiveError> {
+        #[derive(Deserialize)]
+        struct Root {
+            version: Version,
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            number: String,
+            #[serde(default)]
+            distribution: String,
+        }
+        let Root { version } = self.transport.json(Method::GET, "", None, SHORT).await?;
+        let mut numbers = version.number.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+        let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let (name, least) = match version.distribution.as_str() {
+            "opensearch" => ("OpenSearch", (2, 0)),
+            _ => ("Elasticsearch", (7, 17)),
+        };
+        if number < least {
+            let message = format!("{name} {} is too old: at least {}.{} is needed", version.number, least.0, least.1);
+            return Err(ArchiveError::refused(message));
+        }
+        Ok(format!("{name} {}", version.number))
+    }
+
+    /// Puts the index template, unless a newer Vedette put its own.
+    async fn put_template(&self) -> Result<(), ArchiveError> {
+        #[derive(Deserialize)]
+        struct Templates {
+            index_templates: Vec<Named>,
+        }
+        #[derive(Deserialize)]
+        struct Named {
+            index_template: Versioned,
+        }
+        #[derive(Deserialize)]
+        struct Versioned {
+            #[serde(default)]
+            version: u64,
+        }
+        let path = format!("_index_template/{}", template::name(&self.config));
+        let there = self.transport.send(Method::GET, &path, None, SHORT).await?;
+        if there.status.is_success() {
+            let there: Templates = there.parse()?;
+            if there.index_templates.iter().any(|named| named.index_template.version > template::VERSION) {
+                tracing::info!("the index template is a newer version's");
+                return Ok(());
+            }
+        }
+        let template = template::template(&self.config);
+        let _: Value = self.transport.json(Method::PUT, &path, Some(&template), SHORT).await?;
+        Ok(())
+    }
+
+    /// Asks `_search` of the indices that the query's range has.
+    async fn ask(&self, query: &Query, mut body: Value, limit: usize) -> Result<Found, ArchiveError> {
+        query.check()?;
+        body["query"] = compile::compile(query);
+        body["track_total_hits"] = json!(true);
+        body["timeout"] = json!(format!("{}s", self.config.timeout_seconds.max(1)));
+        let path = format!(
+            "{}/_search?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=open\
+             &allow_partial_search_results=false&filter_path=timed_out,hits.total,hits.hits._source,aggregations",
+            compile::indices(&self.config, query)
+        );
+        let answer = self.transport.send(Method::POST, &path, Some(Body::json(&body)), limit).await;
+        let answer = match answer {
+            Ok(answer) if answer.status.as_u16() == 400 && too_many(&Reason::of(&answer.body)) => {
+                return Err(too_many_buckets());
+            }
+            Err(ArchiveError::Unavailable { message, .. }) if message.contains("too_many_buckets_exception") => {
+                return Err(too_many_buckets());
+            }
+            answer => answer?.success()?,
+        };
+        let found: Found = answer.parse()?;
+        if found.timed_out {
+            return Err(ArchiveError::unavailable("the engine did not finish the search in time"));
+        }
+        Ok(found)
+    }
+
+    /// Our daily indices.
+    async fn days(&self) -> Result<Vec<(Day, IndexLine)>, ArchiveError> {
+        let path = format!(
+            "_cat/indices/{}-*?format=json&bytes=b&h=index,docs.count,store.size&expand_wildcards=open,closed",
+            self.config.index_prefix
+        );
+        let answer = self.transport.send(Method::GET, &path, None, SHORT).await?;
+        if answer.status.as_u16() == 404 {
+            return Ok(Vec::new());
+        }
+        let lines: Vec<IndexLine> = answer.success()?.parse()?;
+        let day =
+            |line: &IndexLine| Day::parse(line.index.strip_prefix(&self.config.index_prefix)?.strip_prefix('-')?, '.');
+        Ok(lines.into_iter().filter_map(|line| day(&line).map(|day| (day, line))).collect())
+    }
+
+    fn note<T>(&self, result: &Result<T, ArchiveError>) {
+        let trouble = result.as_ref().err().map(ToString::to_string);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }
 
 #[async_trait]
 impl Archive for Search {
-    async fn write(&self, _batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+    async fn write(&self, batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
+        if self.mode == Mode::Read {
+            return Err(ArchiveError::refused("it is open for reading alone"));
+        }
+        let written = match self.ready().await {
+            Ok(_) => bulk::write(&self.transport, &self.config, batches).await,
+            Err(error) => Err(error),
+        };
+        self.note(&written);
+        written
     }
+
     async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError> {
-        query.check()?;
         page.check()?;
-        Err(ArchiveError::unavailable("not built yet"))
+        let order = if page.newest_first { "desc" } else { "asc" };
+        let body = json!({
+            "from": page.from,
+            "size": page.size,
+            // An index that KubeSphere made has milliseconds: `numeric_type` makes them comparable.
+            "sort": [
+                { TIME: { "order": order, "numeric_type": "date_nanos", "unmapped_type": "date_nanos" } },
+                { "Vedette.EventID": { "order": order, "unmapped_type": "keyword" } },
+            ],
+        });
+        let found = match self.ask(query, body, MAX_PAGE_BYTES + SHORT).await {
+            Err(ArchiveError::Refused { message, .. }) if message.contains("the answer is longer") => {
+                return Err(page_too_large());
+            }
+            found => found?,
+        };
+        let documents = found.hits.hits.iter().map(|hit| document::unwrap(hit.source.get())).collect();
+        Ok(Hits { total: found.hits.total.value, documents })
     }
-    async fn statistics(&self, _query: &Query) -> Result<Statistics, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError> {
+        let resources = json!({ "cardinality": { "field": "AuditID.keyword", "precision_threshold": 40_000 } });
+        let body = json!({ "size": 0, "aggs": { "resources": resources } });
+        let found = self.ask(query, body, SHORT).await?;
+        let resources = found.aggregations.resources.map_or(0, |resources| resources.value);
+        Ok(Statistics { resources, events: found.hits.total.value })
     }
-    async fn histogram(&self, _query: &Query, _interval: Interval) -> Result<Vec<Bucket>, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn histogram(&self, query: &Query, interval: Interval) -> Result<Vec<Bucket>, ArchiveError> {
+        let mut histogram = json!({ "field": TIME, "min_doc_count": 1 });
+        match interval.0 {
+            Kind::Fixed(seconds) => histogram["fixed_interval"] = json!(format!("{seconds}s")),
+            Kind::Weeks(_) => histogram["calendar_interval"] = json!("1w"),
+            Kind::Months(_) => histogram["calendar_interval"] = json!("1M"),
+        }
+        let body = json!({ "size": 0, "aggs": { "times": { "date_histogram": histogram } } });
+        let found = self.ask(query, body, SHORT).await?;
+        let finer = found.aggregations.times.map_or_else(Vec::new, |times| times.buckets);
+        let finer = finer.into_iter().map(|bucket| Bucket { time_ms: bucket.key, count: bucket.doc_count });
+        let buckets = interval.gather(finer);
+        if buckets.len() > MAX_BUCKETS { Err(too_many_buckets()) } else { Ok(buckets) }
     }
-    async fn count(&self, _query: &Query) -> Result<u64, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn count(&self, query: &Query) -> Result<u64, ArchiveError> {
+        Ok(self.ask(query, json!({ "size": 0 }), SHORT).await?.hits.total.value)
     }
-    async fn purge(&self, _older_than_micros: i64) -> Result<Purged, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+
+    async fn purge(&self, older_than_micros: i64) -> Result<Purged, ArchiveError> {
+        let old: Vec<_> =
+            self.days().await?.into_iter().filter(|(day, _)| day.end_micros() <= older_than_micros).collect();
+        let mut purged = Purged::default();
+        for part in old.chunks(NAMES_IN_A_PATH) {
+            let names: Vec<&str> = part.iter().map(|(_, line)| line.index.as_str()).collect();
+            let path = format!("{}?ignore_unavailable=true", names.join(","));
+            let _: Value = self.transport.json(Method::DELETE, &path, None, SHORT).await?;
+            purged.days += part.len() as u64;
+            purged.events += part.iter().map(|(_, line)| line.documents()).sum::<u64>();
+        }
+        Ok(purged)
     }
+
     async fn health(&self) -> Health {
-        Health { ready: false, detail: "not built yet".to_owned() }
+        #[derive(Deserialize)]
+        struct Cluster {
+            status: String,
+        }
+        let engine = match self.ready().await {
+            Ok(engine) => engine,
+            Err(error) => return Health { ready: false, detail: error.to_string() },
+        };
+        let path = "_cluster/health?timeout=1s&filter_path=status";
+        match self.transport.json::<Cluster>(Method::GET, path, None, SHORT).await {
+            Err(error) => return Health { ready: false, detail: error.to_string() },
+            Ok(Cluster { status }) if status == "red" => {
+                return Health { ready: false, detail: format!("{engine}: the cluster's health is red") };
+            }
+            Ok(_) => {}
+        }
+        match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(trouble) => Health { ready: false, detail: trouble.clone() },
+            None => Health { ready: true, detail: engine.to_owned() },
+        }
     }
+
     async fn size(&self) -> Result<Size, ArchiveError> {
-        Err(ArchiveError::unavailable("not built yet"))
+        let days = self.days().await?;
+        Ok(Size {
+            events: days.iter().map(|(_, line)| line.documents()).sum(),
+            days: days.len() as u64,
+            bytes: days.iter().map(|(_, line)| line.bytes()).sum(),
+        })
+    }
+}
+
+/// Checks what goes into names and paths.
+fn check(config: &SearchConfig) -> Result<(), OpenError> {
+    let prefix = &config.index_prefix;
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let starts = prefix.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if !starts || prefix.len() > 200 || !prefix.bytes().all(allowed) {
+        return Err(OpenError::Setting {
+            key: "search.indexPrefix",
+            message: "lower-case letters, digits, `-`, `_` and `.`, a letter or digit first, at most 200".to_owned(),
+        });
+    }
+    if config.bulk_bytes == 0 || config.bulk_documents == 0 {
+        return Err(OpenError::Setting { key: "search.bulkBytes", message: "must be above 0".to_owned() });
+    }
+    Ok(())
+}
+
+fn too_many(reason: &Reason) -> bool {
+    reason.to_string().contains("too_many_buckets_exception")
+        || reason.text.contains("Trying to create too many buckets")
+}
+
+#[derive(Deserialize)]
+struct Found {
+    #[serde(default)]
+    timed_out: bool,
+    #[serde(default)]
+    hits: FoundHits,
+    #[serde(default)]
+    aggregations: Aggregations,
+}
+
+#[derive(Default, Deserialize)]
+struct FoundHits {
+    #[serde(default)]
+    total: Total,
+    #[serde(default)]
+    hits: Vec<Hit>,
+}
+
+#[derive(Default, Deserialize)]
+struct Total {
+    value: u64,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    #[serde(rename = "_source")]
+    source: Box<RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Aggregations {
+    resources: Option<Single>,
+    times: Option<Buckets>,
+}
+
+#[derive(Deserialize)]
+struct Single {
+    value: u64,
+}
+
+#[derive(Deserialize)]
+struct Buckets {
+    buckets: Vec<FoundBucket>,
+}
+
+#[derive(Deserialize)]
+struct FoundBucket {
+    key: i64,
+    doc_count: u64,
+}
+
+/// A line of `_cat/indices`, whose numbers are texts (or null, while an index is being made).
+#[derive(Deserialize)]
+struct IndexLine {
+    index: String,
+    #[serde(rename = "docs.count")]
+    documents: Option<String>,
+    #[serde(rename = "store.size")]
+    bytes: Option<String>,
+}
+
+impl IndexLine {
+    fn documents(&self) -> u64 {
+        self.documents.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 }

@@ -1,0 +1,87 @@
+//! The index template: what the engine makes of a document's fields.
+//!
+//! Everything that KubeSphere's apiserver queries is there, as it expects it: strings as `text` with a `.keyword`, the code
+//! a number, the time a date. Nothing else is mapped. `dynamic: false` keeps what a sender may put into an event (bodies,
+//! annotations, unknown members) in the source and out of the mapping, so that no body can widen the mapping, and none
+//! can be refused for not fitting it. Only fields whose type the audit crate has checked are mapped at all.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::SearchConfig;
+use crate::query::MAX_TEXT;
+
+/// Raised with every change of the template; a cluster's template is never replaced by an older one.
+pub(super) const VERSION: u64 = 1;
+
+/// The template's name in the cluster.
+pub(super) fn name(config: &SearchConfig) -> String {
+    format!("vedette-{}", config.index_prefix)
+}
+
+/// The composable index template.
+pub(super) fn template(config: &SearchConfig) -> Value {
+    json!({
+        "index_patterns": [format!("{}-*", config.index_prefix)],
+        "priority": 500,
+        "version": VERSION,
+        "_meta": { "managed_by": "vedette" },
+        "template": {
+            "settings": { "index": {
+                "number_of_shards": config.shards,
+                "number_of_replicas": config.replicas,
+                "codec": "best_compression",
+                "translog.durability": "request",
+                "max_regex_length": 65_536,
+            } },
+            "mappings": {
+                "dynamic": false,
+                "date_detection": false,
+                "properties": properties(),
+            },
+        },
+    })
+}
+
+fn properties() -> Value {
+    let text = || {
+        json!({
+            "type": "text",
+            "fields": { "keyword": { "type": "keyword", "ignore_above": MAX_TEXT } },
+        })
+    };
+    let object = |fields: &[&str]| {
+        let properties: Map<String, Value> = fields.iter().map(|field| ((*field).to_owned(), text())).collect();
+        json!({ "type": "object", "dynamic": false, "properties": properties })
+    };
+    // Nanoseconds hold the microseconds that Kubernetes writes; `date` would cut them off.
+    let time = || json!({ "type": "date_nanos", "ignore_malformed": true });
+    let mut status = object(&["status", "reason"]);
+    if let Some(fields) = status.get_mut("properties").and_then(Value::as_object_mut) {
+        fields.insert("code".to_owned(), json!({ "type": "long", "coerce": false, "ignore_malformed": true }));
+    }
+    let mut own = object(&["Rules", "Actor", "SourceIP"]);
+    if let Some(fields) = own.get_mut("properties").and_then(Value::as_object_mut) {
+        fields.insert("EventID".to_owned(), json!({ "type": "keyword" }));
+        fields.insert("ReceivedTimestamp".to_owned(), time());
+    }
+    let mut properties: Map<String, Value> =
+        ["Workspace", "Devops", "Cluster", "Level", "AuditID", "Stage", "RequestURI", "Verb", "SourceIPs", "UserAgent"]
+            .into_iter()
+            .map(|field| (field.to_owned(), text()))
+            .collect();
+    for (field, mapping) in [
+        ("User", object(&["Username", "Groups"])),
+        ("ImpersonatedUser", object(&["Username"])),
+        ("ObjectRef", object(&["Resource", "Namespace", "Name", "APIGroup", "Subresource"])),
+        ("ResponseStatus", status),
+        ("Vedette", own),
+        ("RequestReceivedTimestamp", time()),
+        ("StageTimestamp", time()),
+    ] {
+        properties.insert(field.to_owned(), mapping);
+    }
+    for field in ["RequestObject", "ResponseObject", "Annotations"] {
+        properties.insert(field.to_owned(), json!({ "type": "object", "enabled": false }));
+    }
+    Value::Object(properties)
+}

@@ -1,0 +1,140 @@
+//! The embedded engine: conformance, and what a process that is killed leaves behind.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use vedette_archive::{Archive, Config, Mode, OpenError, Query, WriteBatch, open};
+
+use crate::corpus;
+use crate::suite::Subject;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn embedded_conforms() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let archive = runtime.block_on(open(&Config::embedded(dir.path()), Mode::Write)).unwrap();
+    let refresh = Box::new(|| {});
+    Subject { name: "embedded", archive, runtime: &runtime, refresh, off_by: 0, cases: 400 }.conforms();
+}
+
+#[test]
+fn a_second_writer_is_told_who_has_the_archive() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let config = Config::embedded(dir.path());
+    let first = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    match runtime.block_on(open(&config, Mode::Write)).map(drop) {
+        Err(error @ OpenError::Locked { .. }) => {
+            assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    drop(first);
+    runtime.block_on(open(&config, Mode::Write)).unwrap();
+}
+
+#[test]
+fn a_reader_sees_what_a_writer_commits_and_drops() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let config = Config::embedded(dir.path());
+    let reader = runtime.block_on(open(&config, Mode::Read)).unwrap();
+    let count = |archive: &Arc<dyn Archive>| runtime.block_on(archive.count(&Query::default())).unwrap();
+    assert_eq!(count(&reader), 0);
+    let writer = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    let mut expected = 0;
+    for batch in corpus::batches("b").into_iter().take(12) {
+        expected += batch.documents.len() as u64;
+        runtime.block_on(writer.write(&[batch])).unwrap();
+        assert_eq!(count(&reader), expected);
+        assert_eq!(count(&writer), expected);
+    }
+    runtime.block_on(writer.purge(i64::MAX)).unwrap();
+    assert_eq!(count(&reader), 0);
+    assert!(runtime.block_on(reader.write(&[])).is_err());
+}
+
+#[test]
+fn the_oldest_day_is_let_go_and_taken_up_again() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let mut config = Config::embedded(dir.path());
+    config.embedded.open_days = 2;
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    // Each batch has documents of all seven days.
+    for _ in 0..2 {
+        for batch in corpus::batches("b").into_iter().take(4) {
+            let expected = batch.documents.len() as u64;
+            let reports = runtime.block_on(archive.write(&[batch])).unwrap();
+            assert_eq!((reports[0].stored, reports[0].duplicate), (expected, 0));
+        }
+    }
+}
+
+/// What the process that is killed writes: each batch has documents of all seven days.
+fn few() -> Vec<WriteBatch> {
+    corpus::batches("b").into_iter().take(24).collect()
+}
+
+/// Set for the process that `a_killed_writer_loses_nothing…` kills.
+const VICTIM: &str = "VEDETTE_TEST_VICTIM";
+
+#[test]
+fn victim() {
+    let Some(dir) = std::env::var_os(VICTIM) else { return };
+    let runtime = runtime();
+    let archive = runtime.block_on(open(&Config::embedded(dir), Mode::Write)).unwrap();
+    let mut out = std::io::stdout();
+    for batch in few() {
+        runtime.block_on(archive.write(std::slice::from_ref(&batch))).unwrap();
+        writeln!(out, "\nwritten {}", batch.key).unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn a_killed_writer_loses_nothing_that_it_reported_and_doubles_nothing() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let batches = few();
+    let all: usize = batches.iter().map(|batch| batch.documents.len()).sum();
+    let mut reported = std::collections::BTreeSet::new();
+    // Killed at other moments of a commit each time: after n batches and some milliseconds.
+    for (round, delay) in [0, 3, 7, 13, 29].into_iter().enumerate() {
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "embedded::victim", "--nocapture", "--test-threads", "1"])
+            .env(VICTIM, dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
+        let written = |line: String| line.strip_prefix("written ").map(str::to_owned);
+        let wanted = 3 + round;
+        let first: Vec<String> = lines.by_ref().map_while(Result::ok).filter_map(written).take(wanted).collect();
+        assert_eq!(first.len(), wanted);
+        let until = Instant::now() + Duration::from_millis(delay);
+        while Instant::now() < until {
+            std::thread::yield_now();
+        }
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        reported.extend(first);
+        reported.extend(lines.map_while(Result::ok).filter_map(written));
+
+        let archive = runtime.block_on(open(&Config::embedded(dir.path()), Mode::Write)).unwrap();
+        let count = runtime.block_on(archive.count(&Query::default())).unwrap();
+        let certain: usize = batches.iter().filter(|b| reported.contains(&b.key)).map(|b| b.documents.len()).sum();
+        assert!(count >= certain as u64, "{count} of {certain} at least");
+        assert!(count < all as u64, "killed too late to tell anything");
+        drop(archive);
+    }
+    // What was begun and never reported is written again: as if it had been the first time.
+    let archive = runtime.block_on(open(&Config::embedded(dir.path()), Mode::Write)).unwrap();
+    for (batch, report) in batches.iter().zip(runtime.block_on(archive.write(&batches)).unwrap()) {
+        assert_eq!((report.stored, report.duplicate), (batch.documents.len() as u64, 0), "{}", batch.key);
+    }
+    let count = runtime.block_on(archive.count(&Query::default())).unwrap();
+    assert_eq!(count, all as u64);
+}
