@@ -202,7 +202,9 @@ fn describe(error: &figment::Error, file: &str, overlay: &Overlay) -> String {
     let mut path = error.path.clone();
     let what = match &error.kind {
         Kind::UnknownField(field, known) => {
-            path.push(field.clone());
+            if path.last() != Some(field) {
+                path.push(field.clone());
+            }
             format!("unknown key{}", expected(known))
         }
         Kind::MissingField(field) => {

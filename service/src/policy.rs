@@ -53,12 +53,7 @@ pub struct PolicyConfig {
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        Self {
-            dir: PathBuf::from("/etc/vedette/rules"),
-            more: Vec::new(),
-            state_dir: None,
-            receivers: Vec::new(),
-        }
+        Self { dir: PathBuf::from("/etc/vedette/rules"), more: Vec::new(), state_dir: None, receivers: Vec::new() }
     }
 }
 
