@@ -83,6 +83,7 @@ registry! {
     BLIND = "VR0405" Warning "the audit level leaves out what a rule reads";
     NEVER_HOLDS = "VR0406" Warning "a comparison can never hold";
     TOO_BIG = "VR0407" Error "the rules together are too big";
+    BARE_FIELD = "VR0408" Warning "a bare word looks like a field";
 
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";

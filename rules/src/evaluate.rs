@@ -168,10 +168,12 @@ impl Asked<'_, '_> {
     /// Whether the values of `value` at `steps` satisfy the predicate.
     fn holds(&mut self, value: &Value<'_>, steps: &[PathStep]) -> bool {
         match (steps.split_first(), value) {
-            (Some((PathStep::Key(_), _)), Value::Object(members, _)) => members
-                .iter()
-                .any(|(member, value)| behind(steps, *member).is_some_and(|rest| self.holds(value, rest))),
-            (Some((PathStep::Any, rest)), Value::List(elements)) => elements.iter().any(|element| self.holds(element, rest)),
+            (Some((PathStep::Key(_), _)), Value::Object(members, _)) => {
+                members.iter().any(|(member, value)| behind(steps, *member).is_some_and(|rest| self.holds(value, rest)))
+            }
+            (Some((PathStep::Any, rest)), Value::List(elements)) => {
+                elements.iter().any(|element| self.holds(element, rest))
+            }
             (Some((PathStep::Index(index), rest)), Value::List(elements)) => {
                 elements.get(*index).is_some_and(|element| self.holds(element, rest))
             }
@@ -180,7 +182,9 @@ impl Asked<'_, '_> {
                 !elements.is_empty() && elements.iter().all(|element| self.holds(element, rest))
             }
             // A list where no step asks for one: any element.
-            (Some((PathStep::Key(_), _)), Value::List(elements)) => elements.iter().any(|element| self.holds(element, steps)),
+            (Some((PathStep::Key(_), _)), Value::List(elements)) => {
+                elements.iter().any(|element| self.holds(element, steps))
+            }
             (Some(_), _) => false,
             (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists) => {
                 elements.iter().any(|element| self.holds(element, steps))
@@ -198,7 +202,9 @@ impl Asked<'_, '_> {
         let judged = match (test, value) {
             (Test::Exists, _) => Some(true),
             (Test::True, Value::Bool(value)) => Some(*value),
-            (Test::Compare(comparison, literal), value) => compare(value, literal).map(|order| comparison.accepts(order)),
+            (Test::Compare(comparison, literal), value) => {
+                compare(value, literal).map(|order| comparison.accepts(order))
+            }
             (Test::OneOf(items), value) => one_of(value, items, matcher, &self.others),
             (Test::Contains(part), Value::Text(text)) => Some(text.contains(part.as_str())),
             (_, Value::Text(text)) => match matcher {
@@ -254,7 +260,9 @@ pub(crate) fn for_each<'v, 'e>(value: &'v Value<'e>, steps: &[PathStep], found: 
                 }
             }
         }
-        (PathStep::Key(_), Value::List(elements)) => elements.iter().for_each(|element| for_each(element, steps, found)),
+        (PathStep::Key(_), Value::List(elements)) => {
+            elements.iter().for_each(|element| for_each(element, steps, found))
+        }
         (PathStep::Any, Value::List(elements)) => elements.iter().for_each(|element| for_each(element, rest, found)),
         (PathStep::Index(index), Value::List(elements)) => {
             if let Some(element) = elements.get(*index) {
@@ -271,13 +279,9 @@ pub(crate) fn for_each<'v, 'e>(value: &'v Value<'e>, steps: &[PathStep], found: 
 /// The order of a value and a literal; `None` if they are of different types.
 fn compare(value: &Value<'_>, literal: &Literal) -> Option<Ordering> {
     match (value, literal) {
-        (Value::Text(text), Literal::Text(other, instant)) => {
-            let instants = instant.and_then(|instant| Some((Instant::parse(text)?, instant)));
-            Some(match instants {
-                Some((ours, theirs)) => ours.cmp(&theirs),
-                None => Cow::as_ref(text).cmp(other.as_str()),
-            })
-        }
+        // What is no timestamp is neither before nor after one.
+        (Value::Text(text), Literal::Text(_, Some(instant))) => Some(Instant::parse(text)?.cmp(instant)),
+        (Value::Text(text), Literal::Text(other, None)) => Some(Cow::as_ref(text).cmp(other.as_str())),
         (Value::Number(number, _), Literal::Number(other)) => number.order(*other),
         (Value::Bool(value), Literal::Bool(other)) => Some(value.cmp(other)),
         _ => None,

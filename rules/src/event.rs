@@ -35,10 +35,8 @@ pub(crate) enum Value<'e> {
 
 /// Reads an event.
 pub(crate) fn read<'e>(event: &'e [u8], fields: &FieldTree) -> Result<Value<'e>, DecideError> {
-    let text = std::str::from_utf8(event).map_err(|error| DecideError {
-        offset: error.valid_up_to(),
-        message: "the event is not UTF-8".to_owned(),
-    })?;
+    let text = std::str::from_utf8(event)
+        .map_err(|error| DecideError { offset: error.valid_up_to(), message: "the event is not UTF-8".to_owned() })?;
     let mut reader = Reader::new(text);
     reader.space();
     if reader.peek() != Some(b'{') {

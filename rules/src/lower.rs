@@ -179,7 +179,8 @@ impl<'a, 's> Compiler<'a, 's> {
             field = alias;
         }
         let own = Operand { reference: None, steps: operand.steps.clone(), span: operand.span.clone() }.to_string();
-        let dot = if !field.spelled.is_empty() && matches!(operand.steps.first(), Some(Step::Key(_))) { "." } else { "" };
+        let dot =
+            if !field.spelled.is_empty() && matches!(operand.steps.first(), Some(Step::Key(_))) { "." } else { "" };
         field.spelled = format!("{}{dot}{own}", field.spelled);
         field.steps.extend(operand.steps.iter().cloned());
         if operand.reference.is_none() || !operand.steps.is_empty() {
@@ -192,8 +193,11 @@ impl<'a, 's> Compiler<'a, 's> {
         let spelled = quoted(&field.spelled);
         let problem = match schema::kind(&field.steps) {
             Kind::Unknown(near) => {
-                let mut problem =
-                    Problem::new(codes::UNKNOWN_EVENT_FIELD, operand.span.clone(), format!("no event has a field {spelled}"));
+                let mut problem = Problem::new(
+                    codes::UNKNOWN_EVENT_FIELD,
+                    operand.span.clone(),
+                    format!("no event has a field {spelled}"),
+                );
                 let reference = self.names.lookup(context.from, &field.spelled).is_ok();
                 problem.help = if reference {
                     Some(format!("did you mean `${{{}}}`?", field.spelled))

@@ -3,9 +3,6 @@
 mod build;
 mod rule_set;
 
-#[cfg(test)]
-mod tests;
-
 use crate::{Diagnostic, Priority, Settings, SourceFile};
 
 pub use rule_set::RuleSet;

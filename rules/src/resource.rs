@@ -88,12 +88,11 @@ pub(crate) fn read(sources: &mut Sources<'_>) -> Resources {
     let mut resources = Resources::default();
     for file in 0..sources.len() {
         let documents = sources.tree(file).documents.clone();
-        let before = resources.rules.len() + resources.webhooks.len();
-        for document in &documents {
-            resource(sources, file, *document, &mut resources, true);
-        }
-        if documents.is_empty() && resources.rules.len() + resources.webhooks.len() == before {
+        if documents.is_empty() && !sources.has_findings(file) {
             sources.report(file, Problem::new(codes::NO_RESOURCE, 0..0, "the file holds no resource"));
+        }
+        for document in documents {
+            resource(sources, file, document, &mut resources, true);
         }
     }
     resources
@@ -127,7 +126,10 @@ fn kind(sources: &mut Sources<'_>, fields: &mut Fields, outermost: bool) -> Opti
         "RuleList" | "WebhookList" if outermost && ours => return Some(Kind::List),
         other if ours => {
             let message = format!("{} is no kind of `{group}`", quoted(other));
-            sources.report_at(&kind, Problem::new(codes::API_VERSION, 0..0, message).help("the kinds are `Rule` and `Webhook`"));
+            sources.report_at(
+                &kind,
+                Problem::new(codes::API_VERSION, 0..0, message).help("the kinds are `Rule` and `Webhook`"),
+            );
             return None;
         }
         other => {
@@ -142,14 +144,20 @@ fn kind(sources: &mut Sources<'_>, fields: &mut Fields, outermost: bool) -> Opti
     // Other projects have a `Rule` too; something that is nearly ours is a mistake.
     if version.is_some() && !version_text.contains("kubesphere") {
         let message = format!("a {} of {} is skipped", quoted(&kind.text), quoted(version_text));
-        sources.report_at(&kind, Problem::new(codes::UNKNOWN_KIND, 0..0, message).help(format!("ours are of `{API_VERSION}`")));
+        sources.report_at(
+            &kind,
+            Problem::new(codes::UNKNOWN_KIND, 0..0, message).help(format!("ours are of `{API_VERSION}`")),
+        );
         return None;
     }
     let (text, message) = match &version {
         Some(version) => (version, format!("{} is not the version of a {}", quoted(version_text), quoted(&kind.text))),
         None => (&kind, format!("this {} has no `apiVersion`", quoted(&kind.text))),
     };
-    sources.report_at(text, Problem::new(codes::API_VERSION, 0..0, message).help(format!("write `apiVersion: {API_VERSION}`")));
+    sources.report_at(
+        text,
+        Problem::new(codes::API_VERSION, 0..0, message).help(format!("write `apiVersion: {API_VERSION}`")),
+    );
     None
 }
 

@@ -38,12 +38,8 @@ enum Shape {
 const TEXT: Shape = Shape::Leaf(Kind::Text);
 const ANY: Shape = Shape::Leaf(Kind::Any);
 
-const USER: Shape = Shape::Members(&[
-    ("Username", TEXT),
-    ("UID", TEXT),
-    ("Groups", Shape::Leaf(Kind::Texts)),
-    ("Extra", ANY),
-]);
+const USER: Shape =
+    Shape::Members(&[("Username", TEXT), ("UID", TEXT), ("Groups", Shape::Leaf(Kind::Texts)), ("Extra", ANY)]);
 
 const EVENT: &[(&str, Shape)] = &[
     ("Workspace", TEXT),

@@ -99,6 +99,12 @@ impl<'a> Sources<'a> {
         self.sources.len()
     }
 
+    /// Whether something was said about file `index` already.
+    pub(crate) fn has_findings(&self, index: usize) -> bool {
+        let name = self.sources.get(index).map(|source| &source.file.name);
+        self.diagnostics.iter().any(|diagnostic| Some(&diagnostic.file) == name)
+    }
+
     /// The tree of file `index`, which is one of this set.
     pub(crate) fn tree(&self, index: usize) -> &Tree {
         static NOTHING: Tree = Tree::EMPTY;

@@ -48,10 +48,7 @@ pub(crate) struct Node {
 
 #[derive(Debug)]
 pub(crate) enum NodeKind {
-    Scalar {
-        text: String,
-        style: Style,
-    },
+    Scalar { text: String, style: Style },
     Sequence(Vec<NodeId>),
     Mapping(Vec<(NodeId, NodeId)>),
 }
@@ -150,16 +147,16 @@ pub(crate) fn parse(text: &str, problems: &mut Vec<Problem>) -> Tree {
             reader.event(event, span)
         });
         if let Err(problem) = taken {
-            problems.push(problem);
+            problems.push(*problem);
             break;
         }
     }
     reader.tree
 }
 
-fn syntax(error: &ScanError, offsets: &Offsets) -> Problem {
+fn syntax(error: &ScanError, offsets: &Offsets) -> Box<Problem> {
     let at = offsets.byte(error.marker().index());
-    Problem::new(codes::YAML, at..at, format!("the file is no YAML: {}", error.info()))
+    Box::new(Problem::new(codes::YAML, at..at, format!("the file is no YAML: {}", error.info())))
 }
 
 /// From the parser's characters to bytes.
@@ -204,7 +201,7 @@ struct Open {
 }
 
 impl Reader {
-    fn event(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Box<Problem>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let kind = NodeKind::Scalar { text: text.into_owned(), style: style_of(style, tag.as_deref()) };
@@ -227,24 +224,31 @@ impl Reader {
             }
             Event::Alias(anchor) => {
                 let Some(id) = self.anchors.get(&anchor).copied() else {
-                    return Err(Problem::new(codes::YAML, span, "this alias stands inside what it stands for"));
+                    return Err(Box::new(Problem::new(
+                        codes::YAML,
+                        span,
+                        "this alias stands inside what it stands for",
+                    )));
                 };
                 let weight = self.tree.node(id).weight;
                 self.attach(id, span, weight)
             }
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                Ok(())
+            }
         }
     }
 
-    fn open(&mut self, span: Range<usize>, anchor: usize, mapping: bool) -> Result<(), Problem> {
+    fn open(&mut self, span: Range<usize>, anchor: usize, mapping: bool) -> Result<(), Box<Problem>> {
         if self.open.len() >= DEPTH_LIMIT {
-            return Err(Problem::new(codes::FILE_LIMIT, span, "this nests too deep").help(format!("at most {DEPTH_LIMIT} levels")));
+            let problem = Problem::new(codes::FILE_LIMIT, span, "this nests too deep");
+            return Err(Box::new(problem.help(format!("at most {DEPTH_LIMIT} levels"))));
         }
         self.open.push(Open { start: span.start, anchor, mapping, children: Vec::new(), weight: 1 });
         Ok(())
     }
 
-    fn close(&mut self, kind: NodeKind, span: Range<usize>, anchor: usize, weight: usize) -> Result<(), Problem> {
+    fn close(&mut self, kind: NodeKind, span: Range<usize>, anchor: usize, weight: usize) -> Result<(), Box<Problem>> {
         let id = NodeId(self.tree.nodes.len());
         self.tree.nodes.push(Node { kind, span: span.clone(), weight });
         // 0 is the parser's way to say that there is no anchor.
@@ -255,7 +259,7 @@ impl Reader {
     }
 
     /// Gives a finished node to the collection around it, or makes it the root of a document.
-    fn attach(&mut self, id: NodeId, span: Range<usize>, weight: usize) -> Result<(), Problem> {
+    fn attach(&mut self, id: NodeId, span: Range<usize>, weight: usize) -> Result<(), Box<Problem>> {
         let Some(parent) = self.open.last_mut() else {
             if !matches!(self.tree.shape(id), Shape::Null) {
                 self.tree.documents.push(id);
@@ -265,8 +269,8 @@ impl Reader {
         parent.children.push(id);
         parent.weight = parent.weight.saturating_add(weight);
         if parent.weight > NODE_LIMIT {
-            return Err(Problem::new(codes::FILE_LIMIT, span, "the file holds too much, its aliases unfolded")
-                .help(format!("at most {NODE_LIMIT} values")));
+            let problem = Problem::new(codes::FILE_LIMIT, span, "the file holds too much, its aliases unfolded");
+            return Err(Box::new(problem.help(format!("at most {NODE_LIMIT} values"))));
         }
         Ok(())
     }
@@ -275,7 +279,7 @@ impl Reader {
 fn style_of(style: ScalarStyle, tag: Option<&Tag>) -> Style {
     match style {
         ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
-        ScalarStyle::Plain if !tag.is_some_and(|tag| tag.suffix == "str") => Style::Plain,
+        ScalarStyle::Plain if tag.is_none_or(|tag| tag.suffix != "str") => Style::Plain,
         _ => Style::Quoted,
     }
 }

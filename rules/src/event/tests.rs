@@ -23,7 +23,7 @@ fn shown(value: &Value<'_>) -> String {
         Value::Number(_, text) => (*text).to_owned(),
         Value::Text(text) => format!("{text:?}"),
         Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(",")),
-        Value::Object(members, text) if members.is_empty() => format!("{{{text}}}"),
+        Value::Object(members, text) if members.is_empty() => format!("<{text}>"),
         Value::Object(members, _) => {
             let members: Vec<_> = members.iter().map(|(id, value)| format!("{}:{}", id.0, shown(value))).collect();
             format!("{{{}}}", members.join(","))
@@ -46,10 +46,10 @@ fn only_named_fields_are_kept_in_either_spelling() {
     check(
         &paths,
         r#" {"Verb":"get","x":[{"y":"\u00e9"}],"USER":{"extra":{},"Username":"a"},"RequestObject":{"spec":{"a":[1, 2]}}} "#,
-        r#"{3:"get",1:{2:"a"},4:{5:{{"a":[1, 2]}}}}"#,
+        r#"{3:"get",1:{2:"a"},4:{5:<{"a":[1, 2]}>}}"#,
     );
-    check(&paths, r#"{"verb":null,"VERB":[true,-1.5e3,{"q":1}]}"#, r#"{3:null,3:[true,-1.5e3,{{"q":1}}]}"#);
-    check(&["a.b.c/d"], r#"{"a.b":{"c/D":1},"a":{"b.c/d":2,"b":{"c":3}}}"#, "{2:{3:1},1:{3:2,2:{}}}");
+    check(&paths, r#"{"verb":null,"VERB":[true,-1.5e3,{"q":1}]}"#, r#"{3:null,3:[true,-1.5e3,<{"q":1}>]}"#);
+    check(&["a.b.c/d"], r#"{"a.b":{"c/D":1},"a":{"b.c/d":2,"b":{"c":3}}}"#, r#"{2:{3:1},1:{3:2,2:<{"c":3}>}}"#);
 }
 
 #[test]
@@ -91,9 +91,8 @@ fn what_is_no_event_is_refused_with_its_place() {
 
 #[test]
 fn nesting_is_bounded_where_it_is_read_and_where_it_is_skipped() {
-    let nested = |name: &str, depth: usize| {
-        format!("{{\"{name}\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
-    };
+    let nested =
+        |name: &str, depth: usize| format!("{{\"{name}\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
     for name in ["a", "b"] {
         let deepest = nested(name, DEPTH_LIMIT);
         assert!(read(deepest.as_bytes(), &fields(&["a"])).is_ok(), "{name}");

@@ -16,12 +16,7 @@ use crate::value::{Instant, Number};
 const HASHED: usize = 8;
 
 impl Compiler<'_, '_> {
-    pub(super) fn test(
-        &mut self,
-        context: &mut Context<'_>,
-        test: &ast::Test,
-        span: &Range<usize>,
-    ) -> Option<NodeId> {
+    pub(super) fn test(&mut self, context: &mut Context<'_>, test: &ast::Test, span: &Range<usize>) -> Option<NodeId> {
         let field = self.field(context, &test.operand);
         let negated = test.negated || test.operator == Operator::NotEqual;
         let Some(field) = field else {
@@ -108,14 +103,25 @@ impl Compiler<'_, '_> {
         None
     }
 
-    fn aliased(&mut self, context: &mut Context<'_>, id: crate::names::DefinitionId, span: &Range<usize>) -> Option<PathId> {
+    fn aliased(
+        &mut self,
+        context: &mut Context<'_>,
+        id: crate::names::DefinitionId,
+        span: &Range<usize>,
+    ) -> Option<PathId> {
         let (field, height) = self.alias(id)?;
         self.raise(context, height, span)?;
         self.read(context, &field, span)
     }
 
     /// `in (…)` and `in ${list}`
-    fn one_of(&mut self, context: &mut Context<'_>, field: &Field, kind: Kind, right: &Right) -> Option<(Test, Matcher)> {
+    fn one_of(
+        &mut self,
+        context: &mut Context<'_>,
+        field: &Field,
+        kind: Kind,
+        right: &Right,
+    ) -> Option<(Test, Matcher)> {
         let single;
         let literals = match right {
             Right::Items(literals) => literals.as_slice(),
@@ -129,7 +135,9 @@ impl Compiler<'_, '_> {
         let mut whole = true;
         for literal in literals {
             let taken = match &literal.kind {
-                LiteralKind::Reference(name) => self.referred_items(context, field, kind, name, &literal.span, &mut items),
+                LiteralKind::Reference(name) => {
+                    self.referred_items(context, field, kind, name, &literal.span, &mut items)
+                }
                 _ => self.literal(context, field, kind, literal).map(|literal| add(&mut items, literal)),
             };
             whole &= taken.is_some();
@@ -164,8 +172,14 @@ impl Compiler<'_, '_> {
                 for part in list.parts.iter() {
                     match part {
                         ListPart::Text(text) => {
-                            if let Err(problem) = listed(items, kind, text, field, name) {
-                                self.sources.report_in(context.text, Problem { span: span.clone(), ..problem });
+                            if let Err(mismatch) = listed(items, kind, text) {
+                                let (code, wanted) = match mismatch {
+                                    Mismatch::Timestamp => (codes::TIMESTAMP, "a timestamp"),
+                                    Mismatch::Type(wanted) => (codes::ILL_TYPED, wanted),
+                                };
+                                let (field, text) = (quoted(&field.spelled), quoted(text));
+                                let message = format!("{field} is {wanted}, and {text} in list `{name}` is not");
+                                self.sources.report_in(context.text, Problem::new(code, span.clone(), message));
                                 return None;
                             }
                         }
@@ -181,7 +195,8 @@ impl Compiler<'_, '_> {
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind}, not a list");
-                let problem = Problem::new(codes::WRONG_KIND, span.clone(), message).help("`in` takes lists, values and aliases");
+                let problem =
+                    Problem::new(codes::WRONG_KIND, span.clone(), message).help("`in` takes lists, values and aliases");
                 self.sources.report_in(context.text, problem);
                 return None;
             }
@@ -205,7 +220,8 @@ impl Compiler<'_, '_> {
             LiteralKind::Reference(name) => {
                 self.lookup(context, name, &value.span)?;
                 let message = format!("`{operator}` takes a text, not a reference");
-                let problem = Problem::new(codes::WRONG_KIND, value.span.clone(), message).help("only `in` and `=` take references");
+                let problem = Problem::new(codes::WRONG_KIND, value.span.clone(), message)
+                    .help("only `in` and `=` take references");
                 self.sources.report_in(context.text, problem);
                 return None;
             }
@@ -224,9 +240,18 @@ impl Compiler<'_, '_> {
         };
         compiled
             .map_err(|error| {
-                // The first lines of the error draw the pattern again, which is under the span already.
-                let error = error.to_string();
-                let reason = error.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
+                let reason = match error {
+                    regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes of memory"),
+                    // The first lines draw the pattern again, which is under the span already.
+                    error => error
+                        .to_string()
+                        .lines()
+                        .last()
+                        .unwrap_or_default()
+                        .trim()
+                        .trim_start_matches("error: ")
+                        .to_owned(),
+                };
                 let message = format!("this pattern cannot be used: {reason}");
                 self.sources.report_in(context.text, Problem::new(codes::REGEX, value.span.clone(), message));
             })
@@ -235,6 +260,18 @@ impl Compiler<'_, '_> {
 
     /// A literal as the field wants it.
     fn literal(&mut self, context: &Context<'_>, field: &Field, kind: Kind, literal: &ast::Literal) -> Option<Literal> {
+        if let LiteralKind::Word(word) = &literal.kind
+            && let Some((first, _)) = word.split_once('.')
+            && schema::is_field(first)
+        {
+            let problem = Problem::new(
+                codes::BARE_FIELD,
+                literal.span.clone(),
+                format!("{} is text here, not a field", quoted(word)),
+            )
+            .help("to compare two fields, name the second in an alias; to compare with this text, put it in quotes");
+            self.sources.report_in(context.text, problem);
+        }
         let problem = match typed(&literal.kind, kind) {
             Ok(literal) => return Some(literal),
             Err(Mismatch::Timestamp) => {
@@ -243,7 +280,8 @@ impl Compiler<'_, '_> {
                     .help("a timestamp is like `\"2020-06-12T09:23:28.359896Z\"`")
             }
             Err(Mismatch::Type(wanted)) => {
-                let message = format!("{} is {wanted}, and {} is not", quoted(&field.spelled), quoted(&literal.to_string()));
+                let message =
+                    format!("{} is {wanted}, and {} is not", quoted(&field.spelled), quoted(&literal.to_string()));
                 let mut problem = Problem::new(codes::ILL_TYPED, literal.span.clone(), message);
                 problem.help = match &literal.kind {
                     LiteralKind::Text(text) if wanted == NUMBER && Number::parse(text).is_some() => {
@@ -304,12 +342,9 @@ fn add(items: &mut Items, literal: Literal) {
 
 /// An item of a `list:` has no quotes that would tell its type: it stands for the text, and for the number or boolean that the text
 /// spells.
-fn listed(items: &mut Items, kind: Kind, text: &str, field: &Field, list: &str) -> Result<(), Problem> {
-    let number = Number::parse(text).filter(|_| text.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'-' | b'.')));
-    let problem = |code, what| {
-        let message = format!("{} in list `{list}` is no {what}, which {} is", quoted(text), quoted(&field.spelled));
-        Err(Problem::new(code, 0..0, message))
-    };
+fn listed(items: &mut Items, kind: Kind, text: &str) -> Result<(), Mismatch> {
+    let number =
+        Number::parse(text).filter(|_| text.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'-' | b'.')));
     match kind {
         Kind::Text | Kind::Texts => {}
         Kind::Number => match number {
@@ -317,11 +352,11 @@ fn listed(items: &mut Items, kind: Kind, text: &str, field: &Field, list: &str) 
                 items.numbers.push(number);
                 return Ok(());
             }
-            None => return problem(codes::ILL_TYPED, "number"),
+            None => return Err(Mismatch::Type(NUMBER)),
         },
         Kind::Instant => match Instant::parse(text) {
             Some(instant) => items.instants.push(instant),
-            None => return problem(codes::TIMESTAMP, "timestamp"),
+            None => return Err(Mismatch::Timestamp),
         },
         _ => {
             items.numbers.extend(number);

@@ -32,7 +32,8 @@ impl Compiler<'_, '_> {
     pub(super) fn output(&mut self, from: usize, text: &Text) -> Option<Template> {
         if text.text.len() > OUTPUT_LIMIT {
             let message = format!("an output of {} bytes is too long", text.text.len());
-            let problem = Problem::new(codes::OUTPUT_SYNTAX, 0..0, message).help(format!("at most {OUTPUT_LIMIT} bytes"));
+            let problem =
+                Problem::new(codes::OUTPUT_SYNTAX, 0..0, message).help(format!("at most {OUTPUT_LIMIT} bytes"));
             self.sources.report_at(text, problem);
             return None;
         }
@@ -43,7 +44,8 @@ impl Compiler<'_, '_> {
             template.text(text.text.get(at..start));
             let rest = text.text.get(start + 2..).unwrap_or_default();
             let Some(length) = rest.find('}') else {
-                let problem = Problem::new(codes::OUTPUT_SYNTAX, start..text.text.len(), "this reference does not end").help("close it with `}`");
+                let problem = Problem::new(codes::OUTPUT_SYNTAX, start..text.text.len(), "this reference does not end")
+                    .help("close it with `}`");
                 self.sources.report_in(text, problem);
                 return None;
             };
@@ -113,7 +115,8 @@ impl Compiler<'_, '_> {
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and has no value to show");
-                let problem = Problem::new(codes::OUTPUT_KIND, span.clone(), message).help("an output shows aliases, lists and fields");
+                let problem = Problem::new(codes::OUTPUT_KIND, span.clone(), message)
+                    .help("an output shows aliases, lists and fields");
                 self.sources.report_in(context.text, problem);
                 None
             }

@@ -50,8 +50,11 @@ impl<'a> Compiler<'a, '_> {
         let problem = match self.names.lookup(context.from, name) {
             Ok(id) => return Some(id),
             Err(LookupError::Unknown { help }) => {
-                let mut problem =
-                    Problem::new(codes::UNKNOWN_NAME, span.clone(), format!("{} is not defined", quoted(&format!("${{{name}}}"))));
+                let mut problem = Problem::new(
+                    codes::UNKNOWN_NAME,
+                    span.clone(),
+                    format!("{} is not defined", quoted(&format!("${{{name}}}"))),
+                );
                 let first = name.split('.').next().unwrap_or_default();
                 problem.help = help.or_else(|| {
                     schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
@@ -59,10 +62,8 @@ impl<'a> Compiler<'a, '_> {
                 problem
             }
             Err(LookupError::Ambiguous(found)) => {
-                let places: Vec<_> = found
-                    .iter()
-                    .filter_map(|id| Some(self.sources.describe(&self.definition(*id)?.at)))
-                    .collect();
+                let places: Vec<_> =
+                    found.iter().filter_map(|id| Some(self.sources.describe(&self.definition(*id)?.at))).collect();
                 let message = format!("{} fits more than one definition", quoted(&format!("${{{name}}}")));
                 let help = format!("it is defined at {}; give one resource another name", places.join(" and "));
                 Problem::new(codes::AMBIGUOUS_NAME, span.clone(), message).help(help)
@@ -164,8 +165,9 @@ impl<'a> Compiler<'a, '_> {
             };
             let name = item.text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
             let Some(name) = name.map(str::trim).filter(|name| !name.contains(['$', '{', '}'])) else {
-                let problem = Problem::new(codes::BAD_REFERENCE, start..item.text.len(), "a reference stands alone in an item")
-                    .help("write it as an item of its own: `- ${name}`");
+                let problem =
+                    Problem::new(codes::BAD_REFERENCE, start..item.text.len(), "a reference stands alone in an item")
+                        .help("write it as an item of its own: `- ${name}`");
                 self.sources.report_in(item, problem);
                 whole = false;
                 continue;
@@ -211,7 +213,8 @@ impl<'a> Compiler<'a, '_> {
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and cannot stand in a list");
-                let problem = Problem::new(codes::WRONG_KIND, span.clone(), message).help("a list holds texts, lists and aliases");
+                let problem = Problem::new(codes::WRONG_KIND, span.clone(), message)
+                    .help("a list holds texts, lists and aliases");
                 self.sources.report_in(context.text, problem);
                 return None;
             }
@@ -234,8 +237,9 @@ impl<'a> Compiler<'a, '_> {
 
     fn cycle(&mut self, id: DefinitionId, definition: &Definition) {
         let Some(start) = self.known.working.iter().position(|working| *working == id) else {
-            let problem = Problem::new(codes::TOO_BIG, definition.at.span.clone(), "references lead through too many references")
-                .help(format!("at most {HEIGHT_LIMIT}"));
+            let problem =
+                Problem::new(codes::TOO_BIG, definition.at.span.clone(), "references lead through too many references")
+                    .help(format!("at most {HEIGHT_LIMIT}"));
             self.sources.report(definition.at.file, problem);
             return;
         };

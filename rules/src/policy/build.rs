@@ -125,8 +125,10 @@ fn selected(sources: &mut Sources<'_>, resources: &Resources, webhook: Option<&W
     }
     for resource in &resources.rules {
         let holds_rules = resource.definitions.iter().any(|definition| matches!(definition.body, Body::Rule(_)));
-        if holds_rules && !settings.archiving.matches(&resource.labels) && !settings.alerting.matches(&resource.labels) {
-            let message = format!("no selector takes the `Rule` {}: its rules are not in force", quoted(&resource.name));
+        if holds_rules && !settings.archiving.matches(&resource.labels) && !settings.alerting.matches(&resource.labels)
+        {
+            let message =
+                format!("no selector takes the `Rule` {}: its rules are not in force", quoted(&resource.name));
             let problem = Problem::new(codes::NOT_SELECTED, 0..0, message)
                 .help("label it `type: archiving` or `type: alerting`, or as the `Webhook` selects");
             report(sources, &resource.at, problem);
@@ -191,7 +193,8 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
     drop(compiled);
     let entries = entries.into_iter().map(|(info, rule)| {
         let effect = effect(&info, settings);
-        let rule = std::rc::Rc::try_unwrap(rule).map_or_else(|shared| (shared.root, shared.output.clone()), |it| (it.root, it.output));
+        let rule = std::rc::Rc::try_unwrap(rule)
+            .map_or_else(|shared| (shared.root, shared.output.clone()), |it| (it.root, it.output));
         Entry { info, root: rule.0, output: rule.1, effect }
     });
     whole.then(|| RuleSet::new(program, entries.collect(), default_message, level))
@@ -226,12 +229,17 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &[Read], s
         return;
     }
     for Read { path, at } in reads {
-        let Some((field, needed)) = compiler.builder.path_at(*path).and_then(|path| Some((path.spelled.clone(), path.needs?))) else {
+        let Some((field, needed)) =
+            compiler.builder.path_at(*path).and_then(|path| Some((path.spelled.clone(), path.needs?)))
+        else {
             continue;
         };
         if needed > level {
-            let message =
-                format!("the rule {} reads {}, which level `{level}` leaves out", quoted(&info.qualified), quoted(&field));
+            let message = format!(
+                "the rule {} reads {}, which level `{level}` leaves out",
+                quoted(&info.qualified),
+                quoted(&field)
+            );
             let problem = Problem::new(codes::BLIND, 0..0, message)
                 .label(format!("needs level `{needed}`"))
                 .help(format!("set `auditLevel: {needed}` in the `Webhook`, and let the senders record as much"));

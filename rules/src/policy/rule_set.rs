@@ -76,14 +76,15 @@ impl RuleSet {
             match evaluation.node(plan.root) {
                 Truth::False => continue,
                 Truth::Unknown(path) => {
-                    let field = self.program.paths.get(path.index()).map(|path| path.spelled.clone()).unwrap_or_default();
+                    let field =
+                        self.program.paths.get(path.index()).map(|path| path.spelled.clone()).unwrap_or_default();
                     decision.blind.push(BlindMatch { rule, field });
                     continue;
                 }
                 Truth::True => {}
             }
             // A rule that both selectors take follows itself.
-            if !decision.matched.last().is_some_and(|last| self.rule(*last).id == info.id) {
+            if decision.matched.last().is_none_or(|last| self.rule(*last).id != info.id) {
                 decision.matched.push(rule);
             }
             match plan.effect {

@@ -40,7 +40,11 @@ impl Fields {
                 continue;
             };
             if index.insert(name.to_owned(), pairs.len()).is_some() {
-                problems.push(Problem::new(codes::DUPLICATE_KEY, span, format!("{} stands twice in {what}", quoted(name))));
+                problems.push(Problem::new(
+                    codes::DUPLICATE_KEY,
+                    span,
+                    format!("{} stands twice in {what}", quoted(name)),
+                ));
             }
             pairs.push((name.to_owned(), *key, *value));
         }
@@ -108,7 +112,8 @@ impl Fields {
     pub(super) fn number(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<(u32, NodeId)> {
         let value = self.value(sources, name)?;
         let tree = sources.tree(self.file);
-        let number = if tree.shape(value) == Shape::Number { tree.text(value).and_then(|it| it.parse().ok()) } else { None };
+        let number =
+            if tree.shape(value) == Shape::Number { tree.text(value).and_then(|it| it.parse().ok()) } else { None };
         if number.is_none() {
             self.wrong(sources, value, name, "a whole number");
         }
@@ -147,7 +152,10 @@ impl Fields {
     /// All pairs of a mapping whose values are text.
     pub(super) fn texts(&self, sources: &mut Sources<'_>) -> Vec<(String, Text)> {
         let pairs = self.pairs.clone();
-        pairs.into_iter().filter_map(|(key, _, value)| Some((key, self.expect(sources, value, Shape::Text, self.what)?))).collect()
+        pairs
+            .into_iter()
+            .filter_map(|(key, _, value)| Some((key, self.expect(sources, value, Shape::Text, self.what)?)))
+            .collect()
     }
 
     /// Reports the fields that nobody asked for.
@@ -159,7 +167,8 @@ impl Fields {
             let span = sources.tree(self.file).node(*key).span.clone();
             let mut problem =
                 Problem::new(codes::UNKNOWN_FIELD, span, format!("{} has no field {}", self.what, quoted(name)));
-            problem.help = crate::similar::nearest(name, self.asked.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            problem.help =
+                crate::similar::nearest(name, self.asked.iter().copied()).map(|near| format!("did you mean `{near}`?"));
             sources.report(self.file, problem);
         }
     }
@@ -175,7 +184,10 @@ impl Fields {
         let value = self.value(sources, name);
         if value.is_none() {
             let at = self.key(sources, name).unwrap_or_else(|| self.start(sources));
-            sources.report(self.file, Problem::new(codes::MISSING_FIELD, at.span, format!("{} has no `{name}`", self.what)));
+            sources.report(
+                self.file,
+                Problem::new(codes::MISSING_FIELD, at.span, format!("{} has no `{name}`", self.what)),
+            );
         }
         value
     }
@@ -195,7 +207,8 @@ impl Fields {
     fn wrong(&self, sources: &mut Sources<'_>, value: NodeId, name: &str, wanted: &str) {
         let tree = sources.tree(self.file);
         let (span, shape) = (tree.node(value).span.clone(), tree.shape(value));
-        let mut problem = Problem::new(codes::WRONG_TYPE, span, format!("`{name}` wants {wanted}, found {}", shape.name()));
+        let mut problem =
+            Problem::new(codes::WRONG_TYPE, span, format!("`{name}` wants {wanted}, found {}", shape.name()));
         if wanted == Shape::Text.name() {
             problem.help = tree.text(value).map(|text| format!("put it in quotes: `\"{text}\"`"));
         }

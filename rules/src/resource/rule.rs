@@ -42,7 +42,9 @@ fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definitio
         let known = ["rule", "macro", "list", "alias"];
         let Some(word) = known.into_iter().find(|word| *word == kind.text) else {
             let near = similar::nearest(&kind.text, known);
-            let help = near.map_or("the types are `rule`, `macro`, `list` and `alias`".to_owned(), |near| format!("did you mean `{near}`?"));
+            let help = near.map_or("the types are `rule`, `macro`, `list` and `alias`".to_owned(), |near| {
+                format!("did you mean `{near}`?")
+            });
             let message = format!("{} is no type of entry", quoted(&kind.text));
             sources.report_at(&kind, Problem::new(codes::RULE_TYPE, 0..0, message).help(help));
             return None;
@@ -142,7 +144,10 @@ fn check_name(sources: &mut Sources<'_>, name: &Text, kind: Option<&str>) {
     let (bad, help) = if referred {
         (name.text.contains(odd), "the name of a macro, list or alias holds letters, digits, `_`, `-` and `.`")
     } else {
-        (name.text.contains(|it: char| it.is_control() || it == '/'), "the name of a rule holds no `/` and no line break")
+        (
+            name.text.contains(|it: char| it.is_control() || it == '/'),
+            "the name of a rule holds no `/` and no line break",
+        )
     };
     if bad || name.text.len() > 253 {
         let message = format!("{} is no name for this", quoted(&name.text));

@@ -21,7 +21,15 @@ pub(super) fn read(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Webh
     fields.finish(sources);
     let mut spec = spec?;
     image(sources, &mut spec);
-    spec.ignore(&["imagePullPolicy", "imagePullSecrets", "args", "resources", "affinity", "nodeSelector", "tolerations"]);
+    spec.ignore(&[
+        "imagePullPolicy",
+        "imagePullSecrets",
+        "args",
+        "resources",
+        "affinity",
+        "nodeSelector",
+        "tolerations",
+    ]);
     spec.number(sources, "replicas");
     spec.number(sources, "port");
     spec.bool(sources, "useHTTPS");
@@ -60,7 +68,9 @@ pub(super) fn parse_priority(sources: &mut Sources<'_>, text: &Text) -> Option<P
     let parsed = text.text.parse().ok();
     if parsed.is_none() {
         let help = similar::nearest(&text.text, ["DEBUG", "INFO", "WARNING"])
-            .map_or("the priorities are `DEBUG`, `INFO` and `WARNING`".to_owned(), |near| format!("did you mean `{near}`?"));
+            .map_or("the priorities are `DEBUG`, `INFO` and `WARNING`".to_owned(), |near| {
+                format!("did you mean `{near}`?")
+            });
         let message = format!("{} is no priority", quoted(&text.text));
         sources.report_at(text, Problem::new(codes::PRIORITY, 0..0, message).help(help));
     }
@@ -72,10 +82,10 @@ fn level(sources: &mut Sources<'_>, spec: &mut Fields) -> Option<Level> {
     let parsed = text.text.parse().ok();
     if parsed.is_none() {
         let known = ["None", "Metadata", "Request", "RequestResponse"];
-        let help = similar::nearest(&text.text, known).map_or(
-            "the levels are `None`, `Metadata`, `Request` and `RequestResponse`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
+        let help = similar::nearest(&text.text, known)
+            .map_or("the levels are `None`, `Metadata`, `Request` and `RequestResponse`".to_owned(), |near| {
+                format!("did you mean `{near}`?")
+            });
         let message = format!("{} is no audit level", quoted(&text.text));
         sources.report_at(&text, Problem::new(codes::LEVEL, 0..0, message).help(help));
     }
@@ -86,7 +96,8 @@ fn level(sources: &mut Sources<'_>, spec: &mut Fields) -> Option<Level> {
 fn image(sources: &mut Sources<'_>, spec: &mut Fields) {
     if let Some(image) = spec.text(sources, "image").filter(|image| image.text.contains("kube-auditing-webhook")) {
         let message = format!("the image {} is not run", quoted(&image.text));
-        let problem = Problem::new(codes::FOREIGN_IMAGE, 0..0, message).help("Vedette runs its own; the field may stay");
+        let problem =
+            Problem::new(codes::FOREIGN_IMAGE, 0..0, message).help("Vedette runs its own; the field may stay");
         sources.report_at(&image, problem);
     }
 }
@@ -202,7 +213,8 @@ fn receiver(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Receiver> {
         "webhook" => Some(ReceiverKind::Webhook),
         other => {
             let message = format!("{} is no type of receiver", quoted(other));
-            let problem = Problem::new(codes::RECEIVER, 0..0, message).help("the types are `alertmanager` and `webhook`");
+            let problem =
+                Problem::new(codes::RECEIVER, 0..0, message).help("the types are `alertmanager` and `webhook`");
             sources.report_at(&kind, problem);
             None
         }
@@ -222,7 +234,11 @@ fn receiver(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Receiver> {
         (Some(url), None) => absolute(sources, &url),
         (None, Some(service)) => service_url(sources, service, secure, kind),
         (both, _) => {
-            let message = if both.is_some() { "a receiver has `url` or `service`, not both" } else { "a receiver needs `url` or `service`" };
+            let message = if both.is_some() {
+                "a receiver has `url` or `service`, not both"
+            } else {
+                "a receiver needs `url` or `service`"
+            };
             sources.report(start.file, Problem::new(codes::RECEIVER, start.span, message));
             None
         }
@@ -233,11 +249,14 @@ fn receiver(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Receiver> {
 fn absolute(sources: &mut Sources<'_>, url: &Text) -> Option<String> {
     let host = url.text.strip_prefix("http://").or_else(|| url.text.strip_prefix("https://"));
     let usable = host.is_some_and(|host| {
-        !host.starts_with(['/', ':', '?', '#']) && !host.is_empty() && !host.contains(|it: char| it.is_whitespace() || it.is_control())
+        !host.starts_with(['/', ':', '?', '#'])
+            && !host.is_empty()
+            && !host.contains(|it: char| it.is_whitespace() || it.is_control())
     });
     if !usable {
         let message = format!("{} is no address of a receiver", quoted(&url.text));
-        let problem = Problem::new(codes::RECEIVER, 0..0, message).help("an address starts with `http://` or `https://` and a host");
+        let problem = Problem::new(codes::RECEIVER, 0..0, message)
+            .help("an address starts with `http://` or `https://` and a host");
         sources.report_at(url, problem);
         return None;
     }

@@ -163,7 +163,9 @@ impl Lexer<'_> {
             (length, "text stands in double quotes".to_owned(), Some("write `\"…\"`"))
         } else {
             let rest = self.rest();
-            let odd = |it: char| !is_word(it) && !it.is_whitespace() && !matches!(it, '"' | '(' | ')' | ',' | '=' | '<' | '>');
+            let odd = |it: char| {
+                !is_word(it) && !it.is_whitespace() && !matches!(it, '"' | '(' | ')' | ',' | '=' | '<' | '>')
+            };
             let length = rest.find(|it| !odd(it)).unwrap_or(rest.len()).max(first.len_utf8());
             let sign = rest.get(..length).unwrap_or_default();
             let help = match sign {

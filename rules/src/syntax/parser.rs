@@ -61,20 +61,30 @@ impl Parser {
         if let Some(token) = self.peek().cloned() {
             if token.kind == TokenKind::Close {
                 self.report(
-                    Problem::new(codes::UNBALANCED, token.span, "this `)` closes nothing").help("remove it, or add a `(`"),
+                    Problem::new(codes::UNBALANCED, token.span, "this `)` closes nothing")
+                        .help("remove it, or add a `(`"),
                 );
             } else if token.kind != TokenKind::Bad {
                 let found = describe(&token.kind);
                 self.report(
-                    Problem::new(codes::TRAILING, token.span.start..self.end, format!("the condition goes on with {found}"))
-                        .label("expected `and`, `or` or the end")
-                        .help("join conditions with `and` or `or`; text with spaces needs double quotes"),
+                    Problem::new(
+                        codes::TRAILING,
+                        token.span.start..self.end,
+                        format!("the condition goes on with {found}"),
+                    )
+                    .label("expected `and`, `or` or the end")
+                    .help("join conditions with `and` or `or`; text with spaces needs double quotes"),
                 );
             }
-            self.at += 1;
             while self.peek().is_some() {
-                self.either();
+                self.recover();
                 self.at += 1;
+                if matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) {
+                    self.at += 1;
+                }
+                if self.peek().is_some() {
+                    self.either();
+                }
             }
         }
         expr
@@ -85,8 +95,7 @@ impl Parser {
         let start = self.here();
         let mut operands = vec![self.both(false)];
         while self.take_keyword(Keyword::Or) {
-            let before = operands.len();
-            operands.push(self.both(before > 0));
+            operands.push(self.both(true));
         }
         self.joined(start, operands, ExprKind::Or)
     }
@@ -98,8 +107,9 @@ impl Parser {
         while self.take_keyword(Keyword::And) {
             operands.push(self.negation());
         }
+        let several = operands.len() > 1;
         let expr = self.joined(start, operands, ExprKind::And);
-        if after_or && matches!(expr.kind, ExprKind::And(_)) && !self.too_deep {
+        if after_or && several && !self.too_deep {
             self.report(
                 Problem::new(codes::READS_OTHERWISE, expr.span.clone(), "`and` binds tighter than the `or` before it")
                     .label("this is taken as one operand of `or`")
@@ -159,8 +169,9 @@ impl Parser {
     fn primary(&mut self) -> Expr {
         let Some(Token { kind, span }) = self.peek().cloned() else {
             if !self.too_deep {
-                let problem = Problem::new(codes::EXPECTED_CONDITION, self.end..self.end, "a condition is missing here")
-                    .help("a condition is like `Verb = \"create\"`, `${macro}` or `Verb in (\"get\", \"list\")`");
+                let problem =
+                    Problem::new(codes::EXPECTED_CONDITION, self.end..self.end, "a condition is missing here")
+                        .help("a condition is like `Verb = \"create\"`, `${macro}` or `Verb in (\"get\", \"list\")`");
                 self.report(problem);
             }
             return self.error(self.end);
@@ -186,10 +197,15 @@ impl Parser {
             }
             kind => {
                 let found = describe(&kind);
-                let mut problem =
-                    Problem::new(codes::EXPECTED_CONDITION, span.clone(), format!("expected a condition, found {found}"));
+                let mut problem = Problem::new(
+                    codes::EXPECTED_CONDITION,
+                    span.clone(),
+                    format!("expected a condition, found {found}"),
+                );
                 problem.help = match kind {
-                    TokenKind::Text(_) | TokenKind::Number(_) => Some("a field stands on the left of an operator".to_owned()),
+                    TokenKind::Text(_) | TokenKind::Number(_) => {
+                        Some("a field stands on the left of an operator".to_owned())
+                    }
                     _ => None,
                 };
                 self.report(problem);
@@ -239,6 +255,7 @@ impl Parser {
                 self.recover();
                 return self.error(start);
             }
+            self.note_case();
             self.at += 1;
         }
         let operator = match self.peek().map(|token| &token.kind) {
@@ -283,8 +300,12 @@ impl Parser {
         };
         if let Some((span, found)) = problem {
             self.report(
-                Problem::new(codes::EXPECTED_VALUE, span, format!("expected a value after `{operator}`, found {found}"))
-                    .help("a value is text in double quotes, a number, `true` or `false`, or one bare word"),
+                Problem::new(
+                    codes::EXPECTED_VALUE,
+                    span,
+                    format!("expected a value after `{operator}`, found {found}"),
+                )
+                .help("a value is text in double quotes, a number, `true` or `false`, or one bare word"),
             );
         }
         self.recover();
@@ -330,8 +351,12 @@ impl Parser {
                 if self.peek().is_none_or(|token| token.kind != TokenKind::Bad) {
                     let found = self.peek().map_or("the end".to_owned(), |token| describe(&token.kind));
                     self.report(
-                        Problem::new(codes::UNBALANCED, span, format!("expected `,` or `)` in the list, found {found}"))
-                            .help("text with spaces needs double quotes"),
+                        Problem::new(
+                            codes::UNBALANCED,
+                            span,
+                            format!("expected `,` or `)` in the list, found {found}"),
+                        )
+                        .help("text with spaces needs double quotes"),
                     );
                 }
                 self.skip_items();
@@ -368,8 +393,12 @@ impl Parser {
             TokenKind::Reference(name, rest) if rest.is_empty() => LiteralKind::Reference(name),
             TokenKind::Reference(..) => {
                 self.report(
-                    Problem::new(codes::EXPECTED_VALUE, span.clone(), "a path cannot go on behind a reference on the right")
-                        .help("name the whole path in an alias"),
+                    Problem::new(
+                        codes::EXPECTED_VALUE,
+                        span.clone(),
+                        "a path cannot go on behind a reference on the right",
+                    )
+                    .help("name the whole path in an alias"),
                 );
                 LiteralKind::Text(String::new())
             }

@@ -78,8 +78,9 @@ fn steps(word: &str, start: usize, problems: &mut Vec<Problem>) -> Option<Vec<St
         for bracket in brackets.split_inclusive(']') {
             let Some(step) = array_step(bracket) else {
                 problems.push(
-                    Problem::new(codes::BAD_PATH, span, format!("{} is no array step", quoted(bracket)))
-                        .help("an array step is `[*]` any element, `[3]` that one, `[1:5]`, `[:5]` or `[1:]` all of a range"),
+                    Problem::new(codes::BAD_PATH, span, format!("{} is no array step", quoted(bracket))).help(
+                        "an array step is `[*]` any element, `[3]` that one, `[1:5]`, `[:5]` or `[1:]` all of a range",
+                    ),
                 );
                 return None;
             };

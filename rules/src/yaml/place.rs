@@ -48,7 +48,9 @@ pub(crate) fn place(file: &str, tree: &Tree, id: NodeId) -> Place {
         return Place::At(node.span.start);
     }
     let (offset, quote) = match style {
-        Style::Block => (source.find('\n').map_or(0, |end| if source.starts_with(['|', '>']) { end + 1 } else { 0 }), None),
+        Style::Block => {
+            (source.find('\n').map_or(0, |end| if source.starts_with(['|', '>']) { end + 1 } else { 0 }), None)
+        }
         Style::Plain => (0, None),
         Style::Quoted => (1, source.chars().next().filter(|quote| matches!(quote, '"' | '\''))),
     };
