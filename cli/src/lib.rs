@@ -6,7 +6,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod console;
+mod home;
+mod http;
+mod outcome;
+mod progress;
+mod query;
+mod replay;
 mod rules;
+mod status;
+mod term;
+mod up;
+mod values;
+mod webhook_config;
 
 /// A Kubernetes auditing system: audit events in, records and alerts out.
 #[derive(Debug, Parser)]
@@ -18,13 +30,27 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check and try rules
+    Up(up::UpCommand),
     Rules(rules::RulesCommand),
+    Replay(replay::ReplayCommand),
+    Query(query::QueryCommand),
+    Status(status::StatusCommand),
+    WebhookConfig(webhook_config::WebhookConfigCommand),
 }
 
 /// Parses the arguments, runs the command and says how it went.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Up(command) => outcome::finish(command.run()),
         Command::Rules(command) => command.run(),
+        Command::Replay(command) => outcome::finish(command.run()),
+        Command::Query(command) => outcome::finish(command.run()),
+        Command::Status(command) => outcome::finish(command.run()),
+        Command::WebhookConfig(command) => outcome::finish(command.run()),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, outcome::Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| outcome::Failure::failed("can't start").because(error))
 }
