@@ -77,7 +77,8 @@ impl Guard {
     /// # Errors
     /// If a file of tokens can't be read or holds none.
     pub(crate) fn new(config: &Config) -> Result<Self, TokenError> {
-        let fixed = config.tokens.iter().map(|(cluster, token)| Token::new(cluster.as_str().into(), token.expose_secret()));
+        let fixed =
+            config.tokens.iter().map(|(cluster, token)| Token::new(cluster.as_str().into(), token.expose_secret()));
         let mut files = Vec::new();
         for (cluster, file) in &config.token_files {
             let cluster: Arc<str> = cluster.as_str().into();
@@ -128,10 +129,9 @@ impl Guard {
         };
         match (by_token, by_certificate) {
             (Known::ForThis, _) | (_, Known::ForThis) => Ok(()),
-            (Known::ForAnother, _) | (_, Known::ForAnother) => Err(Refusal::new(
-                StatusCode::FORBIDDEN,
-                format!("the credential is not for the cluster `{cluster}`"),
-            )),
+            (Known::ForAnother, _) | (_, Known::ForAnother) => {
+                Err(Refusal::new(StatusCode::FORBIDDEN, format!("the credential is not for the cluster `{cluster}`")))
+            }
             (Known::No, Known::No) => {
                 Err(Refusal::unauthorized("expected a bearer token or a client certificate that is known here"))
             }

@@ -95,10 +95,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn unpack(
-        &mut self,
-        take: &mut (impl FnMut(&[u8]) -> Result<(), Refusal> + Send),
-    ) -> Result<(), Refusal> {
+    async fn unpack(&mut self, take: &mut (impl FnMut(&[u8]) -> Result<(), Refusal> + Send)) -> Result<(), Refusal> {
         let limit = self.limits.body_bytes;
         let mut decoder = MultiGzDecoder::new(Sink { take, left: limit, limit, spent: false, refusal: None });
         while let Some(mut chunk) = self.next().await? {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use vedette_service::{admin::AdminConfig, policy::PolicyConfig};
 
@@ -190,6 +190,9 @@ impl Config {
             if !label::is_label(cluster) {
                 return invalid(&format!("{section}.{cluster}"), label::RULE);
             }
+        }
+        if let Some((cluster, _)) = self.tokens.iter().find(|(_, token)| token.expose_secret().trim().is_empty()) {
+            return invalid(&format!("tokens.{cluster}"), "expected a token that is not empty");
         }
         let tls = &self.tls;
         if tls.certificate.is_some() != tls.key.is_some() {

@@ -122,10 +122,7 @@ impl Handler {
             Some(Some(_)) => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, format!("the path names no cluster: {}", label::RULE)))
             }
-            _ => Err(Refusal::new(
-                StatusCode::NOT_FOUND,
-                format!("expected the path {PATH} or {PATH}/<cluster>"),
-            )),
+            _ => Err(Refusal::new(StatusCode::NOT_FOUND, format!("expected the path {PATH} or {PATH}/<cluster>"))),
         }
     }
 

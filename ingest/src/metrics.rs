@@ -40,7 +40,7 @@ impl Metrics {
             oversize: context.counter("oversize_total", "Events that lost their bodies for their size.")?,
             sender_lost: context.counter(
                 "sender_lost_total",
-                "Events refused for now whose sender never sends again (KubeSphere's), as far as they were read.",
+                "Events of refused bodies whose sender never sends again (KubeSphere's), as far as they were read.",
             )?,
             requests: context.counters("requests_total", "Requests by the status of the answer.", &["code"])?,
             bytes: context.counter("received_bytes_total", "Bytes of bodies read, unpacked.")?,

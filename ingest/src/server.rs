@@ -20,11 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vedette_service::chain;
 
-use crate::{
-    auth::Peer,
-    config::Limits,
-    handler::Handler,
-};
+use crate::{auth::Peer, config::Limits, handler::Handler};
 
 /// How long requests in hand may take when the service ends.
 const DRAIN: Duration = Duration::from_secs(15);

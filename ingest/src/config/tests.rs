@@ -47,6 +47,7 @@ fn what_makes_no_sense_is_named() {
     check_invalid("listen: []", "`listen`: expected at least one address");
     check_invalid("cluster: No_Label", &format!("`cluster`: {}", label::RULE));
     check_invalid("tokens: {a.b: x}", &format!("`tokens.a.b`: {}", label::RULE));
+    check_invalid("tokens: {default: ' '}", "`tokens.default`: expected a token that is not empty");
     check_invalid("tls: {key: k.pem}", "`tls`: expected `certificate` and `key` together");
     check_invalid("tls: {mode: files}", "`tls.mode`: `files` needs `certificate` and `key`");
     check_invalid(

@@ -182,7 +182,10 @@ fn compress(message: &[u8]) -> Bytes {
         if slot.is_none() {
             *slot = zstd::bulk::Compressor::new(LEVEL).ok();
         }
-        #[expect(clippy::expect_used, reason = "into a buffer of the bound's size, compressing fails only without memory")]
+        #[expect(
+            clippy::expect_used,
+            reason = "into a buffer of the bound's size, compressing fails only without memory"
+        )]
         let mut packed =
             slot.as_mut().and_then(|compressor| compressor.compress(message).ok()).expect("memory for the compressor");
         packed.shrink_to_fit();

@@ -33,7 +33,8 @@ fn unpack(part: &Finished) -> EventBatch {
 }
 
 fn events(parts: &[Finished]) -> Vec<String> {
-    let json = |part: &Finished| unpack(part).events.into_iter().map(|event| String::from_utf8(event.json.to_vec()).unwrap());
+    let json =
+        |part: &Finished| unpack(part).events.into_iter().map(|event| String::from_utf8(event.json.to_vec()).unwrap());
     parts.iter().flat_map(json).collect()
 }
 
@@ -50,7 +51,8 @@ fn sized(count: usize, size: usize) -> Vec<String> {
 
 #[test]
 fn one_small_list_is_one_message() {
-    let items = [r#"{"verb":"get","level":"Request","requestObject":{"a":1}}"#, r#"{"kind":"Event","requestURI":"/x"}"#];
+    let items =
+        [r#"{"verb":"get","level":"Request","requestObject":{"a":1}}"#, r#"{"kind":"Event","requestURI":"/x"}"#];
     let parts = take(&list(&items.map(str::to_owned))).unwrap();
     let [part] = &parts[..] else { panic!("{} parts", parts.len()) };
     let batch = unpack(part);
@@ -84,7 +86,9 @@ fn settings_decide_what_goes_on_but_not_the_cut_nor_the_names() {
     assert_eq!(all.len(), 4, "ten events of 100 kB make a megabyte");
     for settings in [terms(Level::Metadata, true), terms(Level::None, true), terms(Level::Request, false)] {
         let parts = take_with(body.as_bytes(), settings.clone(), 1_000).unwrap();
-        let names = |parts: &[Finished]| parts.iter().map(|part| (part.batch.clone(), part.counts.received)).collect::<Vec<_>>();
+        let names = |parts: &[Finished]| {
+            parts.iter().map(|part| (part.batch.clone(), part.counts.received)).collect::<Vec<_>>()
+        };
         assert_eq!(names(&parts), names(&all), "{settings:?}");
     }
 }
@@ -112,7 +116,9 @@ fn drops_are_counted_by_reason() {
         assert_eq!(unpack(&parts[0]).events.len() as u64, parts[0].counts.published);
         (parts[0].counts.published, parts[0].counts.dropped.clone())
     };
-    let reasons = |reasons: &[(&str, u64)]| reasons.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect::<BTreeMap<_, _>>();
+    let reasons = |reasons: &[(&str, u64)]| {
+        reasons.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect::<BTreeMap<_, _>>()
+    };
     let kubernetes = list(&items);
     let kubesphere = kubernetes.replace("items", "Items");
     assert_eq!(counts(&kubernetes, terms(Level::Request, true)), (1, reasons(&[("level_none", 1)])));

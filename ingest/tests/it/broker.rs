@@ -1,0 +1,131 @@
+//! A broker that is away, slow, full or emptied, and senders that send again.
+
+use std::time::Duration;
+
+use crate::rig::{Answer, PATH, Rig, list};
+
+#[track_caller]
+fn check_unavailable(answer: &Answer, words: &str) {
+    answer.check(503, words);
+    assert_eq!(answer.json["reason"], "ServiceUnavailable");
+    let wait: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=10).contains(&wait), "{wait}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_sent_again_is_stored_once() {
+    let rig = Rig::start(|_, _| {}).await;
+    let body = list("items", "a", 30, 100_000);
+    assert_eq!(rig.post(body.clone()).await.events("published"), 30);
+    let stored = rig.stored().await;
+    assert_eq!(stored, 3, "ten events of 100 kB make a message");
+    let again = rig.post(body.clone()).await;
+    assert_eq!((again.events("received"), again.events("duplicate"), again.events("published")), (30, 30, 0));
+    assert_eq!(rig.stored().await, stored);
+    assert_eq!(rig.post_to(&format!("{PATH}/member-1"), body).await.events("published"), 30, "another cluster's");
+    assert_eq!(rig.metric("duplicate_total", &[]), 30.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_take_effect_at_once_and_move_no_cut() {
+    let rig = Rig::start(|_, _| {}).await;
+    let body = list("items", "a", 30, 100_000);
+    assert_eq!(rig.post(body.clone()).await.events("published"), 30);
+    rig.set_policy("None", true);
+    let mut probe = 0;
+    rig.until("the level None", async |rig| {
+        probe += 1;
+        rig.post(list("items", &format!("none-{probe}"), 1, 0)).await.events("dropped") == 1
+    })
+    .await;
+    assert_eq!(rig.post(body.clone()).await.events("duplicate"), 30);
+    rig.set_policy("Request", false);
+    rig.until("Kubernetes' events to be off", async |rig| {
+        probe += 1;
+        rig.post(list("items", &format!("off-{probe}"), 1, 0)).await;
+        rig.metric("dropped_total", &["k8s_auditing_disabled"]) >= 1.0
+    })
+    .await;
+    assert_eq!(rig.post(body).await.events("duplicate"), 30);
+    assert_eq!(rig.post(list("Items", "b", 1, 0)).await.events("published"), 1, "KubeSphere's own are not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_is_said_to_be_and_nothing_is_lost() {
+    let mut rig = Rig::start(|config, _| config.limits.publish_milliseconds = 2000).await;
+    rig.nats.kill();
+    let (kubernetes, kubesphere) = (list("items", "a", 3, 0), list("Items", "b", 2, 0));
+    let begun = std::time::Instant::now();
+    check_unavailable(&rig.post(kubernetes.clone()).await, "the broker");
+    assert!(begun.elapsed() < Duration::from_secs(10), "a sender waits no longer than it must");
+    check_unavailable(&rig.post(kubesphere).await, "the broker");
+    check_unavailable(&rig.post(r#"{"items":[null]}"#).await, "the broker");
+    assert_eq!(rig.metric("sender_lost_total", &[]), 2.0, "KubeSphere never sends again");
+    assert_eq!(rig.metric("received_total", &[]), 0.0);
+    rig.nats.start_again();
+    rig.until("the broker to be taken for there", async |rig| rig.post(kubernetes.clone()).await.status == 200).await;
+    assert_eq!(rig.messages(1).await[0].counts.published, 3);
+    assert_eq!(rig.stored().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_broker_is_said_to_be_full() {
+    let rig = Rig::start(|config, _| config.nats.limits.events_bytes = 100_000).await;
+    let mut answers = Vec::new();
+    for index in 0..200 {
+        // Not to be compressed: every event has an id of its own.
+        let answer = rig.post(list("items", &format!("fill-{index}"), 200, 0)).await;
+        if answer.status != 200 {
+            answers.push(answer);
+            break;
+        }
+    }
+    check_unavailable(answers.last().expect("a full stream"), "the broker is full");
+    rig.post("{\"items\":[]}").await.check(200, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flooding_cluster_fills_its_own_share_alone() {
+    let rig = Rig::start(|config, _| config.nats.limits.cluster_messages = 2).await;
+    let path = |cluster: &str| format!("{PATH}/{cluster}");
+    for mark in ["a", "b"] {
+        rig.post_to(&path("flood"), list("items", mark, 1, 0)).await.check(200, "");
+    }
+    let answer = rig.post_to(&path("flood"), list("items", "c", 1, 0)).await;
+    answer.check(429, "of this cluster");
+    assert_ne!(answer.header("retry-after"), "");
+    rig.post_to(&path("calm"), list("items", "a", 1, 0)).await.check(200, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stream_of_dead_letters_stops_bad_events_and_not_good_ones() {
+    let rig = Rig::start(|config, _| config.nats.limits.dead_bytes = 2000).await;
+    let mut last = None;
+    for index in 0..50 {
+        let answer = rig.post(format!(r#"{{"items":["bad {index}"]}}"#)).await;
+        if answer.status != 200 {
+            last = Some(answer);
+            break;
+        }
+    }
+    check_unavailable(&last.expect("a full stream"), "the broker is full");
+    rig.post(list("items", "good", 1, 0)).await.check(200, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_taken_while_the_consumers_are_gone() {
+    let rig = Rig::start(|_, _| {}).await;
+    let client = async_nats::connect(rig.nats.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    rig.post(list("items", "before", 1, 0)).await.check(200, "");
+    for _ in 0..2 {
+        // The streams and durables are made again, and until then nobody is told 200.
+        jetstream.delete_stream("VEDETTE_EVENTS_0").await.unwrap();
+        check_unavailable(&rig.post(list("items", "gone", 1, 0)).await, "the broker");
+        rig.until("the streams to be there again", async |rig| {
+            rig.post(list("items", "back", 1, 0)).await.status == 200
+        })
+        .await;
+        assert_eq!(rig.stored().await, 1);
+    }
+}
