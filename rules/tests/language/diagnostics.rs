@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use proptest::prelude::*;
 use vedette_rules::render::{Style, render};
 use vedette_rules::{Policy, Severity, SourceFile};
 
@@ -139,4 +140,78 @@ fn colours_are_only_written_where_asked_for() {
         Err(diagnostics) => diagnostics,
     };
     assert!(!render(&diagnostics[0], &hostile, Style::Plain).contains('\u{1b}'), "control characters stay in the file");
+}
+
+/// The resources of `testdata`, some bytes of them replaced.
+fn damaged() -> impl Strategy<Value = String> {
+    let texts: Vec<String> = ["diagnostics", "seeds"]
+        .iter()
+        .flat_map(|folder| files(folder, "yaml"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let piece = prop_oneof![
+        Just(""),
+        Just("\n"),
+        Just(" "),
+        Just(":"),
+        Just("- "),
+        Just("&a"),
+        Just("*a"),
+        Just("!!str "),
+        Just("|\n"),
+        Just(">-\n"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("'"),
+        Just("\""),
+        Just("${"),
+        Just("---\n"),
+        Just("...\n"),
+        Just("\t"),
+        Just("\r"),
+        Just("é"),
+        Just("\u{feff}"),
+        Just("%YAML 1.2\n"),
+        Just("? "),
+        Just("#"),
+        Just("\0"),
+        Just("<<: *a"),
+        Just("\\x"),
+        Just("(")
+    ];
+    let damage = (any::<prop::sample::Index>(), 0..12_usize, piece);
+    (prop::sample::select(texts), prop::collection::vec(damage, 1..5)).prop_map(|(mut text, damage)| {
+        for (at, length, piece) in damage {
+            let start = text.floor_char_boundary(at.index(text.len() + 1));
+            let end = text.floor_char_boundary((start + length).min(text.len())).max(start);
+            text.replace_range(start..end, piece);
+        }
+        text
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_files_give_diagnostics_that_lie_in_them(text in damaged()) {
+        let sources = [source("rules.yaml", &*text)];
+        let diagnostics = match Policy::build(&sources, 1) {
+            Ok(built) => built.warnings,
+            Err(diagnostics) => {
+                prop_assert!(diagnostics.iter().any(|it| it.severity == Severity::Error));
+                diagnostics
+            }
+        };
+        for diagnostic in &diagnostics {
+            prop_assert!(text.get(diagnostic.span.clone()).is_some(), "{diagnostic} at {:?}", diagnostic.span);
+            prop_assert!(!render(diagnostic, &sources, Style::Plain).is_empty());
+        }
+    }
+
+    #[test]
+    fn any_text_is_no_reason_to_panic(text in any::<String>()) {
+        let _ = Policy::build(&[source("rules.yaml", text)], 1);
+    }
 }

@@ -2,12 +2,7 @@
 //!
 //! Expectations that are long stand in files under `testdata/`; `UPDATE_GOLDEN=1` writes them anew.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops at a surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at a surprise")]
 
 mod conditions;
 mod defaults;
