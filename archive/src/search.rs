@@ -127,11 +127,16 @@ impl Search {
     }
 
     /// Asks `_search` of the indices that the query's range has.
-    async fn ask(&self, query: &Query, mut body: Value, limit: usize) -> Result<Found, ArchiveError> {
+    async fn ask(&self, query: &Query, more: Value, limit: usize) -> Result<Found, ArchiveError> {
         query.check()?;
-        body["query"] = compile::compile(query);
-        body["track_total_hits"] = json!(true);
-        body["timeout"] = json!(format!("{}s", self.config.timeout_seconds.max(1)));
+        let mut body = json!({
+            "query": compile::compile(query),
+            "track_total_hits": true,
+            "timeout": format!("{}s", self.config.timeout_seconds.max(1)),
+        });
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+            body.extend(more);
+        }
         let path = format!(
             "{}/_search?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=open\
              &allow_partial_search_results=false&filter_path=timed_out,hits.total,hits.hits._source,aggregations",
@@ -221,12 +226,12 @@ impl Archive for Search {
     }
 
     async fn histogram(&self, query: &Query, interval: Interval) -> Result<Vec<Bucket>, ArchiveError> {
-        let mut histogram = json!({ "field": TIME, "min_doc_count": 1 });
-        match interval.0 {
-            Kind::Fixed(seconds) => histogram["fixed_interval"] = json!(format!("{seconds}s")),
-            Kind::Weeks(_) => histogram["calendar_interval"] = json!("1w"),
-            Kind::Months(_) => histogram["calendar_interval"] = json!("1M"),
-        }
+        let (length, unit) = match interval.0 {
+            Kind::Fixed(seconds) => ("fixed_interval", format!("{seconds}s")),
+            Kind::Weeks(_) => ("calendar_interval", "1w".to_owned()),
+            Kind::Months(_) => ("calendar_interval", "1M".to_owned()),
+        };
+        let histogram = json!({ "field": TIME, "min_doc_count": 1, length: unit });
         let body = json!({ "size": 0, "aggs": { "times": { "date_histogram": histogram } } });
         let found = self.ask(query, body, SHORT).await?;
         let finer = found.aggregations.times.map_or_else(Vec::new, |times| times.buckets);

@@ -1,70 +1,336 @@
-//! What is written together.
+//! Committing: into the archive, into the books, acknowledged. In this order, always.
 //!
-//! A commit costs about the same however much it holds, so results are gathered until there are enough documents or bytes, or
-//! the first has waited long enough. A single result may be larger than the bounds; two are never more than the bounds and
-//! one result.
+//! Killed before the archive has a batch, it comes again and is written. Killed before the books have it, it comes again,
+//! the archive finds its own documents and reports the same counts, and the books get them. Killed before it is
+//! acknowledged, it comes again and is booked again, which readers count once, by its key.
+//!
+//! While the archive is away the batches stay in hand, and back-pressure reaches the result stream; after some attempts
+//! they are given back, to be tried again by whoever is free. That is nobody's fault and makes no dead letters. What an
+//! engine refuses for its content ([`ArchiveError::Refused`]) must not hold up the rest: each batch is written by itself
+//! then, and one that is refused by itself in its fourth delivery is written document by document. A document refused
+//! alone, while the archive takes others, is a culprit and goes to the dead letters.
 
-use std::time::Duration;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
-use futures::stream::BoxStream;
-use tokio::time::Instant;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use vedette_bus::Delivery;
-use vedette_proto::bus::v1::ArchiveResult;
+use vedette_archive::{Archive, ArchiveError, BatchReport, Rejected, WriteBatch};
+use vedette_audit::EventId;
+use vedette_bus::{Bus, PublishError};
+use vedette_proto::bus::v1::{BookEntry, Books, DeadLetter, book_entry};
+use vedette_service::{Component, chain};
 
-use crate::CommitConfig;
+use crate::batch::{Batch, Culprit, Tally};
+use crate::gather::{CAREFUL, Gathered};
+use crate::hand::Hand;
+use crate::metrics::Metrics;
 
-/// Results that are applied together.
-pub(crate) type Commit = Vec<Delivery<ArchiveResult>>;
+/// Attempts to write a commit before its batches are given back.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Until batches that were given back are delivered again.
+const GIVEN_BACK: Duration = Duration::from_secs(5);
+/// Acknowledgements under way at a time.
+const ACKNOWLEDGING: usize = 32;
+/// Entries in one message of the books.
+const ENTRIES: usize = 500;
 
-/// Gathers commits.
-pub(crate) struct Gatherer {
-    results: BoxStream<'static, Delivery<ArchiveResult>>,
-    bounds: CommitConfig,
-    shutdown: CancellationToken,
+/// What commits. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Committer {
+    pub(crate) archive: Arc<dyn Archive>,
+    pub(crate) bus: Bus,
+    pub(crate) hand: Hand,
+    pub(crate) metrics: Metrics,
+    /// Readiness of the archive and of the broker.
+    pub(crate) archive_ready: Component,
+    pub(crate) broker_ready: Component,
+    pub(crate) shutdown: CancellationToken,
 }
 
-impl Gatherer {
-    pub(crate) fn new(
-        results: BoxStream<'static, Delivery<ArchiveResult>>,
-        bounds: CommitConfig,
-        shutdown: CancellationToken,
-    ) -> Self {
-        Self { results, bounds, shutdown }
-    }
+/// A batch that is in the archive.
+struct Written {
+    batch: Batch,
+    tally: Tally,
+    rejected: u64,
+}
 
-    /// The next commit, never empty. `None` once the service is stopping and what was gathered has been given out.
-    pub(crate) async fn next(&mut self) -> Option<Commit> {
-        let first = tokio::select! {
-            biased;
-            () = self.shutdown.cancelled() => return None,
-            first = self.results.next() => first?,
-        };
-        let until = Instant::now() + Duration::from_millis(self.bounds.delay_millis);
-        let (mut documents, mut bytes) = weight(&first);
-        let mut commit = vec![first];
-        while documents < self.bounds.documents && bytes < self.bounds.bytes {
-            let more = tokio::select! {
-                biased;
-                () = self.shutdown.cancelled() => None,
-                () = tokio::time::sleep_until(until) => None,
-                more = self.results.next() => more,
-            };
-            let Some(more) = more else { break };
-            let (more_documents, more_bytes) = weight(&more);
-            documents += more_documents;
-            bytes += more_bytes;
-            commit.push(more);
+/// The service stops before the work is done.
+struct Stopped;
+
+impl Committer {
+    /// Commits what is gathered, until there is no more.
+    pub(crate) async fn run(self, mut commits: mpsc::Receiver<Gathered>) {
+        while let Some(gathered) = commits.recv().await {
+            self.commit(gathered.batches).await;
         }
-        Some(commit)
+    }
+
+    async fn commit(&self, batches: Vec<Batch>) {
+        let count: usize = batches.iter().map(|batch| batch.write.documents.len()).sum();
+        self.metrics.commit_documents.observe(count as f64);
+        self.metrics.commit_batches.observe(batches.len() as f64);
+        let (written, failed) = self.write(batches).await;
+        let settled = self.settle(written).await;
+        if let Err((Stopped, unsettled)) = settled {
+            self.give_back(unsettled, Duration::ZERO).await;
+        }
+        let delay = if self.shutdown.is_cancelled() { Duration::ZERO } else { GIVEN_BACK };
+        self.give_back(failed, delay).await;
+    }
+
+    /// Writes the batches, and tells those that are in the archive from those that have to come again.
+    async fn write(&self, batches: Vec<Batch>) -> (Vec<Written>, Vec<Batch>) {
+        let (batches, mut writes): (Vec<Batch>, Vec<WriteBatch>) = batches
+            .into_iter()
+            .map(|mut batch| {
+                let documents = std::mem::take(&mut batch.write.documents);
+                let write = WriteBatch { key: batch.write.key.clone(), documents };
+                (batch, write)
+            })
+            .unzip();
+        let reports = self.attempts(&batches, &writes).await;
+        let (mut written, mut failed) = (Vec::new(), Vec::new());
+        for ((mut batch, write), report) in batches.into_iter().zip(writes.drain(..)).zip(reports) {
+            batch.write = write;
+            match report {
+                Some(report) => written.push(reported(batch, report)),
+                None => failed.push(batch),
+            }
+        }
+        (written, failed)
+    }
+
+    /// The reports of the batches that are in the archive.
+    async fn attempts(&self, batches: &[Batch], writes: &[WriteBatch]) -> Vec<Option<BatchReport>> {
+        if writes.iter().all(|write| write.documents.is_empty()) {
+            return vec![Some(BatchReport::default()); writes.len()];
+        }
+        for attempt in 1..=ATTEMPTS {
+            let error = match self.once(writes).await {
+                Ok(reports) => {
+                    self.archive_ready.ready();
+                    return reports.into_iter().map(Some).collect();
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(attempt, error = %chain(&error), "the archive did not take a commit");
+            if !error.is_retryable() {
+                let reports = self.isolate(batches, writes).await;
+                if reports.iter().any(Option::is_some) {
+                    return reports;
+                }
+            }
+            self.archive_ready.unready(error.to_string());
+            self.metrics.retries.inc();
+            if self.pause(attempt).await.is_err() {
+                break;
+            }
+        }
+        vec![None; writes.len()]
+    }
+
+    /// Writes each batch by itself, and what is refused by itself for the fourth time, document by document.
+    async fn isolate(&self, batches: &[Batch], writes: &[WriteBatch]) -> Vec<Option<BatchReport>> {
+        let mut reports = vec![None; writes.len()];
+        let mut refused = Vec::new();
+        let mut works = false;
+        for ((index, write), report) in writes.iter().enumerate().zip(&mut reports) {
+            match self.once(std::slice::from_ref(write)).await {
+                Ok(single) => {
+                    works |= !write.documents.is_empty();
+                    *report = single.into_iter().next();
+                }
+                Err(error) if error.is_retryable() => return reports,
+                Err(_) => refused.push(index),
+            }
+        }
+        for index in refused {
+            if let (Some(batch), Some(write)) = (batches.get(index), writes.get(index))
+                && batch.delivery.delivered >= CAREFUL
+                && let Some(report) = reports.get_mut(index)
+            {
+                *report = self.one_by_one(write, works).await;
+            }
+        }
+        reports
+    }
+
+    /// Writes a batch document by document. `None` if the archive goes away over it, or has taken nothing at all.
+    async fn one_by_one(&self, write: &WriteBatch, mut works: bool) -> Option<BatchReport> {
+        let mut report = BatchReport::default();
+        let mut reasons: HashMap<EventId, Option<String>> = HashMap::new();
+        for (index, document) in write.documents.iter().enumerate() {
+            match reasons.get(&document.id) {
+                Some(None) => {
+                    report.duplicate += 1;
+                    continue;
+                }
+                Some(Some(reason)) => {
+                    report.rejected.push(Rejected { index, reason: reason.clone() });
+                    continue;
+                }
+                None => {}
+            }
+            let single = WriteBatch { key: write.key.clone(), documents: vec![document.clone()] };
+            let reason = match self.once(std::slice::from_ref(&single)).await {
+                Ok(singles) => {
+                    works = true;
+                    let single = singles.into_iter().next().unwrap_or_default();
+                    report.stored += single.stored;
+                    report.duplicate += single.duplicate;
+                    single.rejected.into_iter().next().map(|rejected| rejected.reason)
+                }
+                Err(error) if error.is_retryable() => return None,
+                Err(error) => Some(chain(&error).to_string()),
+            };
+            report.rejected.extend(reason.clone().map(|reason| Rejected { index, reason }));
+            reasons.insert(document.id, reason);
+        }
+        works.then_some(report)
+    }
+
+    async fn once(&self, writes: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
+        let started = Instant::now();
+        let written = self.archive.write(writes).await;
+        self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
+        written
+    }
+
+    /// Writes dead letters and books, then acknowledges.
+    async fn settle(&self, written: Vec<Written>) -> Result<(), (Stopped, Vec<Batch>)> {
+        let unsettled = |written: Vec<Written>| written.into_iter().map(|written| written.batch).collect();
+        for Written { batch, .. } in &written {
+            for culprit in &batch.culprits {
+                let letter = letter(batch, culprit);
+                // The same id makes it one letter however often the batch comes.
+                let id = format!("{}/archiver/{}", batch.delivery.batch, culprit.key);
+                match self.persist(|| self.bus.dead_letter(&letter, &id)).await {
+                    Ok(()) => self.metrics.dead_letters.with_label_values(&[culprit.reason]).inc(),
+                    Err(Stopped) => return Err((Stopped, unsettled(written))),
+                }
+            }
+        }
+        let mut by_cluster: BTreeMap<&str, Vec<BookEntry>> = BTreeMap::new();
+        for Written { batch, tally, rejected } in written.iter().filter(|written| written.batch.has_books()) {
+            let applied = book_entry::Applied::Archive(batch.entry(*tally, *rejected));
+            let entry = BookEntry { batch: batch.delivery.batch.clone(), applied: Some(applied) };
+            by_cluster.entry(&batch.cluster).or_default().push(entry);
+        }
+        let mut books = Vec::new();
+        for (cluster, entries) in by_cluster {
+            for entries in entries.chunks(ENTRIES) {
+                let entries = entries.to_vec();
+                books.push(Books { service: "archiver".to_owned(), cluster: cluster.to_owned(), entries });
+            }
+        }
+        for books in books {
+            if self.persist(|| self.bus.write_books(&books)).await.is_err() {
+                return Err((Stopped, unsettled(written)));
+            }
+        }
+        let acknowledged = futures::stream::iter(&written).for_each_concurrent(ACKNOWLEDGING, |written| async {
+            self.count(written);
+            // Unconfirmed, it comes again, and everything about it is known by its key.
+            if let Err(error) = written.batch.delivery.ack().await {
+                tracing::debug!(error = %chain(&error), "an acknowledgement was not confirmed");
+            }
+            self.hand.let_go(&written.batch.delivery);
+        });
+        acknowledged.await;
+        Ok(())
+    }
+
+    fn count(&self, written: &Written) {
+        let Written { batch, tally, rejected } = written;
+        for (outcome, count) in [("stored", tally.stored), ("duplicate", tally.duplicate), ("rejected", *rejected)] {
+            self.metrics.events.with_label_values(&[outcome]).inc_by(count);
+        }
+        self.metrics.batches.inc();
+        let age = now().saturating_sub(batch.received_unix_nanos);
+        self.metrics.lag_seconds.observe(Duration::from_nanos(u64::try_from(age).unwrap_or(0)).as_secs_f64());
+    }
+
+    async fn give_back(&self, batches: Vec<Batch>, delay: Duration) {
+        for batch in batches {
+            self.hand.let_go(&batch.delivery);
+            self.metrics.given_back.inc();
+            if let Err(error) = batch.delivery.retry(delay).await {
+                tracing::debug!(error = %chain(&error), "a batch could not be given back; it comes again by itself");
+            }
+        }
+    }
+
+    /// Tries until the broker has taken it, or the service stops. What a broker refuses for good is tried again too: it is
+    /// accounting, and must not be skipped.
+    async fn persist<F>(&self, mut publish: impl FnMut() -> F) -> Result<(), Stopped>
+    where
+        F: Future<Output = Result<(), PublishError>>,
+    {
+        let mut attempt = 0;
+        loop {
+            let error = match publish().await {
+                Ok(()) => {
+                    self.broker_ready.ready();
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            attempt += 1;
+            self.metrics.retries.inc();
+            self.broker_ready.unready(error.to_string());
+            if error.retry_after().is_none() {
+                tracing::error!(error = %chain(&error), "the broker refuses books or a dead letter");
+            }
+            self.pause(attempt).await?;
+        }
+    }
+
+    /// Waits, twice as long each time and half of it by chance, or until the shutdown.
+    async fn pause(&self, attempt: u32) -> Result<(), Stopped> {
+        let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
+        let pause = longest.mul_f64(0.5 + 0.5 * jitter());
+        tokio::select! {
+            () = self.shutdown.cancelled() => Err(Stopped),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
     }
 }
 
-/// Documents and their bytes.
-fn weight(delivery: &Delivery<ArchiveResult>) -> (usize, usize) {
-    match &delivery.message {
-        Ok(result) => (result.matches.len(), result.matches.iter().map(|kept| kept.json.len()).sum()),
-        Err(undecodable) => (0, undecodable.payload.len()),
+/// Takes what the archive rejected into the batch's dead letters.
+fn reported(mut batch: Batch, report: BatchReport) -> Written {
+    let rejected = (batch.culprits.len() + report.rejected.len()) as u64;
+    for rejected in report.rejected {
+        // An event that is twice in the batch is two rejected events and, by its key, one letter.
+        batch.culprits.extend(batch.culprit(rejected.index, "refused_by_archive", rejected.reason));
     }
+    Written { batch, tally: Tally { stored: report.stored, duplicate: report.duplicate }, rejected }
+}
+
+fn letter(batch: &Batch, culprit: &Culprit) -> DeadLetter {
+    DeadLetter {
+        service: "archiver".to_owned(),
+        cluster: batch.cluster.clone(),
+        reason: culprit.reason.to_owned(),
+        detail: culprit.detail.clone(),
+        unix_nanos: now(),
+        batch: batch.delivery.batch.clone(),
+        payload: culprit.payload.clone(),
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A number from 0 to 1 by chance, good enough for spreading retries.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(Instant::now());
+    (random >> 11) as f64 / (1_u64 << 53) as f64
 }

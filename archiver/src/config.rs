@@ -1,9 +1,10 @@
 //! The archiver's settings.
 
 use serde::Deserialize;
+use vedette_archive::Engine;
 use vedette_service::admin::AdminConfig;
 
-/// Everything that `vedette-archiver` reads from its file and its environment.
+/// The settings of `vedette-archiver`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -13,7 +14,7 @@ pub struct Config {
     pub archive: vedette_archive::Config,
     /// What is written with one commit.
     pub commit: CommitConfig,
-    /// Health and metrics.
+    /// Where health and metrics are served.
     pub admin: AdminConfig,
 }
 
@@ -23,20 +24,44 @@ pub struct Config {
 pub struct CommitConfig {
     /// Documents.
     pub documents: usize,
-    /// Bytes of documents.
-    pub bytes: usize,
+    /// Bytes of the events as they came; 16 MiB for the embedded engine and 4 MiB for the others unless told. Twice as
+    /// much can be in hand: what is being written, and what is gathered meanwhile.
+    pub bytes: Option<usize>,
     /// Milliseconds since the first of them came.
     pub delay_millis: u64,
 }
 
+impl Config {
+    /// The bound on bytes in force.
+    pub(crate) fn commit_bytes(&self) -> usize {
+        self.commit.bytes.unwrap_or(match self.archive.engine {
+            Engine::Embedded => 16 << 20,
+            Engine::Search => 4 << 20,
+        })
+    }
+}
+
 impl Default for CommitConfig {
     fn default() -> Self {
-        Self { documents: 10_000, bytes: 8 << 20, delay_millis: 1_000 }
+        Self { documents: 10_000, bytes: None, delay_millis: 1_000 }
     }
 }
 
 impl vedette_service::Settings for Config {
     fn admin(&self) -> &AdminConfig {
         &self.admin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn the_example_is_the_default() {
+        let example: Config = serde_yaml_ng::from_str(include_str!("../config.example.yaml")).unwrap();
+        let mut default = Config::default();
+        default.admin.listen = example.admin.listen;
+        assert_eq!(format!("{example:?}"), format!("{default:?}"));
     }
 }

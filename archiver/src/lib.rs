@@ -1,49 +1,45 @@
 //! Archive matches to the archive.
 //!
-//! The archiver takes archive results from the broker, makes documents of them and writes many at once. The order is what keeps
-//! the promise across kill -9: first the archive has the documents, then the dead letters and the books are stored,
-//! then the results are acknowledged. Whatever is killed in between comes again; an event's id makes the second write of it no
-//! write, and the archive remembers which batch stored an event, so that the books say the same the second time.
+//! The archiver pulls archive results, gathers them into commits, writes each commit to the archive, then its books to the
+//! broker, and acknowledges last. `gather` makes commits, `commit` takes one through its steps (and says what happens
+//! when a process is killed between any two of them), `hand` keeps batches from being delivered to someone else
+//! meanwhile, `upkeep` drops old days and tells whether the archive works.
 //!
-//! `commit` gathers what is written together, `prepare` makes documents, books and letters, `sink` takes a commit through its
-//! steps, `retention` drops old days.
-//!
-//! **Invariants.** A result is acknowledged after its books are stored, never before. While the archive is away nothing is
-//! dropped: results wait here up to one commit and in the broker beyond.
+//! **Invariants.** A batch is acknowledged after the archive and the books have it, never before. Of a batch's documents
+//! each is stored, a duplicate, or rejected with a dead letter, and the books say which. At most two commits are in
+//! memory: one being written and one being gathered.
 
+mod batch;
 mod commit;
 mod config;
+mod gather;
+mod hand;
 mod metrics;
-mod prepare;
-mod retention;
-mod sink;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use vedette_archive::{Archive, Mode, OpenError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vedette_archive::{Archive, Mode};
 use vedette_bus::Bus;
 use vedette_service::{Context, chain};
 
 pub use config::{CommitConfig, Config};
 
-use commit::Gatherer;
+use commit::Committer;
+use hand::Hand;
 use metrics::Metrics;
-use sink::Sink;
 
 /// Why the archiver can't run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting can't be.
-    #[error("`{key}` must be at least 1")]
-    Setting {
-        /// The setting.
-        key: &'static str,
-    },
     /// The archive can't be opened.
     #[error("open the archive")]
-    Open(#[source] OpenError),
+    Open(#[source] vedette_archive::OpenError),
     /// The broker can't be reached.
     #[error("connect to the broker")]
     Connect(#[source] vedette_bus::ConnectError),
@@ -52,11 +48,14 @@ pub enum Error {
     Ensure(#[source] vedette_bus::EnsureError),
     /// The metrics' names are taken.
     #[error("register the metrics")]
-    Metrics(#[source] prometheus::Error),
+    Metrics(#[source] vedette_service::metrics::MetricError),
+    /// A task ended that should not have.
+    #[error("go on after a part of the archiver failed")]
+    Task(#[source] tokio::task::JoinError),
 }
 
-/// Opens the archive that the configuration names and runs until `ctx.shutdown` is cancelled and what is in hand is applied
-/// or given back to the broker.
+/// Opens the archive that the configuration names, for writing, and runs until `ctx.shutdown` is cancelled and what is in
+/// hand is committed or given back to the broker.
 ///
 /// # Errors
 /// When it can't start; see [`Error`].
@@ -65,37 +64,49 @@ pub async fn run(config: Config, ctx: Context) -> Result<(), Error> {
     run_with(archive, config, ctx).await
 }
 
-/// The same with an archive that is open already: `vedette up` shares an embedded one with the console.
+/// The same with an archive that is open for writing already: whoever shares an embedded one with a reader.
 ///
 /// # Errors
 /// When it can't start; see [`Error`].
 pub async fn run_with(archive: Arc<dyn Archive>, config: Config, ctx: Context) -> Result<(), Error> {
-    for (key, value) in [("commit.documents", config.commit.documents), ("commit.bytes", config.commit.bytes)] {
-        if value == 0 {
-            return Err(Error::Setting { key });
-        }
-    }
-    let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
-    let broker = ctx.health.component("broker");
-    broker.unready("connecting");
+    let metrics = Metrics::register(&ctx).map_err(Error::Metrics)?;
+    let (archive_ready, broker_ready) = (ctx.health.component("archive"), ctx.health.component("broker"));
+    broker_ready.unready("connecting");
     let bus = tokio::select! {
         () = ctx.shutdown.cancelled() => return Ok(()),
         bus = Bus::connect("vedette-archiver", &config.nats) => bus.map_err(Error::Connect)?,
     };
     bus.ensure().await.map_err(Error::Ensure)?;
-    broker.ready();
-    let announced = bus.announce("vedette-archiver", env!("CARGO_PKG_VERSION"), BTreeMap::new()).await;
-    let _announced =
-        announced.inspect_err(|error| tracing::warn!(error = %chain(error), "the service can't be announced")).ok();
-    ctx.spawn(retention::run(Arc::clone(&archive), config.archive.retention_days, metrics.clone(), ctx.clone()));
-    let component = ctx.health.component("archive");
-    let health = archive.health().await;
-    if health.ready { component.ready() } else { component.unready(health.detail) }
-    let sink = Sink::new(archive, bus.clone(), metrics, component, ctx.shutdown.clone());
-    let mut gatherer = Gatherer::new(bus.archive_results(), config.commit, ctx.shutdown.clone());
-    while let Some(commit) = gatherer.next().await {
-        sink.apply(commit).await;
-    }
+    broker_ready.ready();
+    ctx.spawn(announce(bus.clone(), ctx.shutdown.clone()));
+    ctx.spawn(upkeep::watch(Arc::clone(&archive), archive_ready.clone(), ctx.shutdown.clone()));
+    let retention = config.archive.retention_days;
+    ctx.spawn(upkeep::retain(Arc::clone(&archive), retention, metrics.clone(), ctx.shutdown.clone()));
+
+    // Progress is reported until the last commit is made, also after the shutdown has begun.
+    let (hand, done) = (Hand::default(), CancellationToken::new());
+    let ack_wait = Duration::from_secs(config.nats.ack_wait_seconds.max(1));
+    let report = hand.clone().report(ack_wait, done.clone());
+    let (sender, receiver) = mpsc::channel(1);
+    let gather = gather::gather(bus.clone(), config, hand.clone(), metrics.clone(), ctx.shutdown.clone(), sender);
+    let committer =
+        Committer { archive, bus: bus.clone(), hand, metrics, archive_ready, broker_ready, shutdown: ctx.shutdown };
+    // Tasks of their own, since writing to an embedded archive blocks the task that does it.
+    let (report, gather) = (tokio::spawn(report), tokio::spawn(gather));
+    let commit = tokio::spawn(async move {
+        let _done = done.drop_guard();
+        committer.run(receiver).await;
+    });
+    let ended = tokio::join!(gather, commit, report);
     bus.flush().await;
-    Ok(())
+    ended.0.and(ended.1).and(ended.2).map_err(Error::Task)
+}
+
+/// Makes the service known while it runs. That it can't be is no reason not to work.
+async fn announce(bus: Bus, stop: CancellationToken) {
+    let announced = bus.announce("vedette-archiver", env!("CARGO_PKG_VERSION"), BTreeMap::new()).await;
+    if let Err(error) = &announced {
+        tracing::warn!(error = %chain(error), "the service can't be announced");
+    }
+    stop.cancelled().await;
 }

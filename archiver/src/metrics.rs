@@ -1,57 +1,56 @@
 //! What the archiver counts. The books are kept elsewhere: these counters are lost with the process.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
-use vedette_service::metrics::SECONDS;
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+use vedette_service::Context;
+use vedette_service::metrics::{MetricError, SECONDS};
+
+/// Documents, batches: from one to ten thousand.
+const SIZES: &[f64] = &[1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0];
+/// A lag can be a night.
+const LAGS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0, 36_000.0];
 
 /// The archiver's metrics.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    pub(crate) batches: IntCounter,
+    /// By outcome: stored, duplicate, rejected.
     pub(crate) events: IntCounterVec,
-    pub(crate) dead_lettered: IntCounterVec,
-    pub(crate) failures: IntCounterVec,
-    pub(crate) purged: IntCounter,
+    /// By reason.
+    pub(crate) dead_letters: IntCounterVec,
+    pub(crate) batches: IntCounter,
+    pub(crate) retries: IntCounter,
+    pub(crate) given_back: IntCounter,
     pub(crate) write_seconds: Histogram,
     pub(crate) commit_documents: Histogram,
+    pub(crate) commit_batches: Histogram,
     pub(crate) lag_seconds: Histogram,
     pub(crate) pending: IntGauge,
+    pub(crate) purged_days: IntCounter,
+    pub(crate) purge_failures: IntCounter,
 }
 
 impl Metrics {
-    /// Registers them.
-    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let name = |short: &str| format!("vedette_archiver_{short}");
-        let counter = |short: &str, help: &str| {
-            let counter = IntCounter::new(name(short), help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
-        };
-        let by = |short: &str, help: &str, label: &str| {
-            let counters = IntCounterVec::new(Opts::new(name(short), help), &[label])?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
-        };
-        let histogram = |short: &str, help: &str, buckets: &[f64]| {
-            let histogram = Histogram::with_opts(HistogramOpts::new(name(short), help).buckets(buckets.to_vec()))?;
-            registry.register(Box::new(histogram.clone()))?;
-            Ok::<_, prometheus::Error>(histogram)
-        };
-        let pending = IntGauge::new(name("pending_batches"), "Archive results that wait in the broker.")?;
-        registry.register(Box::new(pending.clone()))?;
+    pub(crate) fn register(ctx: &Context) -> Result<Self, MetricError> {
         Ok(Self {
-            batches: counter("batches_total", "Archive results applied: stored, in the books, acknowledged.")?,
-            events: by("events_total", "Events applied, by outcome: stored, duplicate, rejected.", "outcome")?,
-            dead_lettered: by("dead_letters_total", "Dead letters written, by reason.", "reason")?,
-            failures: by("write_failures_total", "Writes that failed: unavailable is tried again, refused too, later.", "kind")?,
-            purged: counter("purged_events_total", "Events dropped because they were older than the retention.")?,
-            write_seconds: histogram("write_seconds", "Seconds for one commit to the archive.", SECONDS)?,
-            commit_documents: histogram(
-                "commit_documents",
-                "Documents in one commit.",
-                &[0.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 50_000.0],
+            events: ctx.counters(
+                "events_total",
+                "Events by what became of them: stored, duplicate (in the archive already), rejected.",
+                &["outcome"],
             )?,
-            lag_seconds: histogram("lag_seconds", "Seconds from an event's arrival at ingest until it is stored.", SECONDS)?,
-            pending,
+            dead_letters: ctx.counters("dead_letters_total", "Dead letters written, by reason.", &["reason"])?,
+            batches: ctx.counter("batches_total", "Batches that are in the archive and in the books.")?,
+            retries: ctx.counter("retries_total", "Writes, books and dead letters tried again.")?,
+            given_back: ctx.counter("batches_given_back_total", "Batches given back to the broker, to come again.")?,
+            write_seconds: ctx.histogram("write_seconds", "Seconds of one write to the archive.", SECONDS)?,
+            commit_documents: ctx.histogram("commit_documents", "Documents in one commit.", SIZES)?,
+            commit_batches: ctx.histogram("commit_batches", "Batches in one commit.", SIZES)?,
+            lag_seconds: ctx.histogram(
+                "lag_seconds",
+                "Seconds from a batch's arrival at ingest until it is in the archive.",
+                LAGS,
+            )?,
+            pending: ctx.gauge("pending_batches", "Batches that wait at the broker.")?,
+            purged_days: ctx.counter("purged_days_total", "Days dropped for their age.")?,
+            purge_failures: ctx.counter("purge_failures_total", "Purges that failed; the next one makes up for it.")?,
         })
     }
 }

@@ -137,7 +137,7 @@ async fn send(transport: &Transport, config: &SearchConfig, mut items: Vec<Item<
     let mut attempt = 0;
     while !items.is_empty() {
         let (again, trouble) = match once(transport, config, &items).await {
-            Ok(answered) => sort(items, answered, &mut done),
+            Ok(answered) => sort(items, answered, attempt, &mut done),
             Err(Failed::TooLarge) if items.len() > 1 => {
                 let half = items.split_off(items.len() / 2);
                 for part in [items, half] {
@@ -167,7 +167,12 @@ async fn send(transport: &Transport, config: &SearchConfig, mut items: Vec<Item<
 
 /// Takes out the items that have their fate. What is left is to be sent again: at once if nothing is the matter with the
 /// engine, else after a pause, with what it said.
-fn sort<'a>(items: Vec<Item<'a>>, answered: Vec<Answered>, done: &mut Fates) -> (Vec<Item<'a>>, Option<ArchiveError>) {
+fn sort<'a>(
+    items: Vec<Item<'a>>,
+    answered: Vec<Answered>,
+    attempt: u32,
+    done: &mut Fates,
+) -> (Vec<Item<'a>>, Option<ArchiveError>) {
     let (mut again, mut trouble) = (Vec::new(), None);
     for (mut item, answered) in items.into_iter().zip(answered) {
         let fate = match answered.verdict() {
@@ -180,6 +185,10 @@ fn sort<'a>(items: Vec<Item<'a>>, answered: Vec<Answered>, done: &mut Fates) -> 
             }
             Verdict::Refused(reason) => Fate::Rejected(reason.to_string()),
             Verdict::Later(status, reason) => {
+                // An engine may stumble over a document without saying that it is the document.
+                if status == 500 && attempt + 2 >= ATTEMPTS {
+                    item.form = Form::Wrapped;
+                }
                 trouble = Some(ArchiveError::unavailable(format!("the engine answered {status}: {reason}")));
                 again.push(item);
                 continue;
@@ -218,6 +227,14 @@ async fn once(transport: &Transport, config: &SearchConfig, items: &[Item<'_>]) 
     let answer = transport.send(Method::POST, path, Some(body), limit).await.map_err(other)?;
     if answer.status.as_u16() == 413 {
         return Err(Failed::TooLarge);
+    }
+    let reason = Reason::of(&answer.body);
+    if !answer.status.is_success() && (answer.status.as_u16() != 400 || reason.kind.is_empty()) {
+        // Not the engine's own answer to what it was sent: a proxy, a wrong address.
+        return Err(other(ArchiveError::unavailable(format!(
+            "the engine answered {}: {reason}",
+            answer.status.as_u16()
+        ))));
     }
     let bulk: Bulk = answer.success().and_then(|answer| answer.parse()).map_err(other)?;
     if bulk.items.len() != items.len() {

@@ -6,7 +6,7 @@
 //! every character that means something in a pattern is escaped.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::config::SearchConfig;
 use crate::day::Day;
@@ -67,13 +67,9 @@ fn time(query: &Query) -> Option<Value> {
     if start.is_none() && end.is_none() {
         return None;
     }
-    let mut range = json!({ "format": "strict_date_optional_time_nanos" });
-    if let Some(start) = start {
-        range["gte"] = Value::from(start);
-    }
-    if let Some(end) = end {
-        range["lt"] = Value::from(end);
-    }
+    let mut range = Map::from_iter([("format".to_owned(), json!("strict_date_optional_time_nanos"))]);
+    range.extend(start.map(|start| ("gte".to_owned(), json!(start))));
+    range.extend(end.map(|end| ("lt".to_owned(), json!(end))));
     Some(json!({ "range": { TIME: range } }))
 }
 

@@ -1,0 +1,53 @@
+//! Keeping batches in hand: while one is gathered, written and booked, the broker is told that it is being worked on.
+//!
+//! One task does so for all of them, since writing to an embedded archive blocks the task that does it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use vedette_bus::Delivery;
+use vedette_proto::bus::v1::ArchiveResult;
+
+type InHand = Arc<Mutex<HashMap<u64, Arc<Delivery<ArchiveResult>>>>>;
+
+/// The deliveries that are being worked on. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Hand {
+    deliveries: InHand,
+}
+
+impl Hand {
+    /// Takes a delivery in hand.
+    pub(crate) fn take(&self, delivery: &Arc<Delivery<ArchiveResult>>) {
+        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        deliveries.insert(delivery.sequence, Arc::clone(delivery));
+    }
+
+    /// Lets it go: it has been acknowledged, or given back.
+    pub(crate) fn let_go(&self, delivery: &Delivery<ArchiveResult>) {
+        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        deliveries.remove(&delivery.sequence);
+    }
+
+    /// Reports progress three times in each `ack_wait`, until `stop`.
+    pub(crate) async fn report(self, ack_wait: Duration, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(ack_wait / 3);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.reset();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let deliveries: Vec<_> =
+                self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+            for delivery in deliveries {
+                if let Err(error) = delivery.progress().await {
+                    tracing::debug!(%error, "progress could not be reported");
+                }
+            }
+        }
+    }
+}
