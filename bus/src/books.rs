@@ -46,7 +46,7 @@ impl Reader {
                 self.start().await;
                 continue;
             };
-            let Pulled::Message(message) = puller.next().await else {
+            let Pulled::Message(message, _) = puller.next().await else {
                 continue;
             };
             let message = async_nats::jetstream::Message { message: *message, context: self.bus.jetstream().clone() };

@@ -170,6 +170,12 @@ impl Bus {
     }
 }
 
+/// Returns when the connection is down.
+pub(crate) async fn went_down(link: &mut watch::Receiver<Link>) {
+    // An error means that the client is closed for good, which is down too.
+    let _ = link.wait_for(|state| !state.up).await;
+}
+
 fn check(config: &Config) -> Result<(), ConnectError> {
     if !(1..=64).contains(&config.partitions) {
         return Err(ConnectError::Config("`partitions` must be 1 to 64"));

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, EventBatch, IngestCounts};
 
+use crate::connect::{Link, went_down};
 use crate::publish::{COUNTS, MESSAGE_ID};
 use crate::pull::{Pulled, Puller};
 use crate::topology::events_stream;
@@ -16,6 +17,11 @@ use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, decode, parse_counts};
 
 /// Bytes that may have been fetched and not taken, over all partitions; a single message may be larger.
 const PREFETCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a confirmation is waited for …
+const CONFIRMED: Duration = Duration::from_secs(5);
+/// … and for a message that came by an earlier connection.
+const CONFIRMED_LATE: Duration = Duration::from_secs(1);
 
 /// One delivery of one message. Dropped without [`ack`](Self::ack), it comes again after `ack_wait`.
 #[derive(Debug)]
@@ -54,6 +60,14 @@ pub struct Undecodable {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AckError {
+    /// There is no connection, or it broke before the broker confirmed.
+    #[error("acknowledge message {sequence} of {stream}: the broker is away")]
+    Away {
+        /// The stream.
+        stream: String,
+        /// The message.
+        sequence: u64,
+    },
     /// The broker did not confirm.
     #[error("acknowledge message {sequence} of {stream}")]
     Unconfirmed {
@@ -80,19 +94,35 @@ pub enum AckError {
 struct Acker {
     bus: Bus,
     subject: async_nats::Subject,
+    /// Of the connection that the message came by.
+    epoch: u64,
 }
 
 impl<T> Delivery<T> {
     /// Acknowledges the message, and waits until the broker has confirmed that: it does not come again.
     ///
     /// # Errors
-    /// If the confirmation does not come within 5 seconds. The message may then be delivered again.
+    /// If the connection is down or breaks, or no confirmation comes: within 5 seconds, or within one for a message that came by
+    /// an earlier connection. The message may then be delivered again.
     pub async fn ack(&self) -> Result<(), AckError> {
-        let request = Request::new().payload(AckKind::Ack.into()).timeout(Some(Duration::from_secs(5)));
-        let bus = &self.acker.bus;
-        match bus.client().send_request(self.acker.subject.clone(), request).await {
-            Ok(_) => Ok(()),
-            Err(source) => Err(AckError::Unconfirmed { stream: self.stream.clone(), sequence: self.sequence, source }),
+        let Acker { bus, subject, epoch } = &self.acker;
+        let mut link = bus.link();
+        let Link { up, epoch: now } = *link.borrow_and_update();
+        if !up {
+            return Err(self.away());
+        }
+        // A broker that was killed may not know of the delivery any more, and says nothing then.
+        let patience = if now == *epoch { CONFIRMED } else { CONFIRMED_LATE };
+        let request = Request::new().payload(AckKind::Ack.into()).timeout(Some(patience));
+        tokio::select! {
+            biased;
+            answer = bus.client().send_request(subject.clone(), request) => match answer {
+                Ok(_) => Ok(()),
+                Err(source) => {
+                    Err(AckError::Unconfirmed { stream: self.stream.clone(), sequence: self.sequence, source })
+                }
+            },
+            () = went_down(&mut link) => Err(self.away()),
         }
     }
 
@@ -131,11 +161,15 @@ impl<T> Delivery<T> {
         }
     }
 
+    fn away(&self) -> AckError {
+        AckError::Away { stream: self.stream.clone(), sequence: self.sequence }
+    }
+
     async fn tell(&self, kind: AckKind) -> Result<(), AckError> {
         let bus = &self.acker.bus;
         if !bus.connected() {
-            // Said after a reconnection, it would be about a delivery that the broker has forgotten.
-            return Ok(());
+            // Said after a reconnection, it would be late: queued until then, it would only be in the way.
+            return Err(self.away());
         }
         bus.client().publish(self.acker.subject.clone(), kind.into()).await.map_err(|source| AckError::Unsent {
             stream: self.stream.clone(),
@@ -192,11 +226,11 @@ impl Bus {
     }
 }
 
-fn messages(puller: Puller) -> BoxStream<'static, async_nats::Message> {
+fn messages(puller: Puller) -> BoxStream<'static, (async_nats::Message, u64)> {
     stream::unfold(puller, |mut puller| async move {
         loop {
-            if let Pulled::Message(message) = puller.next().await {
-                return Some((*message, puller));
+            if let Pulled::Message(message, epoch) = puller.next().await {
+                return Some(((*message, epoch), puller));
             }
         }
     })
@@ -206,7 +240,7 @@ fn messages(puller: Puller) -> BoxStream<'static, async_nats::Message> {
 type Read<T> = (Result<T, DecodeError>, String, IngestCounts);
 
 /// Decodes off the reactor, since a message may unpack to megabytes.
-async fn deliver<T, R>(bus: Bus, message: async_nats::Message, read: R) -> Option<Delivery<T>>
+async fn deliver<T, R>(bus: Bus, (message, epoch): (async_nats::Message, u64), read: R) -> Option<Delivery<T>>
 where
     T: Send + 'static,
     R: Fn(&async_nats::Message) -> Read<T> + Send + 'static,
@@ -240,7 +274,7 @@ where
         sequence,
         pending,
         bytes,
-        acker: Acker { bus, subject },
+        acker: Acker { bus, subject, epoch },
     })
 }
 

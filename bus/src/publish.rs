@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, Books, DeadLetter, IngestCounts};
 
-use crate::connect::Link;
+use crate::connect::went_down;
 use crate::counts::is_reason;
 use crate::topology::{books_subject, dead_subject, events_subject, is_label, results_subject};
 use crate::{Bus, CountsError, Kind, encode, format_counts};
@@ -263,12 +263,6 @@ impl Bus {
             }),
         }
     }
-}
-
-/// Returns when the connection is down.
-async fn went_down(link: &mut tokio::sync::watch::Receiver<Link>) {
-    // An error means that the client is closed for good, which is down too.
-    let _ = link.wait_for(|state| !state.up).await;
 }
 
 fn read_answer(subject: String, bytes: usize, answer: &[u8]) -> Result<Published, PublishError> {

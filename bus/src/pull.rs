@@ -3,12 +3,15 @@
 //! The client library's own streams either fetch as much as they like or stall for seconds after a broker's restart. This
 //! one asks for exactly as many messages as may wait here, asks again when the connection comes back or a request has run
 //! out, and otherwise waits. Messages lost with a connection come again after `ack_wait`.
+//!
+//! Each connection has an inbox of its own, so that a message is known to be of this connection or of one before: a broker
+//! that was killed may have forgotten that it delivered those, and does not answer their acknowledgement.
 
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::BatchConfig;
 use async_nats::{Message, StatusCode, Subscriber};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -24,11 +27,19 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What pulling brought.
 pub(crate) enum Pulled {
-    /// A message.
-    Message(Box<Message>),
+    /// A message, and the epoch of the connection that it came by.
+    Message(Box<Message>, u64),
     /// Requests were lost: the connection broke, or there is no such consumer. Pulling goes on with the next call; whoever
     /// reads through a consumer that does not survive this makes a new one.
     Lost,
+}
+
+/// Where messages arrive.
+struct Inbox {
+    subject: String,
+    messages: Subscriber,
+    /// Of the connection that it was made on.
+    epoch: u64,
 }
 
 /// Pulls from one consumer.
@@ -38,7 +49,7 @@ pub(crate) struct Puller {
     limit: usize,
     max_bytes: usize,
     link: watch::Receiver<Link>,
-    inbox: Option<(String, Subscriber)>,
+    inbox: Option<Inbox>,
     /// Messages asked for and not arrived.
     outstanding: usize,
     /// When the newest request has certainly run out.
@@ -66,7 +77,7 @@ impl Puller {
         }
     }
 
-    /// The next message. Cancel safe: what has arrived stays for the next call.
+    /// The next message. What has arrived stays for the next call if this one is dropped.
     pub(crate) async fn next(&mut self) -> Pulled {
         loop {
             if let Some(pulled) = self.step().await {
@@ -76,32 +87,28 @@ impl Puller {
     }
 
     async fn step(&mut self) -> Option<Pulled> {
-        if self.link.has_changed().unwrap_or(false) {
-            self.link.borrow_and_update();
-            // Requests die with their connection; messages that are here already do not.
-            let lost = std::mem::take(&mut self.outstanding) > 0;
-            self.not_before = None;
-            if lost {
-                return Some(Pulled::Lost);
-            }
+        let Link { up, epoch } = *self.link.borrow_and_update();
+        if self.inbox.as_ref().is_some_and(|inbox| inbox.epoch != epoch) {
+            return Some(self.finish_inbox());
         }
         if self.inbox.is_none() {
-            let inbox = self.bus.client().new_inbox();
-            match self.bus.client().subscribe(inbox.clone()).await {
-                Ok(subscriber) => self.inbox = Some((inbox, subscriber)),
-                Err(_) => {
-                    tokio::time::sleep(PAUSE_MAX).await;
-                    return None;
-                }
-            }
+            let subject = self.bus.client().new_inbox();
+            let Ok(messages) = self.bus.client().subscribe(subject.clone()).await else {
+                // Only a client that is closed for good refuses.
+                tokio::time::sleep(PAUSE_MAX).await;
+                return None;
+            };
+            self.inbox = Some(Inbox { subject, messages, epoch });
         }
-        self.ask().await;
-        let Some((_, subscriber)) = self.inbox.as_mut() else { return None };
+        if up {
+            self.ask().await;
+        }
+        let Some(inbox) = self.inbox.as_mut() else { return None };
         let wake = self.not_before.unwrap_or(self.deadline);
         tokio::select! {
             biased;
-            message = subscriber.next() => match message {
-                Some(message) => self.take(message),
+            message = inbox.messages.next() => match message {
+                Some(message) => self.take(message, epoch),
                 None => {
                     self.inbox = None;
                     self.outstanding = 0;
@@ -109,8 +116,7 @@ impl Puller {
                 }
             },
             _ = self.link.changed() => {
-                // Seen again by the next step.
-                self.link.mark_changed();
+                // What it has changed to is seen by the next step.
                 None
             }
             () = tokio::time::sleep_until(wake), if self.outstanding > 0 || self.not_before.is_some() => {
@@ -122,12 +128,29 @@ impl Puller {
         }
     }
 
+    /// Takes what arrived by a connection that is no more, then gives its inbox up; requests die with their connection.
+    fn finish_inbox(&mut self) -> Pulled {
+        self.outstanding = 0;
+        self.not_before = None;
+        while let Some(inbox) = self.inbox.as_mut() {
+            let epoch = inbox.epoch;
+            match inbox.messages.next().now_or_never().flatten() {
+                Some(message) if matches!(message.status, None | Some(StatusCode::OK)) => {
+                    return Pulled::Message(Box::new(message), epoch);
+                }
+                Some(_) => {}
+                None => self.inbox = None,
+            }
+        }
+        Pulled::Lost
+    }
+
     /// Asks for as many messages as may still wait here, once half of them have been taken.
     async fn ask(&mut self) {
-        if !self.link.borrow().up || self.not_before.is_some() || self.outstanding > self.limit / 2 {
+        if self.not_before.is_some() || self.outstanding > self.limit / 2 {
             return;
         }
-        let Some((inbox, _)) = &self.inbox else { return };
+        let Some(inbox) = &self.inbox else { return };
         let request = BatchConfig {
             batch: self.limit - self.outstanding,
             expires: Some(EXPIRES),
@@ -135,8 +158,11 @@ impl Puller {
             ..BatchConfig::default()
         };
         let Ok(payload) = serde_json::to_vec(&request) else { return };
-        let sent =
-            self.bus.client().publish_with_reply(self.request_subject.clone(), inbox.clone(), payload.into()).await;
+        let sent = self
+            .bus
+            .client()
+            .publish_with_reply(self.request_subject.clone(), inbox.subject.clone(), payload.into())
+            .await;
         if sent.is_ok() {
             self.outstanding = self.limit;
             self.deadline = Instant::now() + EXPIRES + GRACE;
@@ -145,12 +171,12 @@ impl Puller {
         }
     }
 
-    fn take(&mut self, message: Message) -> Option<Pulled> {
+    fn take(&mut self, message: Message, epoch: u64) -> Option<Pulled> {
         match message.status {
             None | Some(StatusCode::OK) => {
                 self.outstanding = self.outstanding.saturating_sub(1);
                 self.pause = PAUSE_MIN;
-                Some(Pulled::Message(Box::new(message)))
+                Some(Pulled::Message(Box::new(message), epoch))
             }
             Some(StatusCode::IDLE_HEARTBEAT) => None,
             Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => {

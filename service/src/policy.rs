@@ -157,7 +157,8 @@ async fn watch_every(config: &PolicyConfig, ctx: &Context, poll: Duration) -> Re
     metrics.refused.set(i64::from(started.refused));
     let component = ctx.health.component("policy");
     component.ready();
-    let keeper = Keeper { source, store, seen: started.seen, policy: Arc::clone(&policy), sender, metrics };
+    let Started { seen, in_force, .. } = started;
+    let keeper = Keeper { source, store, seen, in_force, policy: Arc::clone(&policy), sender, metrics };
     let shutdown = ctx.shutdown.clone();
     ctx.spawn(async move {
         tokio::select! {
@@ -247,6 +248,8 @@ struct Started {
     /// The files were refused, and the last good set is in force.
     refused: bool,
     seen: Seen,
+    /// Of the files that are in force.
+    in_force: blake3::Hash,
 }
 
 /// The files as last looked at.
@@ -269,7 +272,7 @@ fn start(source: &Source, store: Option<&Path>) -> Result<Started, PolicyError> 
                 if let Some(store) = store {
                     LastGood::of(&policy, &set).write(store)?;
                 }
-                return Ok(Started { policy, refused: false, seen: Seen::Files(set.hash) });
+                return Ok(Started { policy, refused: false, seen: Seen::Files(set.hash), in_force: set.hash });
             }
             Err(error) => (error, Seen::Files(set.hash)),
         },
@@ -282,7 +285,7 @@ fn start(source: &Source, store: Option<&Path>) -> Result<Started, PolicyError> 
     let Ok(built) = source.build(&last_good.files, last_good.generation) else { return Err(error) };
     report(source, &error);
     tracing::warn!(policy.generation = last_good.generation, "starting with the last good rules");
-    Ok(Started { policy: built.policy, refused: true, seen })
+    Ok(Started { policy: built.policy, refused: true, seen, in_force: last_good.hash() })
 }
 
 fn build(source: &Source, set: &FileSet, last_good: Option<&LastGood>) -> Result<Built, PolicyError> {
@@ -325,6 +328,7 @@ struct Keeper {
     source: Source,
     store: Option<PathBuf>,
     seen: Seen,
+    in_force: blake3::Hash,
     policy: Arc<ArcSwap<Policy>>,
     sender: watch::Sender<u64>,
     metrics: Metrics,
@@ -379,12 +383,12 @@ impl Keeper {
             return false;
         }
         self.seen = Seen::Files(set.hash);
-        let current = self.policy.load_full();
-        let generation = if current.hash == *set.hash.as_bytes() {
-            current.generation
-        } else {
-            set.modified_ms.max(current.generation + 1)
-        };
+        if set.hash == self.in_force {
+            // A broken change was taken back.
+            self.metrics.refused.set(0);
+            return true;
+        }
+        let generation = set.modified_ms.max(self.policy.load().generation + 1);
         match self.source.build(&set.files, generation) {
             Ok(built) => self.put_in_force(accept(&self.source, built), &set),
             Err(diagnostics) => self.refuse(&self.source.rejected(diagnostics)),
@@ -392,7 +396,8 @@ impl Keeper {
         true
     }
 
-    fn put_in_force(&self, policy: Policy, set: &FileSet) {
+    fn put_in_force(&mut self, policy: Policy, set: &FileSet) {
+        self.in_force = set.hash;
         if let Some(store) = &self.store
             && let Err(error) = LastGood::of(&policy, set).write(store)
         {

@@ -55,9 +55,13 @@ impl Bench {
     }
 
     fn rejections(&self) -> u64 {
-        let families = self.ctx.registry.gather();
-        let family = families.iter().find(|family| family.name() == "vedette_test_policy_rejections_total").unwrap();
-        family.get_metric()[0].get_counter().get_value() as u64
+        self.metric("vedette_test_policy_rejections_total")
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        let page = String::from_utf8(crate::metrics::render(&self.ctx.registry)).unwrap();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
     }
 }
 
@@ -82,9 +86,13 @@ async fn becomes(policy: &mut PolicyWatch, wanted: &[&str]) {
 
 /// Waits until changed files have been refused this many times.
 async fn refused(bench: &Bench, times: u64) {
+    until(|| bench.rejections() >= times).await;
+}
+
+async fn until(check: impl Fn() -> bool) {
     let reached = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(10));
-        while bench.rejections() < times {
+        while !check() {
             ticks.tick().await;
         }
     };
@@ -129,6 +137,10 @@ async fn broken_files_keep_the_last_good_rules_and_are_refused_once() {
     bench.write("b.yaml", BROKEN);
     refused(&bench, 2).await;
     fs::remove_file(bench.config.dir.join("b.yaml")).unwrap();
+    // Taken back, the change has never been.
+    bench.write("a.yaml", &rules("good"));
+    until(|| bench.metric("vedette_test_policy_refused") == 0).await;
+    assert!(Arc::ptr_eq(&before, &policy.current()));
     bench.write("a.yaml", &rules("better"));
     becomes(&mut policy, &["better"]).await;
     fs::remove_dir_all(&bench.config.dir).unwrap();

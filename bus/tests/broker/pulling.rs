@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use futures::FutureExt;
+use vedette_bus::{DecodeError, Kind};
+use vedette_e2e::NatsServer;
+use vedette_proto::bus::v1::{Alert, AlertResult};
+
+use super::{LIMIT, bus, config, counts, next, plain, publish, started, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_stays_until_both_durables_have_acknowledged_it() {
+    let (_server, bus) = started().await;
+    publish(&bus, "east", "b1").await.unwrap();
+    let messages = async || bus.overview().await.unwrap().streams[0].messages;
+    let alert = next(&mut bus.events(Kind::Alert)).await;
+    assert_eq!((alert.batch.as_str(), alert.cluster.as_str(), alert.delivered), ("b1", "east", 1));
+    assert_eq!(alert.counts, counts());
+    assert_eq!(alert.message.as_ref().unwrap().events.len(), 1);
+    alert.ack().await.unwrap();
+    assert_eq!(messages().await, 1);
+    let archive = next(&mut bus.events(Kind::Archive)).await;
+    assert_eq!(archive.sequence, alert.sequence);
+    archive.ack().await.unwrap();
+    until("the message to go", async || messages().await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_delivered_with_the_id_of_its_batch() {
+    let (_server, bus) = started().await;
+    let alert = Alert { rule: "R".to_owned(), ..Alert::default() };
+    let result = AlertResult {
+        batch: "b7".to_owned(),
+        cluster: "west".to_owned(),
+        alerts: vec![alert],
+        ..AlertResult::default()
+    };
+    bus.publish_alert_result(&result).await.unwrap();
+    let delivery = next(&mut bus.alert_results()).await;
+    assert_eq!((delivery.batch.as_str(), delivery.cluster.as_str()), ("b7", "west"));
+    assert_eq!(delivery.message.as_ref().unwrap(), &result);
+    delivery.ack().await.unwrap();
+    until("the work to be done", async || bus.overview().await.unwrap().streams[1].messages == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_acknowledged_comes_again_and_what_is_in_progress_does_not() {
+    let (_server, bus) = started().await;
+    publish(&bus, "default", "b1").await.unwrap();
+    let mut deliveries = bus.events(Kind::Alert);
+    let first = next(&mut deliveries).await;
+    // Three times the wait for an acknowledgement.
+    first
+        .during(async {
+            let second = tokio::time::timeout(Duration::from_secs(6), next(&mut deliveries)).await;
+            assert!(second.is_err(), "delivered again while it was in progress");
+        })
+        .await;
+    drop(first);
+    let second = next(&mut deliveries).await;
+    assert_eq!(second.delivered, 2);
+    second.retry(Duration::ZERO).await.unwrap();
+    let third = next(&mut deliveries).await;
+    assert_eq!(third.delivered, 3);
+    third.ack().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_much_is_fetched_ahead() {
+    let server = NatsServer::start();
+    let mut config = config(&server);
+    config.prefetch = 4;
+    let bus = bus(&config).await;
+    for number in 0..40 {
+        publish(&bus, "default", &format!("b{number}")).await.unwrap();
+    }
+    let mut deliveries = bus.events(Kind::Alert);
+    let taken = [next(&mut deliveries).await, next(&mut deliveries).await];
+    let consumer = bus.overview().await.unwrap().consumers[0].clone();
+    assert_eq!(consumer.name, "alert");
+    assert!(consumer.ack_pending <= taken.len() + 4, "{consumer:?}");
+    // And yet all come, in order.
+    for number in 2..40 {
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.batch, format!("b{number}"));
+        delivery.ack().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_one_partition_does_not_hold_up_the_others() {
+    let server = NatsServer::start();
+    let mut config = config(&server);
+    config.partitions = 4;
+    let bus = bus(&config).await;
+    let cluster =
+        |partition| (0..).map(|n| format!("c{n}")).find(|name| vedette_bus::partition(name, 4) == partition).unwrap();
+    let (loud, quiet) = (cluster(0), cluster(3));
+    for number in 0..200 {
+        publish(&bus, &loud, &format!("l{number}")).await.unwrap();
+    }
+    publish(&bus, &quiet, "q0").await.unwrap();
+    let mut deliveries = bus.events(Kind::Archive);
+    let mut before = 0;
+    while next(&mut deliveries).await.cluster != quiet {
+        before += 1;
+    }
+    assert!(before <= 40, "{before} of the loud cluster came first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_stream_delivers_at_once_when_something_comes() {
+    let (_server, bus) = started().await;
+    let mut deliveries = bus.events(Kind::Alert);
+    // Longer than a pull request lives.
+    assert!(tokio::time::timeout(Duration::from_secs(13), next(&mut deliveries)).await.is_err());
+    publish(&bus, "default", "b1").await.unwrap();
+    let delivery = tokio::time::timeout(Duration::from_secs(2), next(&mut deliveries)).await.unwrap();
+    assert_eq!(delivery.batch, "b1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_decoded_is_delivered_as_it_is() {
+    let (server, bus) = started().await;
+    let plain = plain(&server).await;
+    let send = async |id: &str, counts: Option<&str>, payload: &'static [u8]| {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Msg-Id", id);
+        if let Some(counts) = counts {
+            headers.insert("Vedette-Counts", counts);
+        }
+        let subject = "vedette.events.0.default";
+        plain.publish_with_headers(subject, headers, payload.into()).await.unwrap().await.unwrap();
+    };
+    send("garbage", Some("r=1;p=1"), b"no zstd").await;
+    send("uncounted", None, b"no zstd").await;
+    send("miscounted", Some("r=1;p=x"), b"no zstd").await;
+    let mut deliveries = bus.events(Kind::Archive);
+    for (id, code) in
+        [("garbage", "undecodable_zstd"), ("uncounted", "undecodable_header"), ("miscounted", "undecodable_header")]
+    {
+        let delivery = next(&mut deliveries).await;
+        let bad = delivery.message.as_ref().unwrap_err();
+        assert_eq!((delivery.batch.as_str(), bad.error.code()), (id, code));
+        assert_eq!(bad.payload, &b"no zstd"[..]);
+        assert_eq!(delivery.cluster, "default");
+        delivery.ack().await.unwrap();
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Msg-Id", "b9/archive");
+    let sent = plain.publish_with_headers("vedette.results.archive.default", headers, "junk".into()).await.unwrap();
+    sent.await.unwrap();
+    let delivery = next(&mut bus.archive_results()).await;
+    assert!(matches!(delivery.message.as_ref().unwrap_err().error, DecodeError::Unpack(_)));
+    assert_eq!(delivery.batch, "b9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_wait_for_a_delivery_loses_none() {
+    let (_server, bus) = started().await;
+    let mut deliveries = bus.events(Kind::Alert);
+    for number in 0..50 {
+        publish(&bus, "default", &format!("b{number}")).await.unwrap();
+        // Polled once and dropped, as `select!` does.
+        let _ = futures::StreamExt::next(&mut deliveries)
+            .now_or_never()
+            .flatten()
+            .map(|delivery| tokio::spawn(async move { delivery.retry(Duration::ZERO).await }));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let all = async {
+        while seen.len() < 50 {
+            let delivery = next(&mut deliveries).await;
+            delivery.ack().await.unwrap();
+            assert!(delivery.delivered <= 2, "{} came by a time-out", delivery.batch);
+            seen.insert(delivery.batch.clone());
+        }
+    };
+    tokio::time::timeout(LIMIT, all).await.unwrap();
+}
