@@ -1,5 +1,5 @@
 //! `vedette rules` as its users run it: the built program, its output and its exit codes.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at a surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at a surprise")]
 
 use std::collections::BTreeSet;
 use std::io::Write;

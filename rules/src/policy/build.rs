@@ -160,8 +160,8 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
     }
     candidates.sort_by(|left, right| {
         let key = |it: &Candidate<'_>| (it.info.kind as u8, it.id.definition);
-        let names = |it: &RuleInfo| (it.qualified.clone(), it.namespace.clone());
-        names(&left.info).cmp(&names(&right.info)).then_with(|| key(left).cmp(&key(right)))
+        let (ours, theirs) = (&left.info, &right.info);
+        (&ours.qualified, &ours.namespace).cmp(&(&theirs.qualified, &theirs.namespace)).then(key(left).cmp(&key(right)))
     });
     let mut compiler = Compiler::new(sources, resources);
     let default_message = DefaultMessage::new(&mut compiler.builder).ok()?;
