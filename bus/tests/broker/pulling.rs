@@ -1,3 +1,5 @@
+//! What is pulled: nothing before it is acknowledged is gone, and nothing more than asked for is fetched.
+
 use std::time::Duration;
 
 use async_nats::HeaderMap;

@@ -1,3 +1,5 @@
+//! What is read beside the work: books, dead letters, services.
+
 use std::collections::BTreeMap;
 
 use futures::StreamExt;

@@ -1,3 +1,5 @@
+//! What is refused: a second message of an id, whatever is full, away or too large.
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

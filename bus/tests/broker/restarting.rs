@@ -1,3 +1,5 @@
+//! The broker is killed and comes back.
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

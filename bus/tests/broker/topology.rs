@@ -1,3 +1,5 @@
+//! What the broker is set up as.
+
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
