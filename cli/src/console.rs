@@ -56,7 +56,9 @@ impl ConsoleArgs {
             (None, None) => {
                 let file = self.home.token_file();
                 home::read_token(&file).map_err(|failure| {
-                    failure.help("give the console's token with --token or VEDETTE_TOKEN; `vedette up` keeps its own there")
+                    failure.help(
+                        "give the console's token with --token or VEDETTE_TOKEN; `vedette up` keeps its own there",
+                    )
                 })?
             }
         };
@@ -140,7 +142,8 @@ impl Console {
 
     /// An answer that no console gives.
     pub(crate) fn strange(&self) -> Failure {
-        Failure::failed(format!("{} gave an answer that can't be read", self.url)).help("is it a Vedette console of this version?")
+        Failure::failed(format!("{} gave an answer that can't be read", self.url))
+            .help("is it a Vedette console of this version?")
     }
 }
 

@@ -102,7 +102,8 @@ impl QueryCommand {
             match self.output {
                 Output::Json => term::write(&[line.as_slice(), b"\n"].concat())?,
                 Output::Table => {
-                    let record: Record = serde_json::from_slice(&line).map_err(|error| console.strange().because(error))?;
+                    let record: Record =
+                        serde_json::from_slice(&line).map_err(|error| console.strange().because(error))?;
                     table.add_row(record.cells().map(Cell::new));
                 }
             }
@@ -111,7 +112,11 @@ impl QueryCommand {
             if shown > 0 {
                 term::write(format!("{}\n", table.trim_fmt()).as_bytes())?;
             }
-            let more = if shown < total { format!(", {} shown (--limit 0 shows all)", term::thousands(shown)) } else { String::new() };
+            let more = if shown < total {
+                format!(", {} shown (--limit 0 shows all)", term::thousands(shown))
+            } else {
+                String::new()
+            };
             let summary = format!("{}{more}", term::count(total, "record", "records"));
             term::write(format!("{}\n", Paint::Dim.over(&summary, term::stdout_color())).as_bytes())?;
         }
@@ -130,7 +135,9 @@ impl QueryCommand {
         let answer: Answer = ask(console, &parameters).await?;
         let found = answer.statistics.ok_or_else(|| console.strange())?;
         match self.output {
-            Output::Json => term::write(format!("{{\"events\":{},\"requests\":{}}}\n", found.events, found.resources).as_bytes()),
+            Output::Json => {
+                term::write(format!("{{\"events\":{},\"requests\":{}}}\n", found.events, found.resources).as_bytes())
+            }
             Output::Table => {
                 let events = term::count(found.events, "event", "events");
                 term::write(format!("{events} of {}\n", term::count(found.resources, "request", "requests")).as_bytes())

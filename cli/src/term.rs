@@ -14,7 +14,6 @@ pub(crate) enum Paint {
     Yellow,
     Cyan,
     Dim,
-    Bold,
 }
 
 impl Paint {
@@ -24,7 +23,6 @@ impl Paint {
             return text.to_owned();
         }
         let code = match self {
-            Self::Bold => 1,
             Self::Dim => 2,
             Self::Red => 31,
             Self::Green => 32,

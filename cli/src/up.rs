@@ -31,7 +31,7 @@ use crate::replay::{Retry, Sender, webhook};
 use crate::{progress, term};
 
 use folder::Folder;
-use log::Terminal;
+use log::{Shown, Terminal};
 use nats::Nats;
 use sample::Sample;
 use services::{Services, Wiring};
@@ -112,6 +112,11 @@ impl UpCommand {
     }
 
     async fn attend(self) -> Outcome {
+        // What can be known to be wrong is said before anything is started.
+        let rules = self.rules()?;
+        if let Some(file) = self.sample.as_ref().filter(|file| !file.is_file()) {
+            return Err(Failure::usage(format!("--sample names `{}`, which is no file", file.display())));
+        }
         let mut signals = Signals::new()?;
         let folder = Folder::lock(&self.home.data_dir)?;
         let terminal = log::init(&folder.join("vedette.log"))
@@ -127,11 +132,10 @@ impl UpCommand {
             _ = signals.next() => return Ok(ExitCode::SUCCESS),
         };
         waiting.set_message("starting the services");
-        // Only now may ingest have the address.
-        let webhook_address = webhook.local_addr().unwrap_or(self.webhook_listen);
+        // Ingest opens it itself; until here it was held, so that nobody else is told that it is free.
         drop(webhook);
         let started = tokio::select! {
-            started = self.start(&folder, &nats, webhook_address, console) => started,
+            started = self.start(&folder, &nats, rules, console) => started,
             _ = signals.next() => { nats.stop().await; return Ok(ExitCode::SUCCESS) }
         };
         let mut services = match started {
@@ -172,7 +176,7 @@ impl UpCommand {
             },
         };
         waiting.finish_and_clear();
-        terminal.close();
+        terminal.show(Shown::Nothing);
         self.stop(services, nats, &mut signals, &ended).await;
         ended.map(|()| ExitCode::SUCCESS)
     }
@@ -181,16 +185,16 @@ impl UpCommand {
         &self,
         folder: &Folder,
         nats: &Nats,
-        webhook: SocketAddr,
+        rules: Vec<PathBuf>,
         console: std::net::TcpListener,
     ) -> Result<Services, Failure> {
         let address = console.local_addr().unwrap_or(self.console_listen);
         let wiring = Wiring {
             nats_url: nats.url(),
-            rules: self.rules()?,
+            rules,
             archive: self.archive(folder),
             receivers: self.receivers(),
-            webhook,
+            webhook: self.webhook_listen,
             sender_tokens: self.sender_tokens(folder)?,
             console,
             console_url: format!("http://{}", local(address)),
@@ -285,7 +289,7 @@ impl Tour<'_> {
     async fn tell(&self, services: &Services) -> Result<(), Failure> {
         let policy = services.policy().current();
         say(&tour::started(&policy, services.policy_is_old()));
-        self.terminal.open();
+        self.terminal.show(Shown::Errors);
         let console = self.console()?;
         let since = if self.command.no_sample { None } else { Some(self.sample().await?) };
         let status = {
@@ -304,6 +308,7 @@ impl Tour<'_> {
         };
         say(&tour::alerts(&status, requests, policy.settings.receivers.len()));
         self.farewell(&policy);
+        self.terminal.show(Shown::Warnings);
         Ok(())
     }
 
@@ -355,7 +360,10 @@ impl Tour<'_> {
         while let Some((index, events, delivery)) = sending.next().await {
             if let Err(refusal) = delivery.result {
                 let status = refusal.status.map(|status| format!("{status}: ")).unwrap_or_default();
-                return Err(Failure::failed(format!("the webhook did not take the sample: {status}{}", refusal.detail)));
+                return Err(Failure::failed(format!(
+                    "the webhook did not take the sample: {status}{}",
+                    refusal.detail
+                )));
             }
             notes.taken(index).map_err(|error| Failure::failed("can't note what was sent").because(error))?;
             bar.inc(events);
@@ -399,7 +407,10 @@ impl Tour<'_> {
             8443 => String::new(),
             _ => format!(" --server https://{}", self.webhook),
         };
-        say(&format!(" console   http://{}        (query API; its token is in {data}/token, its pages come later)", self.console));
+        say(&format!(
+            " console   http://{}        (query API; its token is in {data}/token, its pages come later)",
+            self.console
+        ));
         say(&format!(" webhook   https://{}{}", self.webhook, webhook::PATH));
         say(&format!(" demo settings: k8sAuditingEnabled {switch}, level {}", settings.audit_level));
         say(&format!(" next      {vedette} query --subresource exec --last 12h{console_flag}{flags}"));

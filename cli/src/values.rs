@@ -256,7 +256,8 @@ mod tests {
                     }
                 }
             }
-            let expected = [(1, "not_object"), (1, "{\"a\":1}"), (1, "not_object"), (2, "not_object"), (3, "{}"), (3, "syntax")];
+            let expected =
+                [(1, "not_object"), (1, "{\"a\":1}"), (1, "not_object"), (2, "not_object"), (3, "{}"), (3, "syntax")];
             assert_eq!(got, expected.map(|(line, text)| (line, text.to_owned())), "with a buffer of {size}");
         }
     }

@@ -127,9 +127,8 @@ enum Verify {
 }
 
 fn kubeconfig(server: &str, verify: &Verify, token: Option<&str>) -> String {
-    let mut text = format!(
-        "apiVersion: v1\nkind: Config\nclusters:\n- name: kube-auditing\n  cluster:\n    server: {server}\n"
-    );
+    let mut text =
+        format!("apiVersion: v1\nkind: Config\nclusters:\n- name: kube-auditing\n  cluster:\n    server: {server}\n");
     match verify {
         Verify::Authority(data) => {
             let _ = writeln!(text, "    certificate-authority-data: {data}");

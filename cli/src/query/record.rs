@@ -62,7 +62,8 @@ impl Record {
     }
 
     fn user(&self) -> String {
-        let name = |user: &Option<User>| user.as_ref().and_then(|user| user.name.clone()).filter(|name| !name.is_empty());
+        let name =
+            |user: &Option<User>| user.as_ref().and_then(|user| user.name.clone()).filter(|name| !name.is_empty());
         match (name(&self.user), name(&self.impersonated_user)) {
             (Some(user), Some(other)) => format!("{user} as {other}"),
             (Some(one), None) | (None, Some(one)) => one,
@@ -120,9 +121,6 @@ mod tests {
             r#"{"Verb":"get","RequestURI":"/healthz\u001b[2J","ObjectRef":{"Namespace":""},"User":null,"SourceIPs":null}"#,
             ["", "", "get", "/healthz\u{fffd}[2J", "", ""],
         );
-        check(
-            r#"{"ObjectRef":{"Resource":"secrets","Namespace":"a"}}"#,
-            ["", "", "", "secrets a/", "", ""],
-        );
+        check(r#"{"ObjectRef":{"Resource":"secrets","Namespace":"a"}}"#, ["", "", "", "secrets a/", "", ""]);
     }
 }

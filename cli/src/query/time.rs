@@ -35,7 +35,8 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Unclear> {
     let date_time = || text.parse::<DateTime>().ok().and_then(utc);
     let date = || text.parse::<Date>().ok().and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())));
     // Four digits would be a year.
-    let seconds = || (text.len() >= 9).then(|| text.parse().ok()).flatten().and_then(|it| Timestamp::from_second(it).ok());
+    let seconds =
+        || (text.len() >= 9).then(|| text.parse().ok()).flatten().and_then(|it| Timestamp::from_second(it).ok());
     let before = || now.checked_sub(duration(text)?).ok();
     seconds().or_else(before).or_else(date_time).or_else(date).ok_or_else(|| Unclear {
         text: text.to_owned(),

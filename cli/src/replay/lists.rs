@@ -88,9 +88,8 @@ impl<R: BufRead> Lists<R> {
 
     /// Adds an event; gives the list that it completes or that it does not fit into.
     fn gather(&mut self, dialect: Dialect, event: &[u8]) -> Option<List> {
-        let fits = |gathered: &Gathered| {
-            gathered.dialect == dialect && gathered.body.len() + event.len() <= GATHERED_BYTES
-        };
+        let fits =
+            |gathered: &Gathered| gathered.dialect == dialect && gathered.body.len() + event.len() <= GATHERED_BYTES;
         let (mut gathered, full) = match self.gathered.take() {
             Some(gathered) if fits(&gathered) => (gathered, None),
             other => (Gathered::open(dialect), other.map(Gathered::close)),
@@ -154,8 +153,12 @@ fn kind(value: &Value) -> Result<Kind, ListsError> {
     match cutter.push(&value.bytes, &mut |_| events += 1).and_then(|()| cutter.finish()) {
         Ok(_) => Ok(Kind::List { events }),
         Err(error) if error.code == ListErrorCode::NotList => {
+            // Whether another kind of list is taken is for the webhook to say.
             let probe: Probe = serde_json::from_slice(&value.bytes)
                 .map_err(|error| ListsError::Syntax { line: value.line, message: error.to_string() })?;
+            if probe.items.is_some() || probe.other_items.is_some() {
+                return Ok(Kind::List { events });
+            }
             let kubesphere = probe.audit_id.is_some() || probe.verb.is_some() || probe.request_uri.is_some();
             Ok(Kind::Event(if kubesphere { Dialect::KubeSphere } else { Dialect::Kubernetes }))
         }
@@ -163,9 +166,12 @@ fn kind(value: &Value) -> Result<Kind, ListsError> {
     }
 }
 
-/// Members that only KubeSphere spells so.
+/// Members that tell what a value is: a list, an event as only KubeSphere spells it, or any other event.
 #[derive(Deserialize)]
 struct Probe {
+    items: Option<IgnoredAny>,
+    #[serde(rename = "Items")]
+    other_items: Option<IgnoredAny>,
     #[serde(rename = "AuditID")]
     audit_id: Option<IgnoredAny>,
     #[serde(rename = "Verb")]
@@ -195,32 +201,40 @@ mod tests {
 
     #[test]
     fn lists_stay_as_they_are() {
-        check("{\"items\": [{\"verb\":\"get\"}, {}] }\n{\"Items\":[]}", 1, &[
-            "2 {\"items\": [{\"verb\":\"get\"}, {}] }",
-            "0 {\"Items\":[]}",
-        ]);
+        check(
+            "{\"items\": [{\"verb\":\"get\"}, {}] }\n{\"Items\":[]}",
+            1,
+            &["2 {\"items\": [{\"verb\":\"get\"}, {}] }", "0 {\"Items\":[]}"],
+        );
+        check("{\"kind\":\"PodList\",\"items\":[]}", 1, &["0 {\"kind\":\"PodList\",\"items\":[]}"]);
     }
 
     #[test]
     fn single_events_are_gathered_by_number_and_spelling_in_order() {
-        check("{\"verb\":\"a\"}{\"verb\":\"b\"}{\"verb\":\"c\"}", 2, &[
-            &format!("2 {HEAD}{{\"verb\":\"a\"}},{{\"verb\":\"b\"}}]}}"),
-            &format!("1 {HEAD}{{\"verb\":\"c\"}}]}}"),
-        ]);
-        check("{\"verb\":\"a\"}{\"Verb\":\"b\"}{\"items\":[]}{\"verb\":\"c\"}", 9, &[
-            &format!("1 {HEAD}{{\"verb\":\"a\"}}]}}"),
-            "1 {\"Items\":[{\"Verb\":\"b\"}]}",
-            "0 {\"items\":[]}",
-            &format!("1 {HEAD}{{\"verb\":\"c\"}}]}}"),
-        ]);
+        check(
+            "{\"verb\":\"a\"}{\"verb\":\"b\"}{\"verb\":\"c\"}",
+            2,
+            &[&format!("2 {HEAD}{{\"verb\":\"a\"}},{{\"verb\":\"b\"}}]}}"), &format!("1 {HEAD}{{\"verb\":\"c\"}}]}}")],
+        );
+        check(
+            "{\"verb\":\"a\"}{\"Verb\":\"b\"}{\"items\":[]}{\"verb\":\"c\"}",
+            9,
+            &[
+                &format!("1 {HEAD}{{\"verb\":\"a\"}}]}}"),
+                "1 {\"Items\":[{\"Verb\":\"b\"}]}",
+                "0 {\"items\":[]}",
+                &format!("1 {HEAD}{{\"verb\":\"c\"}}]}}"),
+            ],
+        );
     }
 
     #[test]
     fn a_batch_of_one_posts_every_event_alone() {
-        check("{\"verb\":\"a\"}{\"verb\":\"b\"}", 1, &[
-            &format!("1 {HEAD}{{\"verb\":\"a\"}}]}}"),
-            &format!("1 {HEAD}{{\"verb\":\"b\"}}]}}"),
-        ]);
+        check(
+            "{\"verb\":\"a\"}{\"verb\":\"b\"}",
+            1,
+            &[&format!("1 {HEAD}{{\"verb\":\"a\"}}]}}"), &format!("1 {HEAD}{{\"verb\":\"b\"}}]}}")],
+        );
     }
 
     #[test]

@@ -110,16 +110,19 @@ mod tests {
             "broker":{"connected":true,"message":"odd","consumers":[{"stream":"E","name":"archive","pending":1}]},
             "archive":{"ready":false,"detail":"no answer"},"services":[]}"#;
         let verdict = of(&status(text));
-        assert_eq!(verdict.problems, [
-            "the books do not balance: a = b: 2 ≠ 1",
-            "odd",
-            "the archive is away: no answer",
-            "vedette-ingest does not run",
-            "vedette-evaluator does not run",
-            "vedette-archiver does not run",
-            "vedette-alerter does not run",
-            "1 message waits in E and nobody takes them (consumer archive)",
-        ]);
+        assert_eq!(
+            verdict.problems,
+            [
+                "the books do not balance: a = b: 2 ≠ 1",
+                "odd",
+                "the archive is away: no answer",
+                "vedette-ingest does not run",
+                "vedette-evaluator does not run",
+                "vedette-archiver does not run",
+                "vedette-alerter does not run",
+                "1 message waits in E and nobody takes them (consumer archive)",
+            ]
+        );
         let away = of(&status(r#"{"books":{"balanced":true},"archive":{"ready":true}}"#));
         assert_eq!(away.problems, ["the broker is away"], "who runs is not known then");
     }
@@ -135,10 +138,13 @@ mod tests {
         );
         let verdict = of(&status(&text));
         assert!(verdict.problems.is_empty());
-        assert_eq!(verdict.notes, [
-            "2 dead letters: ingest no_verb 2",
-            "rule alerting-rule.CreateHostnetworkPod could not decide 7 events: level Metadata does not record RequestObject.spec.hostNetwork",
-            "the webhook takes events from anyone: no token and no client certificate is configured",
-        ]);
+        assert_eq!(
+            verdict.notes,
+            [
+                "2 dead letters: ingest no_verb 2",
+                "rule alerting-rule.CreateHostnetworkPod could not decide 7 events: level Metadata does not record RequestObject.spec.hostNetwork",
+                "the webhook takes events from anyone: no token and no client certificate is configured",
+            ]
+        );
     }
 }

@@ -105,7 +105,8 @@ fn services(status: &Status) -> String {
     if names.is_empty() {
         return "none answered".to_owned();
     }
-    let named = |(name, number): (String, u32)| if number > 1 { format!("{} ×{number}", plain(&name)) } else { plain(&name) };
+    let named =
+        |(name, number): (String, u32)| if number > 1 { format!("{} ×{number}", plain(&name)) } else { plain(&name) };
     names.into_iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
@@ -114,7 +115,16 @@ fn clusters(status: &Status) -> String {
         return String::new();
     }
     let mut table = term::table([
-        "CLUSTER", "RECEIVED", "STORED", "IGNORED", "DROPPED", "ALERTED ONLY", "STORED BEFORE", "REFUSED", "DEAD", "ALERTS",
+        "CLUSTER",
+        "RECEIVED",
+        "STORED",
+        "IGNORED",
+        "DROPPED",
+        "ALERTED ONLY",
+        "STORED BEFORE",
+        "REFUSED",
+        "DEAD",
+        "ALERTS",
     ]);
     for (cluster, sums) in &status.books.clusters {
         let mut row = vec![plain(cluster), thousands(sums.ingest.received)];
@@ -187,14 +197,17 @@ mod tests {
         .unwrap();
         let text = render(&status, &verdict::of(&status), false);
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        assert_eq!(lines[..6], [
-            "books     ✓ they balance; nothing is under way",
-            "          received 3 = stored 2 + ignored 1 · dead 0",
-            "alerts    2 alerts of 1 event: 0 sent, 2 without a receiver",
-            "archive   embedded; 2 records of 1 day, 900 B",
-            "broker    nats-server 2.15.1",
-            "services  ingest (authentication none), evaluator ×2, archiver, alerter",
-        ]);
+        assert_eq!(
+            lines[..6],
+            [
+                "books     ✓ they balance; nothing is under way",
+                "          received 3 = stored 2 + ignored 1 · dead 0",
+                "alerts    2 alerts of 1 event: 0 sent, 2 without a receiver",
+                "archive   embedded; 2 records of 1 day, 900 B",
+                "broker    nats-server 2.15.1",
+                "services  ingest (authentication none), evaluator ×2, archiver, alerter",
+            ]
+        );
         assert!(text.contains("BLIND RULE"), "{text}");
         assert!(text.contains("\n! the webhook takes events from anyone"), "{text}");
         assert!(!text.contains('✗'), "{text}");

@@ -23,8 +23,13 @@ impl Folder {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let path = fs::canonicalize(path).map_err(failed)?;
-        let mut lock =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join("lock")).map_err(failed)?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join("lock"))
+            .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,23 +25,33 @@ const FILTER: &str = "info,async_nats=warn,hyper=warn,rustls=warn,tantivy=warn,o
 const AGAIN: Duration = Duration::from_secs(5);
 const REMEMBERED: usize = 64;
 
-/// Switches what the terminal shows of the log.
+/// What of the log the terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Shown {
+    Nothing,
+    /// While the summary is written, which says what else there is to say.
+    Errors,
+    /// From then on.
+    Warnings,
+}
+
+/// Switches what the terminal shows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Terminal(Arc<AtomicBool>);
+pub(crate) struct Terminal(Arc<AtomicU8>);
 
 impl Terminal {
-    /// From now on warnings and errors are shown.
-    pub(crate) fn open(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// From now on.
+    pub(crate) fn show(&self, what: Shown) {
+        self.0.store(what as u8, Ordering::Relaxed);
     }
 
-    /// From now on nothing is.
-    pub(crate) fn close(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    fn shows(&self, what: Shown) -> bool {
+        self.0.load(Ordering::Relaxed) >= what as u8
     }
 }
 
-/// Logs to `file` (that of the last start is kept beside it), and to the terminal while that is open.
+/// Logs to `file` (that of the last start is kept beside it), and to the terminal as that is told to show.
 pub(crate) fn init(file: &Path) -> io::Result<Terminal> {
     if file.exists() {
         fs::rename(file, file.with_extension("log.1"))?;
@@ -53,7 +63,8 @@ pub(crate) fn init(file: &Path) -> io::Result<Terminal> {
     };
     let terminal = Terminal::default();
     let to_file = tracing_subscriber::fmt::layer().with_writer(Mutex::new(out)).with_ansi(false).with_target(false);
-    let to_terminal = Screen { open: terminal.clone(), shown: Mutex::new(VecDeque::new()), color: term::stderr_color() };
+    let to_terminal =
+        Screen { open: terminal.clone(), shown: Mutex::new(VecDeque::new()), color: term::stderr_color() };
     tracing_subscriber::registry().with(filter).with(to_file).with(to_terminal).try_init().map_err(io::Error::other)?;
     Ok(terminal)
 }
@@ -83,7 +94,12 @@ impl Screen {
 impl<S: Subscriber> Layer<S> for Screen {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let level = *event.metadata().level();
-        if level > Level::WARN || !self.open.0.load(Ordering::Relaxed) {
+        let wanted = match level {
+            Level::ERROR => self.open.shows(Shown::Errors),
+            Level::WARN => self.open.shows(Shown::Warnings),
+            _ => false,
+        };
+        if !wanted {
             return;
         }
         let mut line = Line::default();

@@ -36,7 +36,6 @@ pub(crate) struct Nats {
     folder: PathBuf,
     ports: Ports,
     child: Child,
-    version: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,6 @@ impl Nats {
     /// Starts it on the data in `folder` and waits until it is ready.
     pub(crate) async fn start(folder: &Path) -> Result<Self, Failure> {
         let program = program()?;
-        let version = version(&program).await?;
         let failed = |error: io::Error| Failure::failed("can't prepare nats-server's folder").because(error);
         fs::create_dir_all(folder).map_err(failed)?;
         // nats-server's own idea of relative paths must not matter.
@@ -58,7 +56,7 @@ impl Nats {
         let ports = ports(&folder).map_err(failed)?;
         fs::write(config_file(&folder), config(ports, &folder)).map_err(failed)?;
         let child = spawn(&program, &folder).map_err(|error| cannot_start(&program).because(error))?;
-        let mut nats = Self { program, folder, ports, child, version };
+        let mut nats = Self { program, folder, ports, child };
         nats.ready().await?;
         Ok(nats)
     }
@@ -66,11 +64,6 @@ impl Nats {
     /// Where services reach it.
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.ports.client)
-    }
-
-    /// `2.15.1`
-    pub(crate) fn version(&self) -> &str {
-        &self.version
     }
 
     /// Starts it again whenever it ends, and returns when that has no end.
@@ -178,18 +171,6 @@ fn program() -> Result<PathBuf, Failure> {
             Failure::usage("there is no nats-server")
                 .help("`scripts/tools.sh nats` fetches it; or name one with VEDETTE_NATS_SERVER, or put it in PATH")
         })
-}
-
-async fn version(program: &Path) -> Result<String, Failure> {
-    let out = Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .map_err(|error| cannot_start(program).because(error))?;
-    // nats-server: v2.15.1
-    let text = String::from_utf8_lossy(&out.stdout);
-    Ok(text.trim().rsplit('v').next().unwrap_or_default().to_owned())
 }
 
 fn spawn(program: &Path, folder: &Path) -> io::Result<Child> {

@@ -73,9 +73,9 @@ impl Sample {
             Some(plan) => plan,
             None => {
                 let plan = Plan::lay(&raw, archive, now)?;
-                fs::create_dir_all(folder)
-                    .and_then(|()| write_plan(folder, &plan_file, &plan))
-                    .map_err(|error| Failure::failed("can't write down where the sample goes in time").because(error))?;
+                fs::create_dir_all(folder).and_then(|()| write_plan(folder, &plan_file, &plan)).map_err(|error| {
+                    Failure::failed("can't write down where the sample goes in time").because(error)
+                })?;
                 plan
             }
         };
@@ -83,7 +83,8 @@ impl Sample {
             .map_err(|error| Failure::failed("can't read which lists of the sample were sent").because(error))?;
         let sample = Self { folder: folder.to_owned(), plan, sent, raw };
         if !sample.complete() && sample.plan.digest != digest(&sample.raw) {
-            let help = "start once more with the sample that it was begun with, or with --no-sample, or with a new --data-dir";
+            let help =
+                "start once more with the sample that it was begun with, or with --no-sample, or with a new --data-dir";
             return Err(Failure::failed("the sample in the data folder was begun with another file").help(help));
         }
         Ok(sample)
@@ -189,9 +190,8 @@ fn unpack(file: Option<&Path>) -> Result<Bytes, Failure> {
             MultiGzDecoder::new(BUNDLED).read_to_end(&mut raw).map_err(|error| broken().because(error))?;
         }
         Some(file) => {
-            let missing = |error: io::Error| {
-                Failure::usage(format!("can't read the sample `{}`", file.display())).because(error)
-            };
+            let missing =
+                |error: io::Error| Failure::usage(format!("can't read the sample `{}`", file.display())).because(error);
             values::reader(file).map_err(missing)?.read_to_end(&mut raw).map_err(missing)?;
         }
     }
@@ -199,7 +199,9 @@ fn unpack(file: Option<&Path>) -> Result<Bytes, Failure> {
 }
 
 fn lists(raw: &Bytes) -> Result<Vec<List>, Failure> {
-    Lists::new(Values::new(BufReader::new(&raw[..])), BATCH).collect::<Result<_, _>>().map_err(|error| broken().because(error))
+    Lists::new(Values::new(BufReader::new(&raw[..])), BATCH)
+        .collect::<Result<_, _>>()
+        .map_err(|error| broken().because(error))
 }
 
 fn read_plan(file: &Path) -> Result<Option<Plan>, Failure> {

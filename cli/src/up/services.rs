@@ -82,8 +82,9 @@ impl Services {
             ..vedette_ingest::Config::default()
         };
         // Alone, since it makes the streams; the others find them there.
-        let webhook_service =
-            Ingest::start(config, ingest.clone()).await.map_err(|error| failed("ingest").because(chain(&error).to_string()))?;
+        let webhook_service = Ingest::start(config, ingest.clone())
+            .await
+            .map_err(|error| failed("ingest").because(chain(&error).to_string()))?;
         let webhook = webhook_service.addresses().first().copied().unwrap_or(wiring.webhook);
         running.spawn(async move {
             webhook_service.serve().await;
@@ -141,7 +142,9 @@ impl Services {
     pub(crate) fn policy_is_old(&self) -> bool {
         let families = self.registry.gather();
         let refused = families.iter().find(|family| family.name() == "vedette_up_policy_refused");
-        refused.and_then(|family| family.get_metric().first()).is_some_and(|metric| metric.get_gauge().get_value() > 0.0)
+        refused
+            .and_then(|family| family.get_metric().first())
+            .is_some_and(|metric| metric.get_gauge().get_value() > 0.0)
     }
 
     /// Where the webhook listens.
@@ -227,9 +230,9 @@ fn policy_config(
 }
 
 async fn open(config: &vedette_archive::Config) -> Result<Arc<dyn Archive>, Failure> {
-    vedette_archive::open(config, Mode::Write).await.map_err(|error| {
-        Failure::failed("the archive can't be opened").because(chain(&error).to_string())
-    })
+    vedette_archive::open(config, Mode::Write)
+        .await
+        .map_err(|error| Failure::failed("the archive can't be opened").because(chain(&error).to_string()))
 }
 
 async fn side_door(
