@@ -13,18 +13,17 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use vedette_bus::Delivery;
+use vedette_bus::{Announcement, Delivery};
 use vedette_proto::bus::v1::{Alert, AlertEntry, AlertResult};
 use vedette_service::policy::PolicyWatch;
 
 use crate::budget::Budget;
+use crate::config::Config;
 use crate::lane::{Done, Job, Lane, Outcome, Rejection, Surroundings};
 use crate::notice::{Detail, Draft, Notice};
 use crate::settle::{DeadAlert, Outbox, Settled};
 use crate::taken::Taken;
 
-/// How often the broker hears that work goes on; a third of the time after which it delivers again.
-const PROGRESS: Duration = Duration::from_secs(10);
 /// The longest time until a message comes again whose receiver is away.
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
@@ -33,6 +32,9 @@ pub(crate) struct Dispatcher {
     policy: PolicyWatch,
     around: Surroundings,
     console_url: Option<String>,
+    /// How often the broker hears that work goes on.
+    progress: Duration,
+    announcement: Option<Announcement>,
     done: mpsc::UnboundedReceiver<Done>,
     outbox: Outbox,
     budget: Budget,
@@ -61,18 +63,20 @@ struct InFlight {
 
 impl Dispatcher {
     pub(crate) fn new(
+        config: &Config,
         policy: PolicyWatch,
         around: Surroundings,
         done: mpsc::UnboundedReceiver<Done>,
         outbox: Outbox,
-        label_sets_per_minute: u32,
-        console_url: Option<String>,
+        announcement: Option<Announcement>,
     ) -> Self {
-        let budget = Budget::new(label_sets_per_minute, around.clock.now());
+        let budget = Budget::new(config.label_sets_per_minute, around.clock.now());
         Self {
             policy,
             around,
-            console_url,
+            console_url: config.console_url.clone(),
+            progress: Duration::from_secs(config.nats.ack_wait_seconds).max(Duration::from_secs(3)) / 3,
+            announcement,
             done,
             outbox,
             budget,
@@ -90,7 +94,7 @@ impl Dispatcher {
     pub(crate) async fn run(mut self, deliveries: impl Stream<Item = Delivery<AlertResult>>, stop: CancellationToken) {
         self.reconfigure();
         let mut deliveries = std::pin::pin!(deliveries);
-        let mut progress = tokio::time::interval(PROGRESS);
+        let mut progress = tokio::time::interval(self.progress);
         progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut ended = false;
         while !ended {
@@ -158,6 +162,10 @@ impl Dispatcher {
             self.lanes.push(lane);
         }
         self.unrouted_told = false;
+        if let Some(announcement) = &self.announcement {
+            announcement.set("receivers", self.lanes.len().to_string());
+            announcement.set("generation", policy.generation.to_string());
+        }
         tracing::info!(policy.generation = policy.generation, receivers = self.lanes.len(), "receivers in force");
     }
 
@@ -196,13 +204,13 @@ impl Dispatcher {
         self.messages += 1;
         let id = self.messages;
         let mut it = InFlight { delivery, notices, received, waiting: Vec::new(), again: None, rejected: Vec::new() };
-        let room = self.lane_room();
+        let (room, several) = (self.lane_room(), self.lanes.len() > 1);
         for lane in &mut self.lanes {
             if self.taken.has(&it.delivery.batch, &lane.receiver) {
                 continue;
             }
             let fits = lane.alerts == 0 || lane.alerts + it.notices.len() <= room;
-            if !fits && lane.is_failing() {
+            if !fits && several {
                 it.again = Some(retry_after(it.delivery.delivered));
                 continue;
             }

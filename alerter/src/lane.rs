@@ -6,7 +6,6 @@
 //! stays bounded however long it is away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -88,7 +87,6 @@ pub(crate) struct Lane {
     jobs: mpsc::UnboundedSender<Job>,
     /// Alerts in it: what bounds its queue.
     pub(crate) alerts: usize,
-    failing: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
@@ -100,37 +98,14 @@ impl Lane {
         around: Surroundings,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, jobs) = mpsc::unbounded_channel();
-        let failing = Arc::new(AtomicBool::new(false));
         let stop = CancellationToken::new();
-        let lane = Self {
-            serial,
-            receiver: receiver.clone(),
-            jobs: sender,
-            alerts: 0,
-            failing: Arc::clone(&failing),
-            stop: stop.clone(),
-        };
+        let lane = Self { serial, receiver: receiver.clone(), jobs: sender, alerts: 0, stop: stop.clone() };
         let target = Target::new(receiver.clone(), &around.roots, around.delivery.timeout());
         let target = target.inspect_err(|error| {
             tracing::error!(receiver.name = %receiver.name, error = %vedette_service::chain(error), "the receiver can't be used");
         });
-        let task = Task {
-            serial,
-            target: target.ok(),
-            receiver,
-            around,
-            jobs,
-            failing,
-            stop,
-            failing_since: None,
-            failures: 0,
-        };
+        let task = Task { serial, target: target.ok(), receiver, around, jobs, stop, failing_since: None, failures: 0 };
         (lane, task.run())
-    }
-
-    /// Whether the last POST failed.
-    pub(crate) fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
     }
 
     /// Puts a job into the queue; the caller counts the alerts in it.
@@ -154,7 +129,6 @@ struct Task {
     receiver: Receiver,
     around: Surroundings,
     jobs: mpsc::UnboundedReceiver<Job>,
-    failing: Arc<AtomicBool>,
     stop: CancellationToken,
     failing_since: Option<Instant>,
     failures: u32,
@@ -365,7 +339,6 @@ impl Task {
 
     fn failed(&mut self, reason: &'static str) -> Instant {
         self.failures = self.failures.saturating_add(1);
-        self.failing.store(true, Ordering::Relaxed);
         self.around.metrics.receiver_up.with_label_values(&[&self.receiver.name]).set(0);
         if self.failing_since.is_none() {
             tracing::warn!(receiver.name = %self.receiver.name, reason, "the receiver takes no alerts");
@@ -375,7 +348,6 @@ impl Task {
 
     fn recovered(&mut self) {
         self.failures = 0;
-        self.failing.store(false, Ordering::Relaxed);
         self.around.metrics.receiver_up.with_label_values(&[&self.receiver.name]).set(1);
         if let Some(since) = self.failing_since.take() {
             let seconds = since.elapsed().as_secs();

@@ -111,6 +111,7 @@ pub async fn run_with(
     ctx: Context,
 ) -> Result<(), Error> {
     config.check()?;
+    vedette_service::tls::install_provider();
     let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
     let roots = roots(config.ca_file.as_deref()).await?;
     let (done, finished) = mpsc::unbounded_channel();
@@ -124,11 +125,9 @@ pub async fn run_with(
     };
     let (outbox, settler) = Settler::new(bus.clone(), metrics, clock, ctx.shutdown.clone());
     let settler = tokio::spawn(settler.run());
-    let announced = announce(&bus).await;
-    let dispatcher =
-        Dispatcher::new(policy, around, finished, outbox, config.label_sets_per_minute, config.console_url);
+    let announcement = announce(&bus).await;
+    let dispatcher = Dispatcher::new(&config, policy, around, finished, outbox, announcement);
     dispatcher.run(bus.alert_results(), ctx.shutdown.clone()).await;
-    drop(announced);
     if let Err(error) = settler.await {
         tracing::error!(error = %error, "the settling task ended badly");
     }

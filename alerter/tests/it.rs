@@ -1,9 +1,10 @@
 //! The alerter on a real nats-server, with a real Alertmanager and with receivers that misbehave.
 
+#[cfg(test)]
 mod it {
-    pub mod alertmanager;
-    pub mod broker;
-    pub mod faults;
-    pub mod hook;
-    pub mod rig;
+    pub(crate) mod alertmanager;
+    pub(crate) mod broker;
+    pub(crate) mod faults;
+    pub(crate) mod hook;
+    pub(crate) mod rig;
 }

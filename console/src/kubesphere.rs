@@ -45,6 +45,9 @@ async fn of_cluster(
     Path(cluster): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
+    if cluster.is_empty() {
+        return Err(Failure::not_found());
+    }
     answer(&shared, permit, Request::parse(query.as_deref().unwrap_or_default(), Some(cluster))?).await
 }
 

@@ -253,3 +253,6 @@ fn bound(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::T
         .max_concurrent_streams(32)
         .keep_alive_interval(Some(Duration::from_secs(20)));
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use vedette_service::tls;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the receiver does with a POST.
-pub enum Reply {
+pub(crate) enum Reply {
     Status(u16),
     /// Keeps the connection and never answers.
     Hang,
@@ -26,7 +26,7 @@ pub enum Reply {
 type Script = Box<dyn FnMut(&Value) -> Reply + Send>;
 
 /// The receiver.
-pub struct Hook {
+pub(crate) struct Hook {
     address: SocketAddr,
     script: Arc<Mutex<Script>>,
     posts: mpsc::UnboundedReceiver<(u16, Value)>,
@@ -43,12 +43,12 @@ struct Desk {
 
 impl Hook {
     /// One that takes everything.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(false).await
     }
 
     /// One that speaks TLS with a certificate of its own authority.
-    pub async fn start_tls() -> Self {
+    pub(crate) async fn start_tls() -> Self {
         Self::start_with(true).await
     }
 
@@ -78,24 +78,24 @@ impl Hook {
     }
 
     /// Changes what it does from now on.
-    pub fn script(&self, script: impl FnMut(&Value) -> Reply + Send + 'static) {
+    pub(crate) fn script(&self, script: impl FnMut(&Value) -> Reply + Send + 'static) {
         *self.script.lock().unwrap() = Box::new(script);
     }
 
     /// It as a webhook receiver of this name.
-    pub fn receiver(&self, name: &str) -> Receiver {
+    pub(crate) fn receiver(&self, name: &str) -> Receiver {
         let scheme = if self.ca.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}/hook", self.address);
         Receiver { name: name.to_owned(), kind: ReceiverKind::Webhook, url, ca_bundle: self.ca.clone() }
     }
 
     /// The next POST: the status that it got (0: none), and its body.
-    pub async fn next(&mut self) -> (u16, Value) {
+    pub(crate) async fn next(&mut self) -> (u16, Value) {
         tokio::time::timeout(PATIENCE, self.posts.recv()).await.expect("a POST in time").expect("the server lives")
     }
 
     /// The names of the objects of the next `count` alerts that it took.
-    pub async fn taken(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn taken(&mut self, count: usize) -> Vec<String> {
         let mut names = Vec::new();
         while names.len() < count {
             if let (200, body) = self.next().await {
@@ -107,7 +107,7 @@ impl Hook {
     }
 
     /// The names in the POSTs that have come and were not looked at yet.
-    pub fn rest(&mut self) -> Vec<String> {
+    pub(crate) fn rest(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.posts.try_recv().ok()).flat_map(|(_, body)| names_of(&body)).collect()
     }
 }
@@ -119,7 +119,7 @@ impl Drop for Hook {
 }
 
 /// The label `name` of each alert in a webhook's body.
-pub fn names_of(body: &Value) -> Vec<String> {
+pub(crate) fn names_of(body: &Value) -> Vec<String> {
     let alerts = body["alerts"].as_array().expect("a webhook's body");
     alerts.iter().map(|alert| alert["labels"]["name"].as_str().unwrap_or_default().to_owned()).collect()
 }

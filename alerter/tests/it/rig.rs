@@ -16,10 +16,12 @@ use vedette_service::Context;
 use vedette_service::policy::PolicyWatch;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Seconds until the broker delivers again.
+const ACK_WAIT: u64 = 5;
 
 /// A clock that is set by hand.
 #[derive(Clone)]
-pub struct TestClock(Arc<Mutex<Timestamp>>);
+pub(crate) struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -28,26 +30,27 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
-    pub fn advance(&self, by: SignedDuration) {
+    pub(crate) fn advance(&self, by: SignedDuration) {
         *self.0.lock().unwrap() += by;
     }
 }
 
 /// The broker, and an alerter that was started on it.
-pub struct Rig {
-    pub nats: NatsServer,
-    pub bus: Bus,
-    pub clock: TestClock,
-    pub registry: prometheus::Registry,
+pub(crate) struct Rig {
+    pub(crate) nats: NatsServer,
+    pub(crate) bus: Bus,
+    pub(crate) clock: TestClock,
+    pub(crate) registry: prometheus::Registry,
     alerter: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
 impl Rig {
     /// A broker without an alerter yet.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         vedette_service::tls::install_provider();
         let nats = tokio::task::spawn_blocking(NatsServer::start).await.unwrap();
-        let config = vedette_bus::Config { url: nats.url(), ack_wait_seconds: 5, ..vedette_bus::Config::default() };
+        let config =
+            vedette_bus::Config { url: nats.url(), ack_wait_seconds: ACK_WAIT, ..vedette_bus::Config::default() };
         let bus = Bus::connect("test", &config).await.unwrap();
         bus.ensure().await.unwrap();
         let clock = TestClock(Arc::new(Mutex::new(Timestamp::now())));
@@ -55,20 +58,20 @@ impl Rig {
     }
 
     /// A broker and an alerter for these receivers.
-    pub async fn with(receivers: Vec<Receiver>) -> Self {
+    pub(crate) async fn with(receivers: Vec<Receiver>) -> Self {
         let mut rig = Self::new().await;
         rig.start(receivers, quick());
         rig
     }
 
     /// Starts an alerter.
-    pub fn start(&mut self, receivers: Vec<Receiver>, config: Config) {
+    pub(crate) fn start(&mut self, receivers: Vec<Receiver>, config: Config) {
         let built = Policy::build_with(&[], 1, |settings| settings.receivers = receivers).unwrap();
         self.start_on(PolicyWatch::fixed(built.policy), config);
     }
 
     /// Starts an alerter with this policy.
-    pub fn start_on(&mut self, policy: PolicyWatch, config: Config) {
+    pub(crate) fn start_on(&mut self, policy: PolicyWatch, config: Config) {
         self.registry = prometheus::Registry::new();
         let shutdown = CancellationToken::new();
         let ctx = Context::new("alerter", self.registry.clone(), shutdown.clone());
@@ -80,18 +83,18 @@ impl Rig {
     }
 
     /// Ends the alerter in good order.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let (shutdown, task) = self.alerter.take().expect("an alerter runs");
         shutdown.cancel();
         tokio::time::timeout(PATIENCE, task).await.expect("the alerter ends in time").unwrap();
     }
 
     /// Publishes the result of a batch with alerts about objects of these names.
-    pub async fn publish(&self, batch: &str, names: &[&str]) {
+    pub(crate) async fn publish(&self, batch: &str, names: &[&str]) {
         self.publish_alerts(batch, names.iter().map(|name| self.alert(name)).collect()).await;
     }
 
-    pub async fn publish_alerts(&self, batch: &str, alerts: Vec<Alert>) {
+    pub(crate) async fn publish_alerts(&self, batch: &str, alerts: Vec<Alert>) {
         let count = alerts.len() as u64;
         let result = AlertResult {
             batch: batch.to_owned(),
@@ -105,7 +108,7 @@ impl Rig {
     }
 
     /// An alert about an object of this name, a second old.
-    pub fn alert(&self, name: &str) -> Alert {
+    pub(crate) fn alert(&self, name: &str) -> Alert {
         let mut id = name.as_bytes().to_vec();
         id.resize(16, 0);
         Alert {
@@ -129,7 +132,7 @@ impl Rig {
     }
 
     /// The sum of the books of these batches, once they are all written.
-    pub async fn books(&self, batches: &[&str]) -> AlertEntry {
+    pub(crate) async fn books(&self, batches: &[&str]) -> AlertEntry {
         let mut missing: Vec<&str> = batches.to_vec();
         let mut sum = AlertEntry::default();
         let mut books = self.bus.books();
@@ -151,7 +154,7 @@ impl Rig {
     }
 
     /// Waits until nothing waits for the alerter any more.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         self.until("everything is acknowledged", |overview| {
             let alerter = overview.consumers.iter().find(|it| it.name == "alerter").expect("the alerter's consumer");
             alerter.pending == 0 && alerter.ack_pending == 0
@@ -160,7 +163,7 @@ impl Rig {
     }
 
     /// The dead letters' reasons, once there are as many letters.
-    pub async fn dead(&self, count: u64) -> Vec<(String, u64)> {
+    pub(crate) async fn dead(&self, count: u64) -> Vec<(String, u64)> {
         let dead = self.until("the dead letters", |it| it.dead.messages >= count && it.dead.complete).await.dead;
         assert!(dead.reasons.keys().all(|(service, _)| service == "alerter"), "{dead:?}");
         dead.reasons.into_iter().map(|((_, reason), letters)| (reason, letters)).collect()
@@ -179,7 +182,7 @@ impl Rig {
     }
 
     /// The sum of a metric's samples whose labels have this value, or of all for "".
-    pub fn metric(&self, name: &str, label: &str) -> f64 {
+    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name);
         let samples = family.into_iter().flat_map(|family| family.get_metric());
@@ -191,8 +194,9 @@ impl Rig {
 }
 
 /// Settings that make failures quick.
-pub fn quick() -> Config {
+pub(crate) fn quick() -> Config {
     let mut config = Config::default();
+    config.nats.ack_wait_seconds = ACK_WAIT;
     config.delivery.timeout_seconds = 1;
     config.delivery.hold_seconds = 0;
     config.delivery.drain_seconds = 1;

@@ -88,7 +88,8 @@ fn each_wrong_count_breaks_its_equation() {
             change(archive, alert);
         }
         let total = ledger([archive, alert]).total();
-        let equations = total.equations().into_iter().chain([total.settled_equation()]);
+        let equations = total.equations().into_iter().chain([total.settled_equation()]).collect::<Vec<_>>();
+        let equations = equations.into_iter();
         equations.filter(|equation| !equation.holds).map(|equation| equation.name).collect()
     }
     assert_eq!(check(|_, _| {}), [""; 0]);

@@ -98,7 +98,7 @@ fn pages_are_read_leniently() {
 
 #[test]
 fn intervals_are_read() {
-    let interval = |query| parse(query).interval;
+    let interval = |query: &str| parse(query).interval;
     assert_eq!(interval(""), "15m".parse().unwrap());
     assert_eq!(interval("interval="), "15m".parse().unwrap());
     for text in ["30s", "1m", "6h", "1d", "1w", "1M", "1q", "1y"] {

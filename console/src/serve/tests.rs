@@ -1,0 +1,127 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::{Body, to_bytes};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use tokio::sync::watch;
+use tower::ServiceExt;
+use vedette_archive::{
+    Archive, ArchiveError, BatchReport, Bucket, Health, Hits, Interval, Page, Purged, Query, Size, Statistics,
+    WriteBatch,
+};
+
+use super::{Shared, router};
+use crate::books::SharedLedger;
+use crate::config::{Config, Limits};
+use crate::metrics::Metrics;
+use crate::token::Token;
+
+/// An archive with records without end, which fails after so many pages: no real engine can be made to fail just there.
+struct Endless {
+    pages: AtomicU64,
+}
+
+#[async_trait]
+impl Archive for Endless {
+    async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError> {
+        let left = self.pages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pages| pages.checked_sub(1));
+        if left.is_err() {
+            return Err(ArchiveError::Unavailable { message: "gone".to_owned(), source: None });
+        }
+        let newest = query.end_micros.unwrap_or(1_700_000_000_000_000);
+        let document = |number: u64| {
+            let time = jiff::Timestamp::from_microsecond(newest - i64::try_from(number).unwrap()).unwrap();
+            format!("{{\"RequestReceivedTimestamp\":\"{time}\",\"Message\":\"{}\"}}", "m".repeat(1_000)).into_bytes()
+        };
+        let documents = (page.from..page.from + page.size).map(document).collect();
+        Ok(Hits { total: 1_000_000, documents })
+    }
+
+    async fn write(&self, _: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
+        Ok(Vec::new())
+    }
+
+    async fn statistics(&self, _: &Query) -> Result<Statistics, ArchiveError> {
+        Ok(Statistics::default())
+    }
+
+    async fn histogram(&self, _: &Query, _: Interval) -> Result<Vec<Bucket>, ArchiveError> {
+        Ok(Vec::new())
+    }
+
+    async fn count(&self, _: &Query) -> Result<u64, ArchiveError> {
+        Ok(0)
+    }
+
+    async fn purge(&self, _: i64) -> Result<Purged, ArchiveError> {
+        Ok(Purged::default())
+    }
+
+    async fn health(&self) -> Health {
+        Health { ready: true, detail: "endless".to_owned() }
+    }
+
+    async fn size(&self) -> Result<Size, ArchiveError> {
+        Ok(Size::default())
+    }
+}
+
+/// The API on an archive that gives so many pages.
+fn api(pages: u64, limits: Limits) -> axum::Router {
+    let archive: Arc<dyn Archive> = Arc::new(Endless { pages: AtomicU64::new(pages) });
+    let config = Config { token: Some("correct-horse-battery".into()), limits, ..Config::default() };
+    let (_, archive) = watch::channel(Some(archive));
+    let (_, bus) = watch::channel(None);
+    let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
+    let token = Token::load(&config).unwrap();
+    router(Arc::new(Shared::new(&config, token, archive, bus, SharedLedger::default(), metrics)))
+}
+
+async fn get(api: &axum::Router, query: &str) -> Response {
+    let request = Request::get(format!("/kapis/logging.kubesphere.io/v1alpha2/auditing?{query}"));
+    let request = request.header(AUTHORIZATION, "Bearer correct-horse-battery").body(Body::empty()).unwrap();
+    api.clone().oneshot(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_long_answer_is_whole_or_ends_badly() {
+    let whole = get(&api(3, Limits::default()), "size=250").await;
+    let body = to_bytes(whole.into_body(), usize::MAX).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["query"]["records"].as_array().unwrap().len(), 250);
+
+    for query in ["size=250", "operation=export"] {
+        let cut = get(&api(2, Limits::default()), query).await;
+        assert_eq!(cut.status(), StatusCode::OK, "it began well");
+        let error = to_bytes(cut.into_body(), usize::MAX).await.unwrap_err();
+        assert!(error.to_string().contains("cut short"), "{query}: {error}");
+    }
+    assert_eq!(get(&api(0, Limits::default()), "").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_loses_its_place() {
+    let api = api(u64::MAX, Limits { timeout_seconds: 1, concurrent: 1 });
+    let stalled = get(&api, "operation=export").await;
+    let other = async { while get(&api, "operation=statistics").await.status() != StatusCode::OK {} };
+    tokio::time::timeout(Duration::from_secs(20), other).await.expect("its place is free after a while");
+    let error = to_bytes(stalled.into_body(), usize::MAX).await.unwrap_err();
+    assert!(error.to_string().contains("cut short"), "{error}");
+}
+
+#[tokio::test]
+async fn status_is_given_without_a_broker() {
+    let api = api(0, Limits::default());
+    let request = Request::get("/api/v1/status").header(AUTHORIZATION, "Bearer correct-horse-battery");
+    let answer = api.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["broker"]["connected"], false);
+    assert_eq!(body["books"]["complete"], false);
+    assert_eq!(body["books"]["settled"], false);
+    assert_eq!(body["archive"]["detail"], "endless");
+}

@@ -1,0 +1,10 @@
+//! The console over HTTP: on the embedded archive with real events, a real nats-server, and engines that fail.
+
+#[cfg(test)]
+mod it {
+    pub(crate) mod engines;
+    pub(crate) mod gate;
+    pub(crate) mod query;
+    pub(crate) mod rig;
+    pub(crate) mod status;
+}
