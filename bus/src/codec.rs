@@ -46,8 +46,11 @@ pub enum DecodeError {
     /// The header with ingest's counts is missing or malformed.
     #[error("read the header `Vedette-Counts`")]
     Counts(#[source] crate::CountsError),
-    /// A header that every message of its stream has is missing.
-    #[error("the message has no header `{name}`")]
+    /// Its subject names no cluster, or another than the message itself.
+    #[error("the message and its subject do not name the same cluster")]
+    Subject,
+    /// A header that every message of its stream has is missing or malformed.
+    #[error("the message has no usable header `{name}`")]
     Header {
         /// The header's name.
         name: &'static str,
@@ -62,6 +65,7 @@ impl DecodeError {
             Self::TooLarge { .. } => "undecodable_too_large",
             Self::TooMany { .. } => "undecodable_too_many",
             Self::Protobuf(_) => "undecodable_protobuf",
+            Self::Subject => "undecodable_subject",
             Self::Counts(_) | Self::Header { .. } => "undecodable_header",
         }
     }

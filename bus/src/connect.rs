@@ -133,6 +133,18 @@ impl Bus {
         self.inner.link.borrow().up
     }
 
+    /// Waits until the connection is other than `known` (up: true), and returns how it is: for readiness. Starts with what
+    /// was last seen, so that no change is missed.
+    pub async fn connection_other_than(&self, known: bool) -> bool {
+        let mut link = self.link();
+        match link.wait_for(|state| state.up != known).await {
+            Ok(_) => !known,
+            // A client that is closed for good is down, and stays so.
+            Err(_) if known => false,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// The version of the nats-server last connected to.
     pub fn server_version(&self) -> String {
         self.inner.client.server_info().version

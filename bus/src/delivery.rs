@@ -10,9 +10,9 @@ use futures::stream::{self, BoxStream, StreamExt};
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, EventBatch, IngestCounts};
 
 use crate::connect::{Link, went_down};
-use crate::publish::{COUNTS, MESSAGE_ID};
+use crate::publish::{COUNTS, MESSAGE_ID, is_batch_id};
 use crate::pull::{Pulled, Puller};
-use crate::topology::events_stream;
+use crate::topology::{events_stream, is_label};
 use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, decode, parse_counts};
 
 /// Bytes that may have been fetched and not taken, over all partitions; a single message may be larger.
@@ -28,9 +28,11 @@ const CONFIRMED_LATE: Duration = Duration::from_secs(1);
 pub struct Delivery<T> {
     /// The message, or what could not be decoded.
     pub message: Result<T, Undecodable>,
-    /// The id of the event message that this is, or is the result of: the key of its books.
+    /// The id of the event message that this is, or is the result of: the key of its books. A message without a usable one is
+    /// undecodable, and called after its place in the stream.
     pub batch: String,
-    /// The cluster, as the subject names it.
+    /// The cluster, as the subject names it. A message whose subject names none, or another than it does itself, is
+    /// undecodable; the former are all of the cluster `unknown`.
     pub cluster: String,
     /// What ingest counted; only event messages carry it (results hold it themselves).
     pub counts: IngestCounts,
@@ -199,15 +201,15 @@ impl Bus {
 
     /// The archive results, as [`events`](Self::events).
     pub fn archive_results(&self) -> BoxStream<'static, Delivery<ArchiveResult>> {
-        self.results(Kind::Archive, |result| result.batch.clone())
+        self.results(Kind::Archive, |result| (&result.batch, &result.cluster))
     }
 
     /// The alert results, as [`events`](Self::events).
     pub fn alert_results(&self) -> BoxStream<'static, Delivery<AlertResult>> {
-        self.results(Kind::Alert, |result| result.batch.clone())
+        self.results(Kind::Alert, |result| (&result.batch, &result.cluster))
     }
 
-    fn results<T>(&self, kind: Kind, batch: fn(&T) -> String) -> BoxStream<'static, Delivery<T>>
+    fn results<T>(&self, kind: Kind, names: Names<T>) -> BoxStream<'static, Delivery<T>>
     where
         T: prost::Message + Default + 'static,
     {
@@ -215,12 +217,7 @@ impl Bus {
             Puller::new(self, kind.results_stream(), kind.results_durable(), self.config().prefetch, PREFETCH_BYTES);
         let bus = self.clone();
         messages(puller)
-            .then(move |message| {
-                deliver(bus.clone(), message, move |message| {
-                    let (result, id) = read_result::<T>(message, batch);
-                    (result, id, IngestCounts::default())
-                })
-            })
+            .then(move |message| deliver(bus.clone(), message, move |message| read_result::<T>(message, names)))
             .filter_map(std::future::ready)
             .boxed()
     }
@@ -237,7 +234,11 @@ fn messages(puller: Puller) -> BoxStream<'static, (async_nats::Message, u64)> {
     .boxed()
 }
 
+/// A message, its batch and ingest's counts.
 type Read<T> = (Result<T, DecodeError>, String, IngestCounts);
+
+/// The batch and the cluster that a result names itself.
+type Names<T> = fn(&T) -> (&String, &String);
 
 /// Decodes off the reactor, since a message may unpack to megabytes.
 async fn deliver<T, R>(bus: Bus, (message, epoch): (async_nats::Message, u64), read: R) -> Option<Delivery<T>>
@@ -261,7 +262,9 @@ where
     });
     // Fails only when the runtime ends; reading does not panic.
     let (message, (result, batch, counts)) = decoded.await.ok()?;
-    let cluster = message.subject.as_str().rsplit('.').next().unwrap_or_default().to_owned();
+    // Without a name of their own, two such messages would be taken for one.
+    let batch = if is_batch_id(&batch) { batch } else { format!("{stream}-{sequence}") };
+    let cluster = cluster(&message).unwrap_or("unknown").to_owned();
     let bytes = message.payload.len();
     let payload = message.payload;
     Some(Delivery {
@@ -278,6 +281,11 @@ where
     })
 }
 
+/// The cluster that the subject names.
+fn cluster(message: &async_nats::Message) -> Result<&str, DecodeError> {
+    message.subject.as_str().rsplit('.').next().filter(|name| is_label(name)).ok_or(DecodeError::Subject)
+}
+
 fn header<'a>(message: &'a async_nats::Message, name: &'static str) -> Result<&'a str, DecodeError> {
     let headers = message.headers.as_ref();
     headers
@@ -286,33 +294,44 @@ fn header<'a>(message: &'a async_nats::Message, name: &'static str) -> Result<&'
         .ok_or(DecodeError::Header { name })
 }
 
-fn read_events(message: &async_nats::Message) -> Read<EventBatch> {
-    let id = header(message, MESSAGE_ID);
-    let batch = id.as_ref().map(|id| (*id).to_owned()).unwrap_or_default();
-    let read = || {
-        id?;
-        let counts = parse_counts(header(message, COUNTS)?).map_err(DecodeError::Counts)?;
-        Ok((decode::<EventBatch>(&message.payload, MAX_RAW_BYTES)?, counts))
-    };
-    match read() {
-        Ok((events, counts)) => (Ok(events), batch, counts),
-        Err(error) => (Err(error), batch, IngestCounts::default()),
-    }
+/// The message's id, if it can be one.
+fn message_id(message: &async_nats::Message) -> Result<&str, DecodeError> {
+    let id = header(message, MESSAGE_ID)?;
+    let batch = id.rsplit_once('/').map_or(id, |(batch, _)| batch);
+    if is_batch_id(batch) { Ok(id) } else { Err(DecodeError::Header { name: MESSAGE_ID }) }
 }
 
-fn read_result<T: prost::Message + Default>(
-    message: &async_nats::Message,
-    batch: fn(&T) -> String,
-) -> (Result<T, DecodeError>, String) {
-    match decode::<T>(&message.payload, MAX_RAW_BYTES) {
-        Ok(result) => {
-            let batch = batch(&result);
-            (Ok(result), batch)
+fn read_events(message: &async_nats::Message) -> Read<EventBatch> {
+    let id = message_id(message);
+    let batch = id.as_ref().map(|id| (*id).to_owned()).unwrap_or_default();
+    let counts = header(message, COUNTS).and_then(|counts| parse_counts(counts).map_err(DecodeError::Counts));
+    let known = counts.as_ref().map(Clone::clone).unwrap_or_default();
+    let read = || {
+        id?;
+        counts?;
+        let events = decode::<EventBatch>(&message.payload, MAX_RAW_BYTES)?;
+        if events.cluster == cluster(message)? { Ok(events) } else { Err(DecodeError::Subject) }
+    };
+    (read(), batch, known)
+}
+
+fn read_result<T: prost::Message + Default>(message: &async_nats::Message, names: Names<T>) -> Read<T> {
+    let read = || {
+        let result = decode::<T>(&message.payload, MAX_RAW_BYTES)?;
+        let (batch, named) = names(&result);
+        if !is_batch_id(batch) {
+            return Err(DecodeError::Header { name: MESSAGE_ID });
         }
+        if named != cluster(message)? { Err(DecodeError::Subject) } else { Ok(result) }
+    };
+    let result = read();
+    let batch = match &result {
+        Ok(result) => names(result).0.clone(),
         // Then the id is all there is: `<batch>/<kind>`.
-        Err(error) => {
-            let id = header(message, MESSAGE_ID).unwrap_or_default();
-            (Err(error), id.rsplit_once('/').map_or(id, |(batch, _)| batch).to_owned())
+        Err(_) => {
+            let id = message_id(message).unwrap_or_default();
+            id.rsplit_once('/').map_or(id, |(batch, _)| batch).to_owned()
         }
-    }
+    };
+    (result, batch, IngestCounts::default())
 }

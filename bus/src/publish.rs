@@ -24,6 +24,10 @@ use crate::{Bus, CountsError, Kind, encode, format_counts};
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 pub(crate) const COUNTS: &str = "Vedette-Counts";
 pub(crate) const REASON: &str = "Vedette-Reason";
+/// A message id and what services hang on it.
+const MAX_ID_BYTES: usize = 256;
+/// What a dead letter may have before it is cut: room is left for its headers and envelope.
+const MAX_LETTER: usize = crate::MAX_PAYLOAD - 64 * 1024;
 
 /// A message that the broker has stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +202,8 @@ impl Bus {
         self.publish(subject, headers, compressed, self.config().publish_timeout()).await
     }
 
-    /// Stores what could not be processed. `msg_id` makes a second attempt no second letter.
+    /// Stores what could not be processed. `msg_id` makes a second attempt no second letter. A payload that neither fits nor
+    /// compresses is cut, and the letter's detail says so: better than one that can never be delivered nor put away.
     ///
     /// # Errors
     /// See [`PublishError`].
@@ -209,7 +214,14 @@ impl Bus {
         }
         headers.insert(REASON, letter.reason.as_str());
         let subject = dead_subject(label(&letter.service)?, label(&letter.cluster)?);
-        self.publish(subject, headers, encode(letter), self.config().publish_timeout()).await.map(|_| ())
+        let mut packed = encode(letter);
+        if packed.len() > MAX_LETTER {
+            let (bytes, kept) = (letter.payload.len(), MAX_LETTER / 2);
+            let detail = format!("{} (the payload is cut: {kept} of {bytes} bytes)", letter.detail);
+            let payload = letter.payload.slice(..kept.min(bytes));
+            packed = encode(&DeadLetter { detail, payload, ..letter.clone() });
+        }
+        self.publish(subject, headers, packed, self.config().publish_timeout()).await.map(|_| ())
     }
 
     /// Writes down what was applied with one commit.
@@ -288,9 +300,18 @@ fn read_answer(subject: String, bytes: usize, answer: &[u8]) -> Result<Published
     })
 }
 
+/// Whether `text` can be a message id: printable, so that it cannot break out of its header, and short.
+fn is_message_id(text: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether `text` can be the id of a batch: a message id that leaves room for what is hung on it.
+pub(crate) fn is_batch_id(text: &str) -> bool {
+    is_message_id(text) && text.len() <= MAX_ID_BYTES / 2
+}
+
 fn headers(message_id: &str) -> Result<HeaderMap, PublishError> {
-    let printable = (1..=256).contains(&message_id.len()) && message_id.bytes().all(|byte| byte.is_ascii_graphic());
-    if !printable {
+    if !is_message_id(message_id) {
         return Err(PublishError::Name { what: "a message id" });
     }
     let mut headers = HeaderMap::new();

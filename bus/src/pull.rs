@@ -103,7 +103,7 @@ impl Puller {
         if up {
             self.ask().await;
         }
-        let Some(inbox) = self.inbox.as_mut() else { return None };
+        let inbox = self.inbox.as_mut()?;
         let wake = self.not_before.unwrap_or(self.deadline);
         tokio::select! {
             biased;

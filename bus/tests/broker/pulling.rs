@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use bytes::Bytes;
 use futures::FutureExt;
-use vedette_bus::{DecodeError, Kind};
+use vedette_bus::{DecodeError, Kind, encode};
 use vedette_e2e::NatsServer;
 use vedette_proto::bus::v1::{Alert, AlertResult};
 
-use super::{LIMIT, bus, config, counts, next, plain, publish, started, until};
+use super::{LIMIT, batch, bus, config, counts, next, plain, publish, started, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_stays_until_both_durables_have_acknowledged_it() {
@@ -125,36 +126,55 @@ async fn an_idle_stream_delivers_at_once_when_something_comes() {
 async fn what_cannot_be_decoded_is_delivered_as_it_is() {
     let (server, bus) = started().await;
     let plain = plain(&server).await;
-    let send = async |id: &str, counts: Option<&str>, payload: &'static [u8]| {
+    let send = async |cluster: &str, id: Option<&str>, counts: Option<&str>, payload: Bytes| {
         let mut headers = HeaderMap::new();
-        headers.insert("Nats-Msg-Id", id);
-        if let Some(counts) = counts {
-            headers.insert("Vedette-Counts", counts);
+        for (name, value) in [("Nats-Msg-Id", id), ("Vedette-Counts", counts)] {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
         }
-        let subject = "vedette.events.0.default";
-        plain.publish_with_headers(subject, headers, payload.into()).await.unwrap().await.unwrap();
+        let subject = format!("vedette.events.0.{cluster}");
+        plain.publish_with_headers(subject, headers, payload).await.unwrap().await.unwrap();
     };
-    send("garbage", Some("r=1;p=1"), b"no zstd").await;
-    send("uncounted", None, b"no zstd").await;
-    send("miscounted", Some("r=1;p=x"), b"no zstd").await;
+    let (good, junk) = (encode(&batch("default", b"{}".to_vec())), Bytes::from_static(b"no zstd"));
+    let fine = Some("r=7;p=5;d.level_none=2");
+    send("default", Some("garbage"), fine, junk.clone()).await;
+    send("default", Some("uncounted"), None, good.clone()).await;
+    send("default", Some("miscounted"), Some("r=1;p=x"), good.clone()).await;
+    send("default", None, fine, good.clone()).await;
+    send("default", Some("with space"), fine, good.clone()).await;
+    send("other", Some("elsewhere"), fine, good.clone()).await;
+    send("NOWHERE", Some("nowhere"), fine, good.clone()).await;
     let mut deliveries = bus.events(Kind::Archive);
-    for (id, code) in
-        [("garbage", "undecodable_zstd"), ("uncounted", "undecodable_header"), ("miscounted", "undecodable_header")]
-    {
+    for (id, cluster, published, code) in [
+        ("garbage", "default", 5, "undecodable_zstd"),
+        ("uncounted", "default", 0, "undecodable_header"),
+        ("miscounted", "default", 0, "undecodable_header"),
+        ("VEDETTE_EVENTS_0-4", "default", 5, "undecodable_header"),
+        ("VEDETTE_EVENTS_0-5", "default", 5, "undecodable_header"),
+        ("elsewhere", "other", 5, "undecodable_subject"),
+        ("nowhere", "unknown", 5, "undecodable_subject"),
+    ] {
         let delivery = next(&mut deliveries).await;
         let bad = delivery.message.as_ref().unwrap_err();
-        assert_eq!((delivery.batch.as_str(), bad.error.code()), (id, code));
-        assert_eq!(bad.payload, &b"no zstd"[..]);
-        assert_eq!(delivery.cluster, "default");
+        assert_eq!((delivery.batch.as_str(), delivery.cluster.as_str(), bad.error.code()), (id, cluster, code));
+        assert_eq!(bad.payload, if id == "garbage" { junk.clone() } else { good.clone() });
+        assert_eq!(delivery.counts.published, published, "what is known of a batch is told: {id}");
         delivery.ack().await.unwrap();
     }
     let mut headers = HeaderMap::new();
     headers.insert("Nats-Msg-Id", "b9/archive");
     let sent = plain.publish_with_headers("vedette.results.archive.default", headers, "junk".into()).await.unwrap();
     sent.await.unwrap();
+    let elsewhere =
+        encode(&AlertResult { batch: "b8".to_owned(), cluster: "east".to_owned(), ..AlertResult::default() });
+    plain.publish("vedette.results.alert.west", elsewhere).await.unwrap().await.unwrap();
     let delivery = next(&mut bus.archive_results()).await;
     assert!(matches!(delivery.message.as_ref().unwrap_err().error, DecodeError::Unpack(_)));
     assert_eq!(delivery.batch, "b9");
+    let delivery = next(&mut bus.alert_results()).await;
+    assert!(matches!(delivery.message.as_ref().unwrap_err().error, DecodeError::Subject));
+    assert_eq!((delivery.batch.as_str(), delivery.cluster.as_str()), ("VEDETTE_RESULTS_ALERT-1", "west"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

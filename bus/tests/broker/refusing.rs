@@ -105,6 +105,29 @@ async fn what_the_broker_cannot_take_or_name_is_refused_for_good() {
     }
 }
 
+/// What cannot be processed must be put away, or it comes back for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_does_not_fit_is_cut_and_says_so() {
+    let (server, bus) = started().await;
+    let letter = DeadLetter {
+        service: "evaluator".to_owned(),
+        cluster: "default".to_owned(),
+        reason: "undecodable_zstd".to_owned(),
+        detail: "no zstd".to_owned(),
+        payload: noise(9 * 1024 * 1024).into(),
+        ..DeadLetter::default()
+    };
+    bus.dead_letter(&letter, "large").await.unwrap();
+    let stream = super::plain(&server).await.get_stream("VEDETTE_DEAD").await.unwrap();
+    let stored = stream.get_raw_message(1).await.unwrap();
+    let stored: DeadLetter = vedette_bus::decode(&stored.payload, vedette_bus::MAX_RAW_BYTES).unwrap();
+    assert!(
+        stored.detail.starts_with("no zstd (the payload is cut: ") && stored.detail.ends_with(" of 9437184 bytes)")
+    );
+    assert_eq!(stored.payload, letter.payload[..stored.payload.len()]);
+    assert!(stored.payload.len() > 4 << 20);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_stream_a_message_is_not_taken_for_stored() {
     let server = NatsServer::start();

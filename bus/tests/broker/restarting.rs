@@ -87,16 +87,17 @@ async fn an_idle_puller_goes_on_at_once_after_a_restart() {
         })
     };
     publish(&bus, "default", "before").await.unwrap();
+    assert!(bus.connection_other_than(false).await);
     until("the first", async || seen.load(Ordering::Relaxed) == 1).await;
     server.kill();
-    until("the connection to be missed", async || !bus.connected()).await;
+    assert!(!super::within("the connection to be missed", bus.connection_other_than(true)).await);
     server = tokio::task::spawn_blocking(move || {
         server.start_again();
         server
     })
     .await
     .unwrap();
-    until("the connection", async || bus.connected()).await;
+    assert!(super::within("the connection", bus.connection_other_than(false)).await);
     until("the broker to take messages", async || publish(&bus, "default", "after").await.is_ok()).await;
     let second = until("the second", async || seen.load(Ordering::Relaxed) == 2);
     assert!(tokio::time::timeout(Duration::from_secs(5), second).await.is_ok(), "it waited for a request to run out");
