@@ -28,16 +28,16 @@ use vedette_proto::bus::v1::{DeadLetter, EventBatch};
 use vedette_service::{Context, policy::PolicyConfig};
 
 /// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const PATH: &str = "/audit/webhook/event";
+pub(crate) const PATH: &str = "/audit/webhook/event";
 
 /// A running ingest with its broker.
-pub struct Rig {
-    pub nats: NatsServer,
-    pub client: Client,
-    pub addresses: Vec<SocketAddr>,
-    pub ca: Option<PathBuf>,
+pub(crate) struct Rig {
+    pub(crate) nats: NatsServer,
+    pub(crate) client: Client,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) ca: Option<PathBuf>,
     context: Context,
     served: Option<JoinHandle<()>>,
     config: Config,
@@ -46,13 +46,8 @@ pub struct Rig {
 
 impl Rig {
     /// Starts with level RequestResponse, Kubernetes events enabled, and what `adjust` changes.
-    pub async fn start(adjust: impl FnOnce(&mut Config, &Path)) -> Self {
-        Self::start_with("", adjust).await
-    }
-
-    /// The same with more lines in the broker's configuration.
-    pub async fn start_with(nats: &str, adjust: impl FnOnce(&mut Config, &Path)) -> Self {
-        let nats = NatsServer::start_with(nats);
+    pub(crate) async fn start(adjust: impl FnOnce(&mut Config, &Path)) -> Self {
+        let nats = NatsServer::start();
         let folder = tempfile::tempdir().unwrap();
         let rules = folder.path().join("rules");
         std::fs::create_dir(&rules).unwrap();
@@ -76,7 +71,7 @@ impl Rig {
     }
 
     /// Plain HTTP, for what no client does.
-    pub async fn start_plain(adjust: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_plain(adjust: impl FnOnce(&mut Config)) -> Self {
         Self::start(|config, _| {
             config.tls.mode = Some(TlsMode::Off);
             adjust(config);
@@ -84,40 +79,40 @@ impl Rig {
         .await
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         let scheme = if self.ca.is_some() { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.addresses[0])
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Posts to the path without a cluster.
-    pub async fn post(&self, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn post(&self, body: impl Into<reqwest::Body>) -> Answer {
         self.post_to(PATH, body).await
     }
 
-    pub async fn post_to(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn post_to(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
         Answer::of(self.client.post(self.url(path)).body(body).send().await.unwrap()).await
     }
 
     /// A connection to do with as one likes.
-    pub async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.addresses[0]).await.unwrap()
     }
 
     /// Changes the policy's settings; they are in force some time later.
-    pub fn set_policy(&self, level: &str, k8s: bool) {
+    pub(crate) fn set_policy(&self, level: &str, k8s: bool) {
         write_policy(&self.config.policy.dir, level, k8s);
     }
 
-    pub async fn bus(&self) -> Bus {
+    pub(crate) async fn bus(&self) -> Bus {
         Bus::connect("test", &self.config.nats).await.unwrap()
     }
 
     /// The next `messages` event messages, in order, acknowledged for the archive.
-    pub async fn messages(&self, messages: usize) -> Vec<Delivery<EventBatch>> {
+    pub(crate) async fn messages(&self, messages: usize) -> Vec<Delivery<EventBatch>> {
         let bus = self.bus().await;
         let mut deliveries = bus.events(Kind::Archive);
         let mut all = Vec::new();
@@ -130,7 +125,7 @@ impl Rig {
     }
 
     /// How many event messages there are.
-    pub async fn stored(&self) -> u64 {
+    pub(crate) async fn stored(&self) -> u64 {
         let overview = self.bus().await.overview().await.unwrap();
         overview
             .streams
@@ -141,7 +136,7 @@ impl Rig {
     }
 
     /// All dead letters.
-    pub async fn letters(&self) -> Vec<DeadLetter> {
+    pub(crate) async fn letters(&self) -> Vec<DeadLetter> {
         let client = async_nats::connect(self.nats.url()).await.unwrap();
         let mut stream = async_nats::jetstream::new(client).get_stream("VEDETTE_DEAD").await.unwrap();
         let state = stream.info().await.unwrap().state.clone();
@@ -154,7 +149,7 @@ impl Rig {
     }
 
     /// The sum of a metric's samples whose labels have one of these values; of all without any.
-    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let families = self.context.registry.gather();
         let family = families.iter().find(|family| family.name() == format!("vedette_ingest_{name}")).expect(name);
         let fits = |sample: &&prometheus::proto::Metric| {
@@ -166,7 +161,7 @@ impl Rig {
     }
 
     /// Asks again and again until `probe` says yes.
-    pub async fn until(&self, what: &str, mut probe: impl AsyncFnMut(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut probe: impl AsyncFnMut(&Self) -> bool) {
         let asking = async {
             let mut ticks = tokio::time::interval(Duration::from_millis(20));
             while !probe(self).await {
@@ -177,12 +172,12 @@ impl Rig {
     }
 
     /// Begins the shutdown.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.context.shutdown.cancel();
     }
 
     /// Waits for the end of the service.
-    pub async fn stopped(&mut self) {
+    pub(crate) async fn stopped(&mut self) {
         timeout(PATIENCE, self.served.take().unwrap()).await.expect("an end in time").unwrap();
         assert!(self.context.join(PATIENCE).await);
     }
@@ -196,37 +191,37 @@ impl Drop for Rig {
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub version: reqwest::Version,
-    pub json: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) version: reqwest::Version,
+    pub(crate) json: Value,
 }
 
 impl Answer {
-    pub async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let (status, headers, version) = (response.status().as_u16(), response.headers().clone(), response.version());
         let bytes = response.bytes().await.unwrap();
         let json = serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("{:?}", String::from_utf8_lossy(&bytes)));
         Self { status, headers, version, json }
     }
 
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         self.json["message"].as_str().unwrap_or_default()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
     /// One count of an accepted body.
-    pub fn events(&self, count: &str) -> u64 {
+    pub(crate) fn events(&self, count: &str) -> u64 {
         assert_eq!(self.status, 200, "{self:?}");
         self.json["events"][count].as_u64().unwrap()
     }
 
     #[track_caller]
-    pub fn check(&self, status: u16, words: &str) {
+    pub(crate) fn check(&self, status: u16, words: &str) {
         assert_eq!(self.status, status, "{self:?}");
         assert!(self.message().contains(words), "{words:?} is not in {:?}", self.message());
         assert_eq!(self.json["code"], status);
@@ -235,7 +230,7 @@ impl Answer {
 }
 
 /// A client that trusts only this authority.
-pub fn client(ca: Option<&Path>) -> reqwest::ClientBuilder {
+pub(crate) fn client(ca: Option<&Path>) -> reqwest::ClientBuilder {
     vedette_service::tls::install_provider();
     let builder = Client::builder().timeout(PATIENCE * 5);
     match ca {
@@ -245,7 +240,7 @@ pub fn client(ca: Option<&Path>) -> reqwest::ClientBuilder {
 }
 
 /// Reads one answer from a connection; empty where it ends without one.
-pub async fn read_answer(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_answer(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     let reading = async {
         let mut buffer = [0; 4096];
@@ -270,14 +265,14 @@ fn is_whole(answer: &str) -> bool {
 }
 
 /// Sends a request's head that announces `length` bytes, and the beginning of its body.
-pub async fn begin(stream: &mut TcpStream, length: usize, extra: &str, body: &[u8]) {
+pub(crate) async fn begin(stream: &mut TcpStream, length: usize, extra: &str, body: &[u8]) {
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{extra}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(body).await.unwrap();
 }
 
 /// A list of `count` events told apart by `mark`, each with a body of `size` bytes.
-pub fn list(member: &str, mark: &str, count: usize, size: usize) -> Bytes {
+pub(crate) fn list(member: &str, mark: &str, count: usize, size: usize) -> Bytes {
     let filler = "x".repeat(size);
     let events: Vec<_> = (0..count)
         .map(|index| {
