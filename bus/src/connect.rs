@@ -137,12 +137,12 @@ impl Bus {
     /// was last seen, so that no change is missed.
     pub async fn connection_other_than(&self, known: bool) -> bool {
         let mut link = self.link();
-        match link.wait_for(|state| state.up != known).await {
-            Ok(_) => !known,
+        let changed = link.wait_for(|state| state.up != known).await.is_ok();
+        if !changed && !known {
             // A client that is closed for good is down, and stays so.
-            Err(_) if known => false,
-            Err(_) => std::future::pending().await,
+            std::future::pending::<()>().await;
         }
+        changed && !known
     }
 
     /// The version of the nats-server last connected to.

@@ -90,10 +90,7 @@ fn archive_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<ArchiveResult> {
             counts.alerted_only += 1;
         }
     }
-    let blind = blind
-        .into_iter()
-        .map(|((rule, field, level), events)| Blind { rule, field, level, events })
-        .collect();
+    let blind = blind.into_iter().map(|((rule, field, level), events)| Blind { rule, field, level, events }).collect();
     let result = ArchiveResult {
         batch: case.batch.to_owned(),
         cluster: case.events.cluster.clone(),

@@ -51,7 +51,7 @@ fn pack_within<R: Result>(
             return vedette_bus::encode(&decided.result);
         }
         decided.result.shed(&heaviest);
-        decided.culprits.extend(heaviest.iter().filter_map(|id| json(id)).map(|(index, json)| Culprit {
+        decided.culprits.extend(heaviest.iter().filter_map(&json).map(|(index, json)| Culprit {
             index,
             reason: "result_too_large",
             detail: "the event's part of the result does not fit into a message".to_owned(),
@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_result_that_does_not_compress_is_cut_until_it_does() {
-        let matches = (0..8).map(|n| ArchiveMatch { id: id(n), json: vec![n; 400].into(), rules: Vec::new() }).collect();
+        let matches =
+            (0..8).map(|n| ArchiveMatch { id: id(n), json: vec![n; 400].into(), rules: Vec::new() }).collect();
         let counts = Some(ArchiveCounts { evaluated: 8, archived: 8, ..ArchiveCounts::default() });
         let result = ArchiveResult { matches, counts, ..ArchiveResult::default() };
         let mut decided = Decided { result, culprits: Vec::new(), mismatches: 0 };

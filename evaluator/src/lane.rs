@@ -140,7 +140,8 @@ impl Lane {
         let started = Instant::now();
         let (kind, policy, metrics) = (self.kind, self.policy.current(), self.metrics.clone());
         let (name, counts, careful) = (delivery.batch.clone(), delivery.counts.clone(), delivery.delivered >= CAREFUL);
-        let decided = tokio::task::spawn_blocking(move || ready(kind, &policy, &metrics, &name, &counts, &batch, careful));
+        let decided =
+            tokio::task::spawn_blocking(move || ready(kind, &policy, &metrics, &name, &counts, &batch, careful));
         let decided = decided.await.map_err(|_| Failure::Panicked);
         self.metrics.decide_seconds.with_label_values(&[kind.as_str()]).observe(started.elapsed().as_secs_f64());
         decided

@@ -34,7 +34,11 @@ impl Metrics {
         let generation = IntGauge::new("vedette_evaluator_generation", "The generation of the rules in force.")?;
         registry.register(Box::new(generation.clone()))?;
         Ok(Self {
-            batches: by("vedette_evaluator_batches_total", "Batches whose result the broker has stored.", &["consumer"])?,
+            batches: by(
+                "vedette_evaluator_batches_total",
+                "Batches whose result the broker has stored.",
+                &["consumer"],
+            )?,
             events: by(
                 "vedette_evaluator_events_total",
                 "Events decided. archive: archived, alerted_only, ignored; alert: alerted, silent.",

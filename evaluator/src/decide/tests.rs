@@ -27,13 +27,15 @@ fn rules() -> RuleSet {
 }
 
 fn batch(verbs: &[&str]) -> EventBatch {
-    let event = |(index, verb): (usize, &&str)| Wire {
+    let event = |(index, verb): (usize, &&str)| {
+        Wire {
         id: vec![u8::try_from(index).unwrap(); 16].into(),
         json: format!(
             r#"{{"level":"Metadata","auditID":"a-{index}","verb":"{verb}","user":{{"username":"alice"}},"sourceIPs":["1.1.1.1","127.0.0.1"],
                 "objectRef":{{"resource":"pods","namespace":"shop","name":"p-{index}"}}}}"#
         )
         .into(),
+    }
     };
     EventBatch {
         cluster: "east".to_owned(),
@@ -82,7 +84,10 @@ fn an_alert_carries_what_the_receiver_needs() {
     let decided = alert(&case(&events, &IngestCounts::default(), &rules, false));
     assert_eq!(decided.result.counts, Some(AlertCounts { evaluated: 2, alerted: 1, alerts: 1, dead_lettered: 0 }));
     let [raised] = &decided.result.alerts[..] else { panic!("{:?}", decided.result.alerts) };
-    assert_eq!((raised.rule_id.as_str(), raised.rule.as_str(), raised.priority.as_str()), ("ops/shout/Deleted", "Deleted", "WARNING"));
+    assert_eq!(
+        (raised.rule_id.as_str(), raised.rule.as_str(), raised.priority.as_str()),
+        ("ops/shout/Deleted", "Deleted", "WARNING")
+    );
     assert_eq!((raised.message.as_str(), raised.user.as_str(), raised.name.as_str()), ("delete p-1", "alice", "p-1"));
     assert_eq!((raised.namespace.as_str(), raised.audit_id.as_str()), ("shop", "a-1"));
     assert_eq!(raised.source_ip, "127.0.0.1", "earlier addresses are the client's claims");
