@@ -30,10 +30,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(up::UpCommand),
+    Up(Box<up::UpCommand>),
     Rules(rules::RulesCommand),
-    Replay(replay::ReplayCommand),
-    Query(query::QueryCommand),
+    Replay(Box<replay::ReplayCommand>),
+    Query(Box<query::QueryCommand>),
     Status(status::StatusCommand),
     WebhookConfig(webhook_config::WebhookConfigCommand),
 }

@@ -8,8 +8,8 @@ use crate::term;
 /// Counts events, up to `total` where it is known.
 pub(crate) fn events(total: Option<u64>) -> ProgressBar {
     let template = match total {
-        Some(_) => "      {bar:24} {human_pos}/{human_len} events · {per_sec:.0} · {elapsed} {msg}",
-        None => "{spinner} {human_pos} events · {per_sec:.0} · {elapsed} {msg}",
+        Some(_) => "      {bar:24} {human_pos}/{human_len} events · {per_sec} · {elapsed} {msg}",
+        None => "{spinner} {human_pos} events · {per_sec} · {elapsed} {msg}",
     };
     make(total, template)
 }

@@ -34,7 +34,7 @@ use folder::Folder;
 use log::{Shown, Terminal};
 use nats::Nats;
 use sample::Sample;
-use services::{Services, Wiring};
+use services::{Running, Services, Wiring};
 
 /// Rules that are shipped, and the demo's settings.
 const RULES: [&str; 2] = ["deploy/rules", "deploy/demo"];
@@ -138,7 +138,7 @@ impl UpCommand {
             started = self.start(&folder, &nats, rules, console) => started,
             _ = signals.next() => { nats.stop().await; return Ok(ExitCode::SUCCESS) }
         };
-        let mut services = match started {
+        let (services, mut running) = match started {
             Ok(services) => services,
             Err(failure) => {
                 waiting.finish_and_clear();
@@ -160,24 +160,22 @@ impl UpCommand {
             tour.tell(&services).await
         };
         let first = tokio::select! {
-            told = telling => match told {
-                Ok(()) => None,
-                Err(failure) => Some(Err(failure)),
-            },
-            _ = signals.next() => Some(Ok(())),
+            told = telling => told.map_err(Err).err(),
+            failure = running.ended() => Some(Err(failure)),
             failure = nats.attend() => Some(Err(failure)),
+            _ = signals.next() => Some(Ok(())),
         };
         let ended = match first {
             Some(ended) => ended,
             None => tokio::select! {
-                failure = services.ended() => Err(failure),
+                failure = running.ended() => Err(failure),
                 failure = nats.attend() => Err(failure),
                 _ = signals.next() => Ok(()),
             },
         };
         waiting.finish_and_clear();
         terminal.show(Shown::Nothing);
-        self.stop(services, nats, &mut signals, &ended).await;
+        self.stop((services, running), nats, &mut signals, &ended).await;
         ended.map(|()| ExitCode::SUCCESS)
     }
 
@@ -187,7 +185,7 @@ impl UpCommand {
         nats: &Nats,
         rules: Vec<PathBuf>,
         console: std::net::TcpListener,
-    ) -> Result<Services, Failure> {
+    ) -> Result<(Services, Running), Failure> {
         let address = console.local_addr().unwrap_or(self.console_listen);
         let wiring = Wiring {
             nats_url: nats.url(),
@@ -253,12 +251,18 @@ impl UpCommand {
         Ok(files)
     }
 
-    async fn stop(&self, services: Services, nats: Nats, signals: &mut Signals, ended: &Result<(), Failure>) {
+    async fn stop(
+        &self,
+        services: (Services, Running),
+        nats: Nats,
+        signals: &mut Signals,
+        ended: &Result<(), Failure>,
+    ) {
         if ended.is_ok() {
             eprintln!("\n stopping: services, then nats-server");
         }
         let stopping = async {
-            services.stop().await;
+            services.0.stop(services.1).await;
             nats.stop().await;
         };
         tokio::select! {
@@ -303,8 +307,12 @@ impl Tour<'_> {
         };
         say(&tour::books(&status, term::stdout_color()));
         let requests = match since {
-            Some(since) => tour::alerting_requests(&console, &policy, since, COUNTED).await?,
             None => None,
+            // An archive that can't be asked now is no reason to end.
+            Some(since) => tour::alerting_requests(&console, &policy, since, COUNTED).await.unwrap_or_else(|failure| {
+                tracing::warn!(error = failure.render(false), "could not count the alerting requests");
+                None
+            }),
         };
         say(&tour::alerts(&status, requests, policy.settings.receivers.len()));
         self.farewell(&policy);

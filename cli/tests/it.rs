@@ -1,6 +1,7 @@
 //! The built program against what it really starts: nats-server, every service, a sample of real events.
 //!
 //! What is asserted was counted without the product's code (`e2e/oracle`).
+#[cfg(test)]
 mod it {
     mod commands;
     mod kit;

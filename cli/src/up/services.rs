@@ -38,10 +38,9 @@ pub(crate) struct Wiring {
     pub(crate) admin: Option<SocketAddr>,
 }
 
-/// The running services.
+/// The services, as far as they can be asked.
 pub(crate) struct Services {
     contexts: Vec<Context>,
-    running: JoinSet<(&'static str, Result<(), String>)>,
     shutdown: CancellationToken,
     policy: PolicyWatch,
     registry: prometheus::Registry,
@@ -49,9 +48,24 @@ pub(crate) struct Services {
     side_door: Option<(AdminServer, CancellationToken)>,
 }
 
+/// The services, as far as they run.
+pub(crate) struct Running(JoinSet<(&'static str, Result<(), String>)>);
+
+impl Running {
+    /// Returns when one of them ended though nobody asked it to.
+    pub(crate) async fn ended(&mut self) -> Failure {
+        match self.0.join_next().await {
+            Some(Ok((name, Ok(())))) => Failure::failed(format!("the {name} ended by itself")),
+            Some(Ok((name, Err(error)))) => failed(name).because(error),
+            Some(Err(error)) => Failure::failed("a service crashed").because(error),
+            None => Failure::failed("no service runs"),
+        }
+    }
+}
+
 impl Services {
     /// Starts all of them. They are not ready yet: see [`Self::ready`].
-    pub(crate) async fn start(folder: &Folder, wiring: Wiring) -> Result<Self, Failure> {
+    pub(crate) async fn start(folder: &Folder, wiring: Wiring) -> Result<(Self, Running), Failure> {
         let shutdown = CancellationToken::new();
         // Whatever fails on the way ends what was started.
         let guard = shutdown.clone().drop_guard();
@@ -130,7 +144,7 @@ impl Services {
         contexts.push(own);
         let side_door = side_door(wiring.admin, &contexts).await?;
         guard.disarm();
-        Ok(Self { contexts, running, shutdown, policy, registry, webhook, side_door })
+        Ok((Self { contexts, shutdown, policy, registry, webhook, side_door }, Running(running)))
     }
 
     /// The policy in force.
@@ -168,21 +182,11 @@ impl Services {
         }
     }
 
-    /// Returns when one of them ended though nobody asked it to.
-    pub(crate) async fn ended(&mut self) -> Failure {
-        match self.running.join_next().await {
-            Some(Ok((name, Ok(())))) => Failure::failed(format!("the {name} ended by itself")),
-            Some(Ok((name, Err(error)))) => failed(name).because(error),
-            Some(Err(error)) => Failure::failed("a service crashed").because(error),
-            None => Failure::failed("no service runs"),
-        }
-    }
-
     /// Lets all of them finish what they have in hand.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self, mut running: Running) {
         self.shutdown.cancel();
         let draining = async {
-            while let Some(ended) = self.running.join_next().await {
+            while let Some(ended) = running.0.join_next().await {
                 match ended {
                     Ok((name, Err(error))) => tracing::error!(service = name, error, "did not end well"),
                     Err(error) if !error.is_cancelled() => tracing::error!(%error, "a service crashed"),

@@ -34,7 +34,13 @@ pub(crate) async fn settle(console: &Console, mut look: impl FnMut(&Status)) -> 
     let mut last_change = Instant::now();
     let mut before = (0, 0);
     loop {
-        let status = console.status().await?;
+        let status = match console.status().await {
+            Err(_) if last_change.elapsed() < PATIENCE => {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            asked => asked?,
+        };
         look(&status);
         if status.books.settled {
             return Ok(status);
