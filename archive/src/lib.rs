@@ -177,10 +177,3 @@ pub async fn open(config: &Config, mode: Mode) -> Result<Arc<dyn Archive>, OpenE
         Engine::Search => Arc::new(search::Search::open(&config.search, mode).await?),
     })
 }
-
-/// A number from 0 to 1 by chance, good enough for spreading retries.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(std::time::Instant::now());
-    (random >> 11) as f64 / (1_u64 << 53) as f64
-}

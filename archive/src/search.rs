@@ -126,7 +126,8 @@ impl Search {
         Ok(())
     }
 
-    /// Asks `_search` of the indices that the query's range has.
+    /// Asks `_search` of the indices that the query's range has. Without `filter_path`: with it the engine reads and writes
+    /// the documents anew, and they don't come back as they were.
     async fn ask(&self, query: &Query, more: Value, limit: usize) -> Result<Found, ArchiveError> {
         query.check()?;
         let mut body = json!({
@@ -139,7 +140,7 @@ impl Search {
         }
         let path = format!(
             "{}/_search?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=open\
-             &allow_partial_search_results=false&filter_path=timed_out,hits.total,hits.hits._source,aggregations",
+             &allow_partial_search_results=false",
             compile::indices(&self.config, query)
         );
         let answer = self.transport.send(Method::POST, &path, Some(Body::json(&body)), limit).await;

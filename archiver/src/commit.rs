@@ -33,7 +33,7 @@ const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Until batches that were given back are delivered again.
-const GIVEN_BACK: Duration = Duration::from_secs(5);
+const GIVEN_BACK: Duration = Duration::from_secs(2);
 /// Acknowledgements under way at a time.
 const ACKNOWLEDGING: usize = 32;
 /// Entries in one message of the books.
@@ -293,7 +293,7 @@ impl Committer {
     /// Waits, twice as long each time and half of it by chance, or until the shutdown.
     async fn pause(&self, attempt: u32) -> Result<(), Stopped> {
         let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
-        let pause = longest.mul_f64(0.5 + 0.5 * jitter());
+        let pause = longest.mul_f64(0.5 + 0.5 * fastrand::f64());
         tokio::select! {
             () = self.shutdown.cancelled() => Err(Stopped),
             () = tokio::time::sleep(pause) => Ok(()),
@@ -326,11 +326,4 @@ fn letter(batch: &Batch, culprit: &Culprit) -> DeadLetter {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
-
-/// A number from 0 to 1 by chance, good enough for spreading retries.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(Instant::now());
-    (random >> 11) as f64 / (1_u64 << 53) as f64
 }

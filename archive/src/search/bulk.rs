@@ -284,7 +284,7 @@ pub(super) fn index(config: &SearchConfig, day: Day) -> String {
 /// Twice as long each time, and half of it by chance, so that several archivers don't come back together.
 fn pause(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
-    longest.mul_f64(0.5 + 0.5 * crate::jitter())
+    longest.mul_f64(0.5 + 0.5 * fastrand::f64())
 }
 
 impl Item<'_> {

@@ -1,0 +1,232 @@
+//! The archiver on a real nats-server with the embedded archive: everything once, the books balanced, whatever fails when.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests report by panicking"
+)]
+
+#[path = "it/archives.rs"]
+mod archives;
+#[path = "it/rig.rs"]
+mod rig;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use vedette_archive::{Archive, Page, Query, Terms};
+use vedette_bus::Kind;
+
+use archives::{Failing, Fault};
+use rig::{Rig, event, result};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stores_what_matched_and_books_every_batch() {
+    let mut rig = Rig::new().await;
+    rig.start(rig.archive());
+    rig.publish(&result("a", 10, 0..3)).await;
+    // Nothing matched: the books still need it.
+    rig.publish(&result("b", 5, 0..0)).await;
+    // The same events in another batch, and one more.
+    rig.publish(&result("c", 7, 1..4)).await;
+    let books = rig.books(3).await;
+    assert_eq!(books.stored_duplicate_rejected("a"), (3, 0, 0));
+    assert_eq!(books.stored_duplicate_rejected("b"), (0, 0, 0));
+    assert_eq!(books.stored_duplicate_rejected("c"), (1, 2, 0));
+    books.balance();
+    assert_eq!(books["a"].blind[0].field, "requestObject.spec");
+    rig.drained().await;
+    assert_eq!(rig.names().await, ["pod-0", "pod-1", "pod-2", "pod-3"]);
+    assert_eq!(rig.metric("vedette_archiver_events_total{outcome=\"duplicate\"}"), 2.0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_was_stored_and_not_booked_is_booked_as_stored() {
+    let mut rig = Rig::new().await;
+    rig.publish(&result("a", 10, 0..3)).await;
+    rig.publish(&result("b", 10, 2..5)).await;
+    // Killed between the archive's commit and the books: the archive has everything, and nobody was told.
+    let deaf = Failing::new(rig.archive(), Fault::HangAfterWrite);
+    rig.start(deaf.clone());
+    deaf.writes_reach(1).await;
+    rig.kill().await;
+    assert_eq!(rig.names().await.len(), 5);
+    rig.start(rig.archive());
+    let books = rig.books(2).await;
+    books.balance();
+    assert_eq!(books.stored_duplicate_rejected("a"), (3, 0, 0));
+    assert_eq!(books.stored_duplicate_rejected("b"), (2, 1, 0));
+    rig.drained().await;
+    assert_eq!(rig.names().await.len(), 5);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_it_stores_and_books_everything_once() {
+    let mut rig = Rig::new().await;
+    let (mut batches, mut events) = (0, 0);
+    for round in 0..12_u64 {
+        rig.start(rig.archive());
+        for _ in 0..8 {
+            rig.publish(&result(&format!("batch-{batches}"), 40, events..events + 30)).await;
+            (batches, events) = (batches + 1, events + 30);
+        }
+        // Somewhere between the first message and the last acknowledgement.
+        rig.written_or_waited(Duration::from_millis(round * 12)).await;
+        rig.kill().await;
+    }
+    rig.start(rig.archive());
+    let books = rig.books(batches).await;
+    books.balance();
+    for batch in 0..batches {
+        assert_eq!(books.stored_duplicate_rejected(&format!("batch-{batch}")), (30, 0, 0), "batch-{batch}");
+    }
+    rig.drained().await;
+    assert_eq!(rig.archive().count(&Query::default()).await.unwrap(), events as u64);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_is_away_loses_nothing_and_is_not_ready() {
+    let mut rig = Rig::new().await;
+    let away = Failing::new(rig.archive(), Fault::Away);
+    rig.start(away.clone());
+    rig.publish(&result("a", 10, 0..3)).await;
+    away.writes_reach(3).await;
+    let archive = rig.component("archive").await;
+    assert_eq!(archive, Some("the archive is unavailable: gone fishing".to_owned()));
+    away.mend();
+    rig.books(1).await.balance();
+    rig.drained().await;
+    assert_eq!(rig.names().await.len(), 3);
+    assert_eq!(rig.component("archive").await, None);
+    assert_eq!(rig.dead_letters().await, []);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_while_the_archive_is_away_it_gives_its_batches_back() {
+    let mut rig = Rig::new().await;
+    let away = Failing::new(rig.archive(), Fault::Away);
+    rig.start(away.clone());
+    rig.publish(&result("a", 10, 0..3)).await;
+    away.writes_reach(1).await;
+    rig.stop().await;
+    // At once, not after the broker's patience.
+    rig.start(rig.archive());
+    rig.books(1).await.balance();
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_is_refused_goes_to_the_dead_letters_verbatim() {
+    let mut rig = Rig::new().await;
+    rig.start(Failing::new(rig.archive(), Fault::Reject("pod-1")));
+    rig.publish(&result("a", 10, 0..3)).await;
+    let books = rig.books(1).await;
+    books.balance();
+    assert_eq!(books.stored_duplicate_rejected("a"), (2, 0, 1));
+    rig.drained().await;
+    assert_eq!(rig.names().await, ["pod-0", "pod-2"]);
+    let letters = rig.dead_letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].service.as_str(), letters[0].reason.as_str()), ("archiver", "refused_by_archive"));
+    assert_eq!((letters[0].batch.as_str(), letters[0].detail.as_str()), ("a", "it has a hat"));
+    assert_eq!(letters[0].payload, event(1).as_bytes());
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_can_not_be_written_gives_up_its_culprit_in_the_fourth_delivery() {
+    let mut rig = Rig::new().await;
+    let failing = Failing::new(rig.archive(), Fault::Refuse("pod-1"));
+    rig.start(failing.clone());
+    rig.publish(&result("a", 10, 0..3)).await;
+    // Beside it others go on.
+    rig.publish(&result("b", 10, 5..7)).await;
+    let books = rig.books(2).await;
+    books.balance();
+    assert_eq!(books.stored_duplicate_rejected("a"), (2, 0, 1));
+    assert_eq!(books.stored_duplicate_rejected("b"), (2, 0, 0));
+    rig.drained().await;
+    assert_eq!(rig.names().await, ["pod-0", "pod-2", "pod-5", "pod-6"]);
+    let letters = rig.dead_letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].payload, event(1).as_bytes());
+    assert!(letters[0].detail.contains("no such hat"), "{}", letters[0].detail);
+    // Together, three times by itself, a fourth time, and then each of its documents.
+    assert!(failing.writes.load(Ordering::SeqCst) >= 7);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_makes_no_document_is_a_dead_letter() {
+    let mut rig = Rig::new().await;
+    rig.start(rig.archive());
+    let mut bad = result("a", 10, 0..3);
+    bad.matches[1].json = Bytes::from_static(b"[1]");
+    rig.publish(&bad).await;
+    let books = rig.books(1).await;
+    books.balance();
+    assert_eq!(books.stored_duplicate_rejected("a"), (2, 0, 1));
+    let letters = rig.dead_letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].payload.as_ref(), b"[1]");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_can_not_be_read_is_a_dead_letter_in_the_fourth_delivery() {
+    let mut rig = Rig::new().await;
+    rig.start(rig.archive());
+    let garbage = Bytes::from_static(b"no zstd frame");
+    rig.bus.publish_result(Kind::Archive, "default", "garbled", garbage.clone()).await.unwrap();
+    rig.publish(&result("a", 10, 0..3)).await;
+    rig.books(1).await.balance();
+    rig.drained().await;
+    let letters = rig.dead_letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].batch.as_str(), &letters[0].payload), ("garbled", &garbage));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_days_are_dropped() {
+    let mut rig = Rig::new().await;
+    rig.start(rig.archive());
+    rig.publish(&result("a", 10, 0..3)).await;
+    rig.books(1).await;
+    rig.stop().await;
+    assert_eq!(rig.names().await.len(), 3);
+    rig.retention_days = 7;
+    rig.start(rig.archive());
+    let query = Query { names: Terms::contains(["pod"]), ..Query::default() };
+    for _ in 0..600 {
+        if rig.archive().count(&query).await.unwrap() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let hits = rig.archive().search(&query, &Page::default()).await.unwrap();
+    assert_eq!(hits.total, 0, "the sample is of 2020");
+    assert_eq!(rig.metric("vedette_archiver_purged_days_total"), 1.0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_archiver_takes_over_what_a_first_one_can_not_write() {
+    let mut rig = Rig::new().await;
+    let away = Failing::new(rig.archive(), Fault::Away);
+    rig.start(Arc::clone(&away) as Arc<dyn Archive>);
+    rig.publish(&result("a", 10, 0..3)).await;
+    away.writes_reach(1).await;
+    rig.start_another(rig.archive());
+    rig.books(1).await.balance();
+    rig.drained().await;
+    assert_eq!(rig.names().await.len(), 3);
+    rig.stop().await;
+}
