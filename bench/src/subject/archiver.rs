@@ -36,7 +36,7 @@ pub(crate) fn run(sample: &Sample, effort: &Effort) -> Table {
         let seed = seed as u32;
         let (mut rate, mut loaded) = (0.0, 0.0);
         for turn in 0..2 {
-            if (seed + turn) % 2 == 0 {
+            if (seed + turn).is_multiple_of(2) {
                 let (drained, memory) = archiver(&shapes, &node, events, 2 * seed);
                 rate = drained.rate;
                 resident = resident.max(memory);
@@ -69,7 +69,7 @@ fn archiver(shapes: &Shapes, node: &SearchNode, events: usize, seed: u32) -> (Dr
     let messages = broker.fill_archive_results(&shapes.make(events, seed));
     let service = services::search_archiver(&broker.url(), &node.url());
     let drained = broker.drain(ARCHIVE_RESULTS, messages, BATCH as u64, &[service.id()]);
-    let rejected = service.metric("vedette_archiver_events_rejected_total", &[]);
+    let rejected = service.metric("vedette_archiver_events_total", &["outcome=\"rejected\""]);
     assert_eq!(rejected, 0.0, "the engine refused documents");
     (drained, peak_resident(service.id()))
 }

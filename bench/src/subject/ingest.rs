@@ -102,6 +102,6 @@ fn round(shapes: &Shapes, sync: Sync, events: usize, seed: u32) -> Round {
 
 /// A rate of events that were dropped on the way would be no rate.
 fn assert_published(service: &Service, events: usize) {
-    let published = service.metric("vedette_ingest_events_published_total", &[]);
+    let published = service.metric("vedette_ingest_published_total", &[]);
     assert_eq!(published, events as f64, "not every event was published");
 }
