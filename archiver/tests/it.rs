@@ -12,12 +12,11 @@ mod archives;
 #[path = "it/rig.rs"]
 mod rig;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use vedette_archive::{Archive, Page, Query, Terms};
+use vedette_archive::{Page, Query, Terms};
 use vedette_bus::Kind;
 
 use archives::{Failing, Fault};
@@ -214,19 +213,5 @@ async fn old_days_are_dropped() {
     let hits = rig.archive().search(&query, &Page::default()).await.unwrap();
     assert_eq!(hits.total, 0, "the sample is of 2020");
     assert_eq!(rig.metric("vedette_archiver_purged_days_total"), 1.0);
-    rig.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_archiver_takes_over_what_a_first_one_can_not_write() {
-    let mut rig = Rig::new().await;
-    let away = Failing::new(rig.archive(), Fault::Away);
-    rig.start(Arc::clone(&away) as Arc<dyn Archive>);
-    rig.publish(&result("a", 10, 0..3)).await;
-    away.writes_reach(1).await;
-    rig.start_another(rig.archive());
-    rig.books(1).await.balance();
-    rig.drained().await;
-    assert_eq!(rig.names().await.len(), 3);
     rig.stop().await;
 }

@@ -45,6 +45,7 @@ impl Rig {
     /// On this archive.
     pub(crate) async fn start(archive: Arc<dyn Archive>) -> Self {
         let config = Config { token: Some(TOKEN.into()), ..Config::default() };
+        vedette_service::tls::install_provider();
         Self::start_with(archive, config, Client::new()).await
     }
 

@@ -1,3 +1,5 @@
+//! What an evaluator makes of a batch: results, counts, message ids.
+
 use vedette_proto::bus::v1::{AlertCounts, ArchiveCounts};
 
 use crate::rig::{Rig, counts, event, until};

@@ -1,3 +1,5 @@
+//! What cannot be decided: it becomes a dead letter and holds up nobody.
+
 use async_nats::HeaderMap;
 use vedette_proto::bus::v1::{AlertCounts, ArchiveCounts};
 

@@ -1,3 +1,5 @@
+//! The rules in force: changed, broken, absent.
+
 use tokio_util::sync::CancellationToken;
 use vedette_evaluator::Error;
 use vedette_service::{Context, chain};

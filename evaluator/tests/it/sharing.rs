@@ -1,3 +1,5 @@
+//! Several evaluators, and one that is killed: each batch has one result.
+
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
