@@ -118,8 +118,9 @@ impl Subject<'_> {
             let hits = self.wait(self.archive.search(&query, &Page::default())).unwrap();
             let shown = String::from_utf8_lossy(&document.json);
             // A bulk request is lines of JSON: what stands for a line break in a body, white space as it is, may be a space.
-            let flat =
-                |json: &[u8]| json.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }).collect::<Vec<_>>();
+            let flat = |json: &[u8]| {
+                json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect::<Vec<_>>()
+            };
             let found = hits.documents.iter().any(|hit| flat(hit) == flat(&document.json));
             assert!(found, "{}", shown.chars().take(500).collect::<String>());
         }
