@@ -32,9 +32,10 @@ pub(super) fn build(
     duplicates(&mut sources, &resources.rules);
     selected(&mut sources, &resources, webhook, &settings);
     let rules = compile(&mut sources, &resources.rules, &settings);
+    let broken = sources.has_errors();
     let diagnostics = sources.finish();
     match rules {
-        Some(rules) if !diagnostics.iter().any(Diagnostic::is_error) => {
+        Some(rules) if !broken => {
             let policy = Policy { generation, hash: hash(files), settings, rules };
             Ok(Built { policy, warnings: diagnostics })
         }

@@ -128,6 +128,32 @@ fn a_flood_of_findings_is_bounded() {
 }
 
 #[test]
+fn an_error_is_never_lost_among_lesser_findings() {
+    let mut entries = vec![String::new(); 1500];
+    for (index, entry) in entries.iter_mut().enumerate() {
+        *entry = format!("{{name: r{index}, type: rule, priority: INFO, condition: Verb exists}}");
+    }
+    let notes =
+        |entries: &[String]| crate::resource("a", "archiving", &entries.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(crate::built(&notes(&entries)).warnings.len(), 1000);
+    let read = "{name: x, type: nothing}";
+    let compiled = "{name: x, type: rule, enable: true, priority: INFO, condition: '${nobody}'}";
+    for (entry, code) in [(read, "VR0101"), (compiled, "VR0301")] {
+        let mut entries = entries.clone();
+        entries[1400] = entry.to_owned();
+        let diagnostics = Policy::build(&[source("rules.yaml", notes(&entries))], 1).unwrap_err();
+        assert_eq!(diagnostics.len(), 1000);
+        let errors: Vec<_> = diagnostics.iter().filter(|it| it.severity == Severity::Error).collect();
+        assert!(matches!(errors.as_slice(), [only] if only.code == code), "{errors:?}");
+        assert!(diagnostics.last().unwrap().help.as_ref().unwrap().contains("500 more findings"));
+    }
+    entries.extend(std::iter::repeat_n(read.to_owned(), 3000));
+    let diagnostics = Policy::build(&[source("rules.yaml", notes(&entries))], 1).unwrap_err();
+    assert_eq!(diagnostics.len(), 1000);
+    assert!(diagnostics.iter().all(|it| it.severity == Severity::Error));
+}
+
+#[test]
 fn colours_are_only_written_where_asked_for() {
     let sources = [source("r.yaml", "kind: Rule\n")];
     let diagnostics = Policy::build(&sources, 1).unwrap_err();
