@@ -282,7 +282,7 @@ fn compare(value: &Value<'_>, literal: &Literal) -> Option<Ordering> {
         // What is no timestamp is neither before nor after one.
         (Value::Text(text), Literal::Text(_, Some(instant))) => Some(Instant::parse(text)?.cmp(instant)),
         (Value::Text(text), Literal::Text(other, None)) => Some(Cow::as_ref(text).cmp(other.as_str())),
-        (Value::Number(number, _), Literal::Number(other)) => number.order(*other),
+        (Value::Number(number, _), Literal::Number(other)) => Some(number.cmp(other)),
         (Value::Bool(value), Literal::Bool(other)) => Some(value.cmp(other)),
         _ => None,
     }
@@ -305,7 +305,7 @@ fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<
             (found || typed).then_some(found)
         }
         Value::Number(number, _) => {
-            let found = items.numbers.contains(number) || others.contains(&Scalar::Number(*number));
+            let found = items.numbers.binary_search(number).is_ok() || others.contains(&Scalar::Number(*number));
             (found || !items.numbers.is_empty() || !items.fields.is_empty()).then_some(found)
         }
         Value::Bool(value) => {

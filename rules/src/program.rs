@@ -336,11 +336,10 @@ impl Items {
             items.dedup();
         }
         unique(&mut self.texts);
+        unique(&mut self.numbers);
         unique(&mut self.bools);
         unique(&mut self.instants);
         unique(&mut self.fields);
-        self.numbers.sort_by(|left, right| left.order(*right).unwrap_or(std::cmp::Ordering::Equal));
-        self.numbers.dedup();
     }
 }
 
