@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use crate::codes;
 use crate::names::{DefinitionId, Names};
-use crate::program::{Builder, Matcher, Node, NodeId, PathId, Test, TooBig};
+use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
 use crate::source::{Location, Sources, Text};
@@ -27,6 +27,8 @@ pub(crate) struct Compiler<'a, 's> {
     rules: &'a [RuleResource],
     names: Names<'a>,
     known: reference::Known,
+    /// How many expressions are being worked on, each inside the one before, through macros as well.
+    depth: usize,
 }
 
 /// A rule as it was compiled.
@@ -71,7 +73,14 @@ struct Field {
 
 impl<'a, 's> Compiler<'a, 's> {
     pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource]) -> Self {
-        Self { sources, builder: Builder::new(), rules, names: Names::new(rules), known: reference::Known::default() }
+        Self {
+            sources,
+            builder: Builder::new(),
+            rules,
+            names: Names::new(rules),
+            known: reference::Known::default(),
+            depth: 0,
+        }
     }
 
     /// Compiles a rule of resource `from`.
@@ -111,7 +120,18 @@ impl<'a, 's> Compiler<'a, 's> {
         Some(Lowered { node, reads: context.reads.into(), height: context.height })
     }
 
+    /// An expression, no deeper than its nodes may be: what is deeper would overflow the stack before it had any.
     fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
+        if self.depth >= DEPTH_LIMIT {
+            return self.built(context.text, |_| Err(TooBig));
+        }
+        self.depth += 1;
+        let node = self.shallow(context, expr);
+        self.depth -= 1;
+        node
+    }
+
+    fn shallow(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
         let node = match &expr.kind {
             ExprKind::Error => return None,
             ExprKind::Bare(operand) => return self.bare(context, operand),

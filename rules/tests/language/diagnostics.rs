@@ -103,6 +103,33 @@ fn macros_in_macros_do_not_explode() {
     }
 }
 
+/// Compiling recurses over conditions and the macros in them, on whatever stack its caller has.
+#[test]
+fn deep_macros_in_macros_do_not_overflow_the_stack() {
+    // Each text leads on to the next at its deepest place.
+    let chain = |nesting: usize| {
+        let nested =
+            |inner: &str| format!("{}{inner}{}", "Verb = a or Verb = b and (".repeat(nesting), ")".repeat(nesting));
+        let mut entries =
+            vec![format!("{{name: x, type: rule, enable: true, priority: INFO, condition: '{}'}}", nested("${m0}"))];
+        for index in 0..60 {
+            let next = format!("${{m{}}}", index + 1);
+            entries.push(format!("{{name: m{index}, type: macro, macro: '{}'}}", nested(&next)));
+        }
+        entries.push("{name: m60, type: macro, macro: Verb exists}".to_owned());
+        crate::resource("r", "archiving", &entries.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let on_a_thread = |text: String| {
+        let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+        let build =
+            move || Policy::build(&[source("rules.yaml", text)], 1).map(|built| built.policy.rules.decide(b"{}"));
+        thread.spawn(build).unwrap().join().unwrap()
+    };
+    assert!(on_a_thread(chain(3)).unwrap().unwrap().matched.is_empty());
+    let diagnostics = on_a_thread(chain(63)).unwrap_err();
+    assert!(diagnostics.iter().any(|it| it.code == "VR0407"), "{}", listed(&diagnostics));
+}
+
 #[test]
 fn all_findings_of_all_files_come_in_order() {
     let broken =
