@@ -19,6 +19,7 @@ use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
 use crate::syntax::{Problem, parse_condition, quoted};
 
 pub(crate) use output::{Segment, Template};
+pub(crate) use reference::ListPart;
 
 /// Compiles the definitions of a set of resources.
 pub(crate) struct Compiler<'a, 's> {

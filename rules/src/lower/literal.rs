@@ -183,7 +183,7 @@ impl Compiler<'_, '_> {
                                 return None;
                             }
                         }
-                        ListPart::Field(path, _) => {
+                        ListPart::Field(path) => {
                             items.fields.push(*path);
                             if self.builder.path_at(*path).is_some_and(|path| path.needs.is_some()) {
                                 let at = self.sources.locate(context.text, span);

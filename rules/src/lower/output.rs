@@ -1,9 +1,8 @@
 //! The message of an alert: text with `${…}` for aliases, lists and fields.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
-use super::reference::ListPart;
-use super::{Compiler, Context};
+use super::{Compiler, Context, ListPart};
 use crate::codes;
 use crate::names::LookupError;
 use crate::program::PathId;
@@ -24,8 +23,8 @@ pub(crate) struct Template {
 pub(crate) enum Segment {
     Text(String),
     Field(PathId),
-    /// The items of a list, a field where an item is an alias.
-    List(Vec<Segment>),
+    /// The items of a list.
+    List(Arc<[ListPart]>),
 }
 
 impl Compiler<'_, '_> {
@@ -105,13 +104,8 @@ impl Compiler<'_, '_> {
                 Some(Segment::Field(path))
             }
             "list" => {
-                let parts: Rc<[ListPart]> = self.list(id)?.parts;
-                // More items than fit into a message need not be kept.
-                let segments = parts.iter().take(crate::policy::MESSAGE_LIMIT).map(|part| match part {
-                    ListPart::Text(text) => Segment::Text(text.clone()),
-                    ListPart::Field(path, _) => Segment::Field(*path),
-                });
-                Some(Segment::List(segments.collect()))
+                let list = self.list(id)?;
+                Some(Segment::List(list.parts))
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and has no value to show");

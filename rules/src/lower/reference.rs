@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Compiler, Context, Field, Lowered};
 use crate::codes;
@@ -10,7 +10,7 @@ use crate::names::{DefinitionId, LookupError};
 use crate::program::PathId;
 use crate::resource::{Body, Definition};
 use crate::schema;
-use crate::source::{Location, Text};
+use crate::source::Text;
 use crate::syntax::{Problem, parse_operand, quoted};
 
 /// How deep references may lead through references.
@@ -32,16 +32,16 @@ pub(super) struct Known {
 /// A list, the lists in it unfolded.
 #[derive(Debug, Clone)]
 pub(super) struct List {
-    pub(super) parts: Rc<[ListPart]>,
+    pub(super) parts: Arc<[ListPart]>,
     pub(super) height: usize,
 }
 
-/// An item of a list.
+/// An item of a list, shared by the lists and outputs that it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListPart {
-    Text(String),
+    Text(Arc<str>),
     /// An alias: the values of a field.
-    Field(PathId, Location),
+    Field(PathId),
 }
 
 impl<'a> Compiler<'a, '_> {
@@ -160,7 +160,7 @@ impl<'a> Compiler<'a, '_> {
         let mut whole = true;
         for item in items {
             let Some(start) = item.text.find("${") else {
-                parts.push(ListPart::Text(item.text.clone()));
+                parts.push(ListPart::Text(item.text.as_str().into()));
                 continue;
             };
             let name = item.text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
@@ -177,17 +177,24 @@ impl<'a> Compiler<'a, '_> {
             let unfolded = self.item(&mut context, name, &span, &mut parts);
             whole &= unfolded.is_some();
             height = context.height;
+            self.listed(item, parts.len())?;
+        }
+        if let Some(item) = items.last() {
+            self.listed(item, parts.len())?;
         }
         self.known.items += parts.len();
-        if self.known.items > LIST_LIMIT {
-            if let Some(item) = items.first() {
-                let problem = Problem::new(codes::TOO_BIG, 0..0, "the lists together have too many items")
-                    .help(format!("at most {LIST_LIMIT}, lists in lists unfolded"));
-                self.sources.report_at(item, problem);
-            }
-            return None;
-        }
         whole.then(|| List { parts: parts.into(), height })
+    }
+
+    /// Whether there is room for `more` items.
+    fn listed(&mut self, item: &Text, more: usize) -> Option<()> {
+        if self.known.items + more <= LIST_LIMIT {
+            return Some(());
+        }
+        let problem = Problem::new(codes::TOO_BIG, 0..0, "the lists together have too many items")
+            .help(format!("at most {LIST_LIMIT}, lists in lists unfolded"));
+        self.sources.report_at(item, problem);
+        None
     }
 
     /// An item that is a reference: another list's items, or the field of an alias.
@@ -209,7 +216,7 @@ impl<'a> Compiler<'a, '_> {
                 let (field, height) = self.alias(id)?;
                 self.raise(context, height, span)?;
                 let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
-                parts.push(ListPart::Field(path, self.sources.locate(context.text, span)));
+                parts.push(ListPart::Field(path));
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and cannot stand in a list");

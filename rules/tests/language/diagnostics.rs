@@ -130,6 +130,22 @@ fn deep_macros_in_macros_do_not_overflow_the_stack() {
     assert!(diagnostics.iter().any(|it| it.code == "VR0407"), "{}", listed(&diagnostics));
 }
 
+/// A list of `lines` items in block style, as an entry of `spec.rules`.
+fn list(name: &str, item: &str, lines: usize) -> String {
+    format!("name: {name}\n    type: list\n    list:{}", format!("\n    - {item}").repeat(lines))
+}
+
+fn too_big(entries: &[&str]) {
+    let diagnostics = diagnosed(&crate::resource("r", "alerting", entries));
+    assert_eq!(codes(&diagnostics), ["VR0407"], "{}", listed(&diagnostics));
+}
+
+#[test]
+fn lists_in_lists_are_not_unfolded_beyond_their_limit() {
+    // 2 * 10^9 items if it were first unfolded.
+    too_big(&[&list("small", "x", 20_000), &list("big", "${small}", 100_000)]);
+}
+
 #[test]
 fn all_findings_of_all_files_come_in_order() {
     let broken =
