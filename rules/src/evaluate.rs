@@ -295,7 +295,7 @@ fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<
             let text = Cow::as_ref(text);
             let listed = match matcher {
                 Matcher::Texts(texts) => texts.contains(text),
-                _ => items.texts.iter().any(|item| item == text),
+                _ => items.texts.iter().any(|item| **item == *text),
             };
             let found = listed
                 || others.contains(&Scalar::Text(text))

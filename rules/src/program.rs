@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
@@ -124,7 +125,8 @@ pub(crate) enum Literal {
 /// What stands in an `in (…)`, sorted, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Items {
-    pub(crate) texts: Vec<String>,
+    /// Shared with the list that they come from.
+    pub(crate) texts: Vec<Arc<str>>,
     pub(crate) numbers: Vec<Number>,
     pub(crate) bools: Vec<bool>,
     pub(crate) instants: Vec<Instant>,
@@ -136,7 +138,7 @@ pub(crate) struct Items {
 #[derive(Debug)]
 pub(crate) enum Matcher {
     None,
-    Texts(std::collections::HashSet<Box<str>>),
+    Texts(std::collections::HashSet<Arc<str>>),
     Glob(Glob),
     Regex(Regex),
 }

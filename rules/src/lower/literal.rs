@@ -1,6 +1,7 @@
 //! A field held against something: the types of both sides, and the predicate that they make.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::reference::ListPart;
 use super::{Compiler, Context, Field};
@@ -147,7 +148,7 @@ impl Compiler<'_, '_> {
         }
         items.sort();
         let matcher = if items.texts.len() >= HASHED {
-            Matcher::Texts(items.texts.iter().map(|text| text.as_str().into()).collect())
+            Matcher::Texts(items.texts.iter().cloned().collect())
         } else {
             Matcher::None
         };
@@ -169,6 +170,7 @@ impl Compiler<'_, '_> {
             "list" => {
                 let list = self.list(id)?;
                 self.raise(context, list.height, span)?;
+                self.compared(context, list.parts.len(), span)?;
                 for part in list.parts.iter() {
                     match part {
                         ListPart::Text(text) => {
@@ -332,7 +334,7 @@ fn typed(literal: &LiteralKind, kind: Kind) -> Result<Literal, Mismatch> {
 fn add(items: &mut Items, literal: Literal) {
     match literal {
         Literal::Text(text, instant) => {
-            items.texts.push(text);
+            items.texts.push(text.into());
             items.instants.extend(instant);
         }
         Literal::Number(number) => items.numbers.push(number),
@@ -342,7 +344,7 @@ fn add(items: &mut Items, literal: Literal) {
 
 /// An item of a `list:` has no quotes that would tell its type: it stands for the text, and for the number or boolean that the text
 /// spells.
-fn listed(items: &mut Items, kind: Kind, text: &str) -> Result<(), Mismatch> {
+fn listed(items: &mut Items, kind: Kind, text: &Arc<str>) -> Result<(), Mismatch> {
     let number =
         Number::parse(text).filter(|_| text.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'-' | b'.')));
     match kind {
@@ -361,14 +363,14 @@ fn listed(items: &mut Items, kind: Kind, text: &str) -> Result<(), Mismatch> {
         _ => {
             items.numbers.extend(number);
             items.instants.extend(Instant::parse(text));
-            match text {
+            match &**text {
                 "true" | "True" | "TRUE" => items.bools.push(true),
                 "false" | "False" | "FALSE" => items.bools.push(false),
                 _ => {}
             }
         }
     }
-    items.texts.push(text.to_owned());
+    items.texts.push(text.clone());
     Ok(())
 }
 

@@ -26,7 +26,10 @@ pub(super) struct Known {
     lists: HashMap<DefinitionId, Option<List>>,
     /// The definitions that are being worked on, outermost first.
     working: Vec<DefinitionId>,
+    /// How many items the lists have.
     items: usize,
+    /// How many items of lists conditions were given to compare with.
+    compared: usize,
 }
 
 /// A list, the lists in it unfolded.
@@ -194,6 +197,22 @@ impl<'a> Compiler<'a, '_> {
         let problem = Problem::new(codes::TOO_BIG, 0..0, "the lists together have too many items")
             .help(format!("at most {LIST_LIMIT}, lists in lists unfolded"));
         self.sources.report_at(item, problem);
+        None
+    }
+
+    /// Notes that a condition compares with `more` items. It is said once that they are too many.
+    pub(super) fn compared(&mut self, context: &Context<'_>, more: usize, span: &Range<usize>) -> Option<()> {
+        let before = self.known.compared;
+        self.known.compared += more;
+        if self.known.compared <= LIST_LIMIT {
+            return Some(());
+        }
+        if before > LIST_LIMIT {
+            return None;
+        }
+        let problem = Problem::new(codes::TOO_BIG, span.clone(), "the conditions together compare with too many items")
+            .help(format!("at most {LIST_LIMIT}, each list counted where it is named: put what repeats into a macro"));
+        self.sources.report_in(context.text, problem);
         None
     }
 
