@@ -7,6 +7,8 @@ mod literal;
 mod output;
 mod reference;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::codes;
@@ -14,9 +16,10 @@ use crate::names::{DefinitionId, Names};
 use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
-use crate::source::{Location, Sources, Text};
+use crate::source::{Sources, Text};
 use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
 use crate::syntax::{Problem, parse_condition, quoted};
+use crate::yaml;
 
 pub(crate) use output::{Segment, Template};
 pub(crate) use reference::ListPart;
@@ -37,21 +40,25 @@ pub(crate) struct Compiler<'a, 's> {
 pub(crate) struct CompiledRule {
     pub(crate) root: NodeId,
     pub(crate) output: Option<Template>,
-    pub(crate) reads: Vec<Read>,
+    pub(crate) reads: Rc<Reads>,
 }
 
-/// A body field that a condition reads, and where.
+/// The body fields that a condition reads, and where it first does.
+pub(crate) type Reads = BTreeMap<PathId, ReadAt>;
+
+/// A part of a scalar's content.
 #[derive(Debug, Clone)]
-pub(crate) struct Read {
-    pub(crate) path: PathId,
-    pub(crate) at: Location,
+pub(crate) struct ReadAt {
+    pub(crate) file: usize,
+    pub(crate) node: yaml::NodeId,
+    pub(crate) span: Range<usize>,
 }
 
 /// A condition as it was compiled.
 #[derive(Debug, Clone)]
 struct Lowered {
     node: NodeId,
-    reads: Rc<[Read]>,
+    reads: Rc<Reads>,
     /// How many references it is deep.
     height: usize,
 }
@@ -61,8 +68,16 @@ struct Context<'t> {
     /// The resource that names are looked up from.
     from: usize,
     text: &'t Text,
-    reads: Vec<Read>,
+    reads: Reads,
     height: usize,
+}
+
+impl Context<'_> {
+    /// Notes that a body's field is read at `span`.
+    fn note(&mut self, path: PathId, span: &Range<usize>) {
+        let at = || ReadAt { file: self.text.file, node: self.text.node, span: span.clone() };
+        self.reads.entry(path).or_insert_with(at);
+    }
 }
 
 /// A field with its aliases followed.
@@ -92,7 +107,7 @@ impl<'a, 's> Compiler<'a, 's> {
             output = Some(self.output(from, text)?);
         }
         let Lowered { node, reads, .. } = lowered?;
-        Some(CompiledRule { root: node, output, reads: reads.to_vec() })
+        Some(CompiledRule { root: node, output, reads })
     }
 
     /// Compiles a definition for its diagnostics alone.
@@ -113,11 +128,8 @@ impl<'a, 's> Compiler<'a, 's> {
         for problem in parsed.problems {
             self.sources.report_in(text, problem);
         }
-        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
+        let mut context = Context { from, text, reads: Reads::new(), height: 0 };
         let node = self.expr(&mut context, &parsed.expr)?;
-        // One read of each field is enough.
-        context.reads.sort_by_key(|read| read.path);
-        context.reads.dedup_by_key(|read| read.path);
         Some(Lowered { node, reads: context.reads.into(), height: context.height })
     }
 
@@ -157,7 +169,7 @@ impl<'a, 's> Compiler<'a, 's> {
             if self.is_macro(id) {
                 let lowered = self.macro_(id)?;
                 self.raise(context, lowered.height, &operand.span)?;
-                context.reads.extend(lowered.reads.iter().cloned());
+                self.reread(context, &lowered.reads, &operand.span)?;
                 return Some(lowered.node);
             }
         }
@@ -238,11 +250,10 @@ impl<'a, 's> Compiler<'a, 's> {
     }
 
     /// The path of a field, noted where a level may leave it out.
-    fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &std::ops::Range<usize>) -> Option<PathId> {
+    fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &Range<usize>) -> Option<PathId> {
         let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
         if schema::needed_level(&field.steps).is_some() {
-            let at = self.sources.locate(context.text, span);
-            context.reads.push(Read { path, at });
+            context.note(path, span);
         }
         Some(path)
     }

@@ -66,7 +66,7 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Sources<'a> {
     sources: Vec<Source<'a>>,
     diagnostics: Vec<Diagnostic>,
-    /// How many errors were reported, kept or not.
+    /// How many errors were reported, kept or not: as many are kept as there were, up to the limit.
     errors: usize,
     dropped: usize,
 }
@@ -124,12 +124,11 @@ impl<'a> Sources<'a> {
     /// Reports a problem whose span is in bytes of the file. Beyond the limit an error takes the place of something that is none.
     pub(crate) fn report(&mut self, file: usize, problem: Problem) {
         let Some(source) = self.sources.get(file) else { return };
-        let is_error = problem.code.severity == Severity::Error;
-        self.errors += usize::from(is_error);
+        let taken = self.takes(problem.code.severity);
+        self.errors += usize::from(problem.code.severity == Severity::Error);
         if self.diagnostics.len() >= DIAGNOSTIC_LIMIT {
             self.dropped += 1;
-            // As many errors are kept as there were, up to the limit.
-            if !is_error || self.errors > DIAGNOSTIC_LIMIT {
+            if !taken {
                 return;
             }
             if let Some(lesser) = self.diagnostics.iter().rposition(|kept| !kept.is_error()) {
@@ -143,9 +142,22 @@ impl<'a> Sources<'a> {
     }
 
     /// Reports a problem whose span is in bytes of the content of `text`.
-    pub(crate) fn report_in(&mut self, text: &Text, mut problem: Problem) {
-        problem.span = self.locate(text, &problem.span).span;
-        self.report(text.file, problem);
+    pub(crate) fn report_in(&mut self, text: &Text, problem: Problem) {
+        self.report_within(text.file, text.node, problem);
+    }
+
+    /// Reports a problem whose span is in bytes of the content of scalar `node` of `file`.
+    pub(crate) fn report_within(&mut self, file: usize, node: NodeId, mut problem: Problem) {
+        // A place is looked for only if it will be shown: that takes as long as the scalar is.
+        if self.takes(problem.code.severity) {
+            problem.span = self.place(file, node, &problem.span);
+        }
+        self.report(file, problem);
+    }
+
+    /// Whether one more finding of this severity would be kept.
+    fn takes(&self, severity: Severity) -> bool {
+        self.diagnostics.len() < DIAGNOSTIC_LIMIT || severity == Severity::Error && self.errors < DIAGNOSTIC_LIMIT
     }
 
     /// Reports a problem about the whole of `text`.
@@ -156,9 +168,12 @@ impl<'a> Sources<'a> {
 
     /// The place in the file of a part of a text.
     pub(crate) fn locate(&self, text: &Text, span: &Range<usize>) -> Location {
-        let place = self.sources.get(text.file).map(|source| place(&source.file.text, &source.tree, text.node));
-        let span = place.map_or(0..0, |place| place.range(span));
-        Location { file: text.file, span }
+        Location { file: text.file, span: self.place(text.file, text.node, span) }
+    }
+
+    fn place(&self, file: usize, node: NodeId, span: &Range<usize>) -> Range<usize> {
+        let place = self.sources.get(file).map(|source| place(&source.file.text, &source.tree, node));
+        place.map_or(0..0, |place| place.range(span))
     }
 
     /// Whether an error was reported.

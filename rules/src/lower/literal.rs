@@ -188,8 +188,7 @@ impl Compiler<'_, '_> {
                         ListPart::Field(path) => {
                             items.fields.push(*path);
                             if self.builder.path_at(*path).is_some_and(|path| path.needs.is_some()) {
-                                let at = self.sources.locate(context.text, span);
-                                context.reads.push(super::Read { path: *path, at });
+                                context.note(*path, span);
                             }
                         }
                     }

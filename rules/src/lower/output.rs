@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Compiler, Context, ListPart};
+use super::{Compiler, Context, ListPart, Reads};
 use crate::codes;
 use crate::names::LookupError;
 use crate::program::PathId;
@@ -61,7 +61,7 @@ impl Compiler<'_, '_> {
 
     fn segment(&mut self, from: usize, text: &Text, name: &str, span: std::ops::Range<usize>) -> Option<Segment> {
         let name = name.trim();
-        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
+        let mut context = Context { from, text, reads: Reads::new(), height: 0 };
         let help = match self.names.lookup(from, name) {
             Ok(id) => return self.referred(&mut context, id, name, &span),
             Err(LookupError::Ambiguous(_)) => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Compiler, Context, Field, Lowered};
+use super::{Compiler, Context, Field, Lowered, Reads};
 use crate::codes;
 use crate::names::{DefinitionId, LookupError};
 use crate::program::PathId;
@@ -18,6 +18,9 @@ const HEIGHT_LIMIT: usize = 64;
 /// How many items all lists together may have, lists in lists unfolded.
 const LIST_LIMIT: usize = 2_000_000;
 
+/// How many body fields all conditions together may read through macros.
+const READ_LIMIT: usize = 1_000_000;
+
 /// What has been worked on.
 #[derive(Default)]
 pub(super) struct Known {
@@ -30,6 +33,8 @@ pub(super) struct Known {
     items: usize,
     /// How many items of lists conditions were given to compare with.
     compared: usize,
+    /// How many body fields conditions read through macros.
+    reread: usize,
 }
 
 /// A list, the lists in it unfolded.
@@ -111,6 +116,25 @@ impl<'a> Compiler<'a, '_> {
         None
     }
 
+    /// Notes that `context` reads what a macro reads. It is said once that this is too much.
+    pub(super) fn reread(&mut self, context: &mut Context<'_>, reads: &Reads, span: &Range<usize>) -> Option<()> {
+        let before = self.known.reread;
+        self.known.reread += reads.len();
+        if self.known.reread <= READ_LIMIT {
+            for (path, at) in reads {
+                context.reads.entry(*path).or_insert_with(|| at.clone());
+            }
+            return Some(());
+        }
+        if before <= READ_LIMIT {
+            let message = "the conditions together read too many fields of bodies through macros";
+            let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
+                .help(format!("at most {READ_LIMIT}, each macro counted where it is named"));
+            self.sources.report_in(context.text, problem);
+        }
+        None
+    }
+
     pub(super) fn macro_(&mut self, id: DefinitionId) -> Option<Lowered> {
         if let Some(known) = self.known.macros.get(&id) {
             return known.clone();
@@ -135,7 +159,7 @@ impl<'a> Compiler<'a, '_> {
                 for problem in problems {
                     compiler.sources.report_in(text, problem);
                 }
-                let mut context = Context { from: id.resource, text, reads: Vec::new(), height: 0 };
+                let mut context = Context { from: id.resource, text, reads: Reads::new(), height: 0 };
                 let field = compiler.field(&mut context, &operand?)?;
                 Some((field, context.height))
             }
@@ -175,7 +199,7 @@ impl<'a> Compiler<'a, '_> {
                 whole = false;
                 continue;
             };
-            let mut context = Context { from, text: item, reads: Vec::new(), height };
+            let mut context = Context { from, text: item, reads: Reads::new(), height };
             let span = 0..item.text.len();
             let unfolded = self.item(&mut context, name, &span, &mut parts);
             whole &= unfolded.is_some();
@@ -207,12 +231,12 @@ impl<'a> Compiler<'a, '_> {
         if self.known.compared <= LIST_LIMIT {
             return Some(());
         }
-        if before > LIST_LIMIT {
-            return None;
+        if before <= LIST_LIMIT {
+            let message = "the conditions together compare with too many items";
+            let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
+                .help(format!("at most {LIST_LIMIT}, each list counted where it is named"));
+            self.sources.report_in(context.text, problem);
         }
-        let problem = Problem::new(codes::TOO_BIG, span.clone(), "the conditions together compare with too many items")
-            .help(format!("at most {LIST_LIMIT}, each list counted where it is named: put what repeats into a macro"));
-        self.sources.report_in(context.text, problem);
         None
     }
 

@@ -7,7 +7,7 @@ use vedette_audit::Level;
 use super::rule_set::{Effect, Entry, RuleSet};
 use super::{Built, Policy, RuleInfo, RuleKind};
 use crate::codes;
-use crate::lower::{Compiler, Read};
+use crate::lower::{Compiler, ReadAt, Reads};
 use crate::message::DefaultMessage;
 use crate::names::DefinitionId;
 use crate::resource::{self, Body, Resources, RuleBody, RuleResource, WebhookResource};
@@ -224,12 +224,12 @@ fn effect(info: &RuleInfo, settings: &Settings) -> Effect {
 }
 
 /// Warns of each field of a rule that the audit level leaves out.
-fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &[Read], settings: &Settings) {
+fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &Reads, settings: &Settings) {
     let level = settings.audit_level;
     if level == Level::None {
         return;
     }
-    for Read { path, at } in reads {
+    for (path, ReadAt { file, node, span }) in reads {
         let Some((field, needed)) =
             compiler.builder.path_at(*path).and_then(|path| Some((path.spelled.clone(), path.needs?)))
         else {
@@ -241,10 +241,10 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &[Read], s
                 quoted(&info.qualified),
                 quoted(&field)
             );
-            let problem = Problem::new(codes::BLIND, 0..0, message)
+            let problem = Problem::new(codes::BLIND, span.clone(), message)
                 .label(format!("needs level `{needed}`"))
                 .help(format!("set `auditLevel: {needed}` in the `Webhook`, and let the senders record as much"));
-            report(compiler.sources, at, problem);
+            compiler.sources.report_within(*file, *node, problem);
         }
     }
 }

@@ -162,6 +162,38 @@ fn conditions_do_not_compare_with_items_beyond_their_limit() {
 }
 
 #[test]
+fn macros_are_not_read_beyond_their_limit() {
+    let reads: Vec<String> = (0..2000).map(|index| format!("RequestObject.x{index}")).collect();
+    let entry = |name: &str, body: &str| format!("{{name: {name}, type: {body}}}");
+    let library = entry("m", &format!("macro, macro: {}", reads.join(" or ")));
+    let rule = |times: usize| {
+        let references = vec!["${m}"; times].join(" or ");
+        entry("x", &format!("rule, enable: true, priority: INFO, condition: '{references}'"))
+    };
+    too_big(&[&library, &rule(501)]);
+    let built = crate::built(&crate::resource("r", "alerting", &[&library, &rule(499)]));
+    assert_eq!(codes(&built.warnings), ["VR0405"; 1000], "each field is said once");
+    assert!(built.warnings[999].help.as_ref().unwrap().contains("1000 more findings"));
+}
+
+/// Finding the place of a part of a folded text takes as long as the text: it is found only for what is shown.
+#[test]
+fn places_are_looked_for_where_they_are_shown() {
+    let reads = vec!["RequestObject.x"; 3000].join("\n        or ");
+    let rule = |index: usize| {
+        format!(
+            "name: r{index}\n    type: rule\n    enable: true\n    priority: INFO\n    condition: >\n        {reads}"
+        )
+    };
+    let rules: Vec<String> = (0..40).map(rule).collect();
+    let text = crate::resource("r", "alerting", &rules.iter().map(String::as_str).collect::<Vec<_>>());
+    let started = std::time::Instant::now();
+    let places: Vec<_> = crate::built(&text).warnings.iter().map(|it| (it.line, it.column)).collect();
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    assert_eq!((places.len(), places[0], places[1]), (40, (14, 9), (3019, 9)));
+}
+
+#[test]
 fn all_findings_of_all_files_come_in_order() {
     let broken =
         crate::resource("a", "archiving", &["{name: x, type: rule, condition: Verb =, priority: LOW}", "{name: y}"]);
