@@ -60,6 +60,8 @@ fn limits_are_said_and_kept() {
     for (text, code) in [
         ("x".repeat(4 * 1024 * 1024 + 1), "VR0002"),
         (format!("{}{}", "[".repeat(100), "]".repeat(100)), "VR0002"),
+        // Its aliases unfolded, the text takes 30 gigabytes.
+        (format!("a: &a {}\nb: [{}]", "x".repeat(3_000_000), vec!["*a"; 10_000].join(", ")), "VR0002"),
         (rule(&format!("Verb = \"{}\"", "x".repeat(70_000))), "VR0212"),
         (rule(&format!("{}Verb exists{}", "(".repeat(70), ")".repeat(70))), "VR0211"),
         (rule(&format!("{}Verb exists", "not ".repeat(70))), "VR0211"),
