@@ -7,7 +7,7 @@ use super::reference::ListPart;
 use super::{Compiler, Context, Field};
 use crate::codes;
 use crate::glob::Glob;
-use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, Test, regex};
+use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, Test};
 use crate::schema::{self, Kind};
 use crate::syntax::ast::{self, LiteralKind, Operator, Right};
 use crate::syntax::{Problem, quoted};
@@ -236,8 +236,14 @@ impl Compiler<'_, '_> {
         }
         let compiled = match test.operator {
             Operator::Contains => Ok((Test::Contains(text), Matcher::None)),
-            Operator::Like => Glob::new(&text).map(|glob| (Test::Like(text), Matcher::Glob(glob))),
-            _ => regex(&text).map(|regex| (Test::Regex(text), Matcher::Regex(regex))),
+            Operator::Like => {
+                let compiled = self.built(context.text, |builder| Glob::new(&text, builder))?;
+                compiled.map(|glob| (Test::Like(text), Matcher::Glob(glob)))
+            }
+            _ => {
+                let compiled = self.built(context.text, |builder| builder.regex(&text))?;
+                compiled.map(|regex| (Test::Regex(text), Matcher::Regex(regex)))
+            }
         };
         compiled
             .map_err(|error| {

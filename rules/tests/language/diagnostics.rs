@@ -164,6 +164,27 @@ fn conditions_do_not_compare_with_items_beyond_their_limit() {
 }
 
 #[test]
+fn regular_expressions_share_one_limit() {
+    let rules = |count: usize, pattern: &dyn Fn(usize) -> String| {
+        let rule = |index: usize| {
+            format!(
+                "{{name: r{index}, type: rule, enable: true, priority: INFO, condition: 'Verb regex \"{}\"'}}",
+                pattern(index)
+            )
+        };
+        (0..count).map(rule).collect::<Vec<_>>()
+    };
+    let diagnosed = |rules: &[String]| {
+        diagnosed(&crate::resource("r", "alerting", &rules.iter().map(String::as_str).collect::<Vec<_>>()))
+    };
+    let big = |index: usize| format!("a{{20000}}b{{{index}}}");
+    assert_eq!(codes(&diagnosed(&rules(229, &big))), ["VR0407"; 2]);
+    assert!(diagnosed(&rules(227, &big)).is_empty());
+    assert!(diagnosed(&rules(1000, &|_| big(1))).is_empty(), "the same one is compiled once");
+    assert!(diagnosed(&rules(1000, &|index| format!("^pod-{index}$"))).is_empty());
+}
+
+#[test]
 fn macros_are_not_read_beyond_their_limit() {
     let reads: Vec<String> = (0..2000).map(|index| format!("RequestObject.x{index}")).collect();
     let entry = |name: &str, body: &str| format!("{{name: {name}, type: {body}}}");
