@@ -73,9 +73,14 @@ impl RuleSet {
         let mut evaluation = Evaluation::new(&self.program, &event, self.recorded(&event, level));
         for (index, (plan, info)) in (0_u32..).zip(self.plans.iter().zip(&self.rules)) {
             let rule = RuleIndex(index);
+            // A rule that both selectors take follows itself.
+            let again = |last: RuleIndex| self.rule(last).id == info.id;
             match evaluation.node(plan.root) {
                 Truth::False => continue,
                 Truth::Unknown(path) => {
+                    if decision.blind.last().is_some_and(|last| again(last.rule)) {
+                        continue;
+                    }
                     let field =
                         self.program.paths.get(path.index()).map(|path| path.spelled.clone()).unwrap_or_default();
                     decision.blind.push(BlindMatch { rule, field });
@@ -83,8 +88,7 @@ impl RuleSet {
                 }
                 Truth::True => {}
             }
-            // A rule that both selectors take follows itself.
-            if decision.matched.last().is_none_or(|last| self.rule(*last).id != info.id) {
+            if !decision.matched.last().is_some_and(|last| again(*last)) {
                 decision.matched.push(rule);
             }
             match plan.effect {

@@ -91,6 +91,18 @@ fn a_rule_that_both_selectors_take_stores_and_alerts_and_is_named_once() {
 }
 
 #[test]
+fn a_rule_that_both_selectors_take_is_blind_once() {
+    let rule = "{name: x, type: rule, enable: true, priority: WARNING, condition: RequestObject exists}";
+    let both = "{matchLabels: {type: both}}";
+    let text =
+        webhook(&format!("{{auditSinkPolicy: {{alertingRuleSelector: {both}, archivingRuleSelector: {both}}}}}"))
+            + "---\n"
+            + &resource("r", "both", &[rule]);
+    let event = r#"{"level":"Metadata","verb":"create","objectRef":{"resource":"pods"}}"#;
+    assert_eq!(decided(&built(&text), event), "[] r.x? RequestObject");
+}
+
+#[test]
 fn image_and_args_of_existing_files_are_taken() {
     let text = webhook(
         "{image: 'kubesphere/kube-auditing-webhook:v0.2.0', imagePullPolicy: IfNotPresent, args: [--tls=true], replicas: 2, port: 6443, useHTTPS: true, resources: {}, affinity: {}, tolerations: [], nodeSelector: {}, imagePullSecrets: []}",
