@@ -139,14 +139,12 @@ impl RuleSet {
         self.program.predicates.len()
     }
 
-    /// The level that the event says of itself, if it is one.
+    /// The level that the event says of itself, if it is one: the last of duplicates, as for ingest, which null ends.
     fn level_of(&self, event: &Value<'_>) -> Option<Level> {
         let path = self.program.paths.get(self.level.index())?;
         let mut level = None;
         for_each(event, &path.steps, &mut |value| {
-            if let Value::Text(text) = value {
-                level = level.or_else(|| text.parse().ok());
-            }
+            level = if let Value::Text(text) = value { text.parse().ok() } else { None };
         });
         level
     }

@@ -130,6 +130,15 @@ fn none_means_dont_log_events() {
     let built = policy(&["archiving-rule"], &[]);
     let none = json!({"level": "None", "verb": "create"}).to_string();
     assert_eq!(decided(&built, &none), "[]");
+    // The last of duplicates counts, as it does where events are received.
+    for (levels, expected) in [
+        (r#""level":"None","level":"Metadata""#, "archive [archiving-rule.archiving]"),
+        (r#""Level":"Metadata","level":"None""#, "[]"),
+        (r#""level":"None","level":null"#, "archive [archiving-rule.archiving]"),
+        (r#""level":"None","level":"Everything""#, "archive [archiving-rule.archiving]"),
+    ] {
+        assert_eq!(decided(&built, &format!(r#"{{{levels},"verb":"create"}}"#)), expected, "{levels}");
+    }
 }
 
 #[test]
