@@ -40,7 +40,7 @@ pub(crate) struct Evaluation<'p, 'e> {
     pub(crate) mismatches: u32,
 }
 
-/// Which bodies the event's level recorded, or the event holds whatever it says of its level.
+/// Which bodies the event's level recorded, or the event holds whatever it says of its level, or cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) request: bool,

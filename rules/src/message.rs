@@ -18,7 +18,7 @@ const ELLIPSIS: char = '…';
 pub(crate) struct DefaultMessage {
     user: PathId,
     verb: PathId,
-    resource: PathId,
+    pub(crate) resource: PathId,
     subresource: PathId,
     name: PathId,
     namespace: PathId,

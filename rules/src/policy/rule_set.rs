@@ -149,9 +149,20 @@ impl RuleSet {
         level
     }
 
-    /// Which bodies are known: those that the event's level records, and those that are there all the same.
+    /// Which bodies are known: those that the event's level records, and those that are there all the same. A request that is about
+    /// no resource has none, which is known too.
     fn recorded(&self, event: &Value<'_>, level: Option<Level>) -> Recorded {
-        let Value::Object(members, _) = event else { return Recorded { request: true, response: true } };
+        let known = Recorded { request: true, response: true };
+        let Value::Object(members, _) = event else { return known };
+        let mut about_a_resource = false;
+        if let Some(path) = self.program.paths.get(self.default_message.resource.index()) {
+            for_each(event, &path.steps, &mut |value| {
+                about_a_resource |= matches!(value, Value::Text(text) if !text.is_empty())
+            });
+        }
+        if !about_a_resource {
+            return known;
+        }
         let there = |body: Option<FieldId>| {
             body.is_some_and(|body| members.iter().any(|(id, value)| *id == body && *value != Value::Null))
         };
