@@ -43,7 +43,7 @@ pub(crate) struct CompiledRule {
     pub(crate) reads: Rc<Reads>,
 }
 
-/// The body fields that a condition reads, and where it first does.
+/// The fields of bodies that a condition or an output reads, and where it first does.
 pub(crate) type Reads = BTreeMap<PathId, ReadAt>;
 
 /// A part of a scalar's content.
@@ -102,11 +102,18 @@ impl<'a, 's> Compiler<'a, 's> {
     /// Compiles a rule of resource `from`.
     pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
         let lowered = self.condition(from, &rule.condition);
-        let mut output = None;
+        let (mut output, mut shown) = (None, Reads::new());
         if let Some(text) = &rule.output {
-            output = Some(self.output(from, text)?);
+            let (template, reads) = self.output(from, text)?;
+            (output, shown) = (Some(template), reads);
         }
-        let Lowered { node, reads, .. } = lowered?;
+        let Lowered { node, mut reads, .. } = lowered?;
+        if !shown.is_empty() {
+            let reads = Rc::make_mut(&mut reads);
+            for (path, at) in shown {
+                reads.entry(path).or_insert(at);
+            }
+        }
         Some(CompiledRule { root: node, output, reads })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Compiler, Context, Field, Lowered, Reads};
@@ -18,7 +19,7 @@ const HEIGHT_LIMIT: usize = 64;
 /// How many items all lists together may have, lists in lists unfolded.
 const LIST_LIMIT: usize = 2_000_000;
 
-/// How many body fields all conditions together may read through macros.
+/// How many body fields all conditions together may read through macros and lists.
 const READ_LIMIT: usize = 1_000_000;
 
 /// What has been worked on.
@@ -33,7 +34,7 @@ pub(super) struct Known {
     items: usize,
     /// How many items of lists conditions were given to compare with.
     compared: usize,
-    /// How many body fields conditions read through macros.
+    /// How many body fields conditions and outputs read through macros and lists.
     reread: usize,
 }
 
@@ -41,6 +42,8 @@ pub(super) struct Known {
 #[derive(Debug, Clone)]
 pub(super) struct List {
     pub(super) parts: Arc<[ListPart]>,
+    /// The fields of bodies among them, at the items that name them.
+    pub(super) reads: Rc<Reads>,
     pub(super) height: usize,
 }
 
@@ -116,7 +119,7 @@ impl<'a> Compiler<'a, '_> {
         None
     }
 
-    /// Notes that `context` reads what a macro reads. It is said once that this is too much.
+    /// Notes that `context` reads what a macro or list reads. It is said once that this is too much.
     pub(super) fn reread(&mut self, context: &mut Context<'_>, reads: &Reads, span: &Range<usize>) -> Option<()> {
         let before = self.known.reread;
         self.known.reread += reads.len();
@@ -127,9 +130,9 @@ impl<'a> Compiler<'a, '_> {
             return Some(());
         }
         if before <= READ_LIMIT {
-            let message = "the conditions together read too many fields of bodies through macros";
+            let message = "the conditions together read too many fields of bodies through names";
             let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
-                .help(format!("at most {READ_LIMIT}, each macro counted where it is named"));
+                .help(format!("at most {READ_LIMIT}, each macro and list counted where it is named"));
             self.sources.report_in(context.text, problem);
         }
         None
@@ -183,7 +186,7 @@ impl<'a> Compiler<'a, '_> {
 
     fn unfold(&mut self, from: usize, items: &[Text]) -> Option<List> {
         let mut parts = Vec::with_capacity(items.len());
-        let mut height = 0;
+        let (mut reads, mut height) = (Reads::new(), 0);
         let mut whole = true;
         for item in items {
             let Some(start) = item.text.find("${") else {
@@ -199,18 +202,18 @@ impl<'a> Compiler<'a, '_> {
                 whole = false;
                 continue;
             };
-            let mut context = Context { from, text: item, reads: Reads::new(), height };
+            let mut context = Context { from, text: item, reads, height };
             let span = 0..item.text.len();
             let unfolded = self.item(&mut context, name, &span, &mut parts);
             whole &= unfolded.is_some();
-            height = context.height;
+            (reads, height) = (context.reads, context.height);
             self.listed(item, parts.len())?;
         }
         if let Some(item) = items.last() {
             self.listed(item, parts.len())?;
         }
         self.known.items += parts.len();
-        whole.then(|| List { parts: parts.into(), height })
+        whole.then(|| List { parts: parts.into(), reads: reads.into(), height })
     }
 
     /// Whether there is room for `more` items.
@@ -253,13 +256,13 @@ impl<'a> Compiler<'a, '_> {
             "list" => {
                 let list = self.list(id)?;
                 self.raise(context, list.height, span)?;
+                self.reread(context, &list.reads, span)?;
                 parts.extend(list.parts.iter().cloned());
             }
             "alias" => {
                 let (field, height) = self.alias(id)?;
                 self.raise(context, height, span)?;
-                let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
-                parts.push(ListPart::Field(path));
+                parts.push(ListPart::Field(self.read(context, &field, span)?));
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and cannot stand in a list");
