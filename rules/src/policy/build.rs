@@ -114,7 +114,7 @@ fn duplicates(sources: &mut Sources<'_>, rules: &[RuleResource]) {
     }
 }
 
-/// Says what selectors leave out: a selector without a rule, and rules without a selector.
+/// Says what selectors leave out, a selector without a rule, and rules without a selector; and what level `None` does.
 fn selected(sources: &mut Sources<'_>, resources: &Resources, webhook: Option<&WebhookResource>, settings: &Settings) {
     let given = webhook.map(|webhook| [&webhook.archiving, &webhook.alerting]);
     for (selector, at) in given.into_iter().flatten().flatten() {
@@ -132,6 +132,12 @@ fn selected(sources: &mut Sources<'_>, resources: &Resources, webhook: Option<&W
                 format!("no selector takes the `Rule` {}: its rules are not in force", quoted(&resource.name));
             let problem = Problem::new(codes::NOT_SELECTED, 0..0, message)
                 .help("label it `type: archiving` or `type: alerting`, or as the `Webhook` selects");
+            report(sources, &resource.at, problem);
+        } else if holds_rules && settings.audit_level == Level::None {
+            let message =
+                format!("level `None` drops every event: the rules of {} decide nothing", quoted(&resource.name));
+            let problem = Problem::new(codes::BLIND, 0..0, message)
+                .help("set `auditLevel: Metadata` in the `Webhook`, or a level that records more");
             report(sources, &resource.at, problem);
         }
     }

@@ -130,6 +130,12 @@ fn none_means_dont_log_events() {
     let built = policy(&["archiving-rule"], &[]);
     let none = json!({"level": "None", "verb": "create"}).to_string();
     assert_eq!(decided(&built, &none), "[]");
+    // A level of that name leaves no rule anything to decide, wherever it is set, and that is said.
+    let rules = seed("archiving-rule").text;
+    let warnings = built_with(&rules, |settings| settings.audit_level = Level::None).warnings;
+    assert_eq!(codes(&warnings), ["VR0405"], "{}", listed(&warnings));
+    assert!(warnings[0].message.contains("`archiving-rule`") && warnings[0].line == 7, "{}", warnings[0]);
+    assert_eq!(codes(&policy(&["archiving-rule", "alerting-rule"], &["apiVersion: auditing.kubesphere.io/v1alpha1\nkind: Webhook\nmetadata: {name: kube-auditing-webhook}\nspec: {auditLevel: None}\n"]).warnings), ["VR0405"; 2]);
     // The last of duplicates counts, as it does where events are received.
     for (levels, expected) in [
         (r#""level":"None","level":"Metadata""#, "archive [archiving-rule.archiving]"),
