@@ -297,11 +297,12 @@ fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<
                 Matcher::Texts(texts) => texts.contains(text),
                 _ => items.texts.iter().any(|item| **item == *text),
             };
+            let instant = if items.instants.is_empty() { None } else { Instant::parse(text) };
             let found = listed
                 || others.contains(&Scalar::Text(text))
-                || !items.instants.is_empty()
-                    && Instant::parse(text).is_some_and(|instant| items.instants.binary_search(&instant).is_ok());
-            let typed = !items.texts.is_empty() || !items.fields.is_empty();
+                || instant.is_some_and(|instant| items.instants.binary_search(&instant).is_ok());
+            // What is no timestamp is not of the type of one.
+            let typed = instant.is_some() || !items.texts.is_empty() || !items.fields.is_empty();
             (found || typed).then_some(found)
         }
         Value::Number(number, _) => {

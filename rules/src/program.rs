@@ -129,7 +129,7 @@ pub(crate) enum Literal {
 /// What stands in an `in (…)`, sorted, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Items {
-    /// Shared with the list that they come from.
+    /// Shared with the list that they come from; those that are timestamps stand in `instants` alone.
     pub(crate) texts: Vec<Arc<str>>,
     pub(crate) numbers: Vec<Number>,
     pub(crate) bools: Vec<bool>,

@@ -338,10 +338,8 @@ fn typed(literal: &LiteralKind, kind: Kind) -> Result<Literal, Mismatch> {
 
 fn add(items: &mut Items, literal: Literal) {
     match literal {
-        Literal::Text(text, instant) => {
-            items.texts.push(text.into());
-            items.instants.extend(instant);
-        }
+        Literal::Text(_, Some(instant)) => items.instants.push(instant),
+        Literal::Text(text, None) => items.texts.push(text.into()),
         Literal::Number(number) => items.numbers.push(number),
         Literal::Bool(value) => items.bools.push(value),
     }
@@ -362,12 +360,18 @@ fn listed(items: &mut Items, kind: Kind, text: &Arc<str>) -> Result<(), Mismatch
             None => return Err(Mismatch::Type(NUMBER)),
         },
         Kind::Instant => match Instant::parse(text) {
-            Some(instant) => items.instants.push(instant),
+            Some(instant) => {
+                items.instants.push(instant);
+                return Ok(());
+            }
             None => return Err(Mismatch::Timestamp),
         },
         _ => {
             items.numbers.extend(number);
-            items.instants.extend(Instant::parse(text));
+            if let Some(instant) = Instant::parse(text) {
+                items.instants.push(instant);
+                return Ok(());
+            }
             match &**text {
                 "true" | "True" | "TRUE" => items.bools.push(true),
                 "false" | "False" | "FALSE" => items.bools.push(false),
