@@ -156,7 +156,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Whether one more finding of this severity would be kept.
-    fn takes(&self, severity: Severity) -> bool {
+    pub(crate) fn takes(&self, severity: Severity) -> bool {
         self.diagnostics.len() < DIAGNOSTIC_LIMIT || severity == Severity::Error && self.errors < DIAGNOSTIC_LIMIT
     }
 

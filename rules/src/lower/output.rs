@@ -64,14 +64,14 @@ impl Compiler<'_, '_> {
     fn segment(&mut self, context: &mut Context<'_>, name: &str, span: std::ops::Range<usize>) -> Option<Segment> {
         let name = name.trim();
         let text = context.text;
-        let help = match self.names.lookup(context.from, name) {
+        match self.names.lookup(context.from, name) {
             Ok(id) => return self.referred(context, id, name, &span),
             Err(LookupError::Ambiguous(_)) => {
                 self.lookup(context, name, &span)?;
                 return None;
             }
-            Err(LookupError::Unknown { help }) => help,
-        };
+            Err(LookupError::Unknown) => {}
+        }
         let first = name.split(['.', '[']).next().unwrap_or_default();
         if schema::is_field(first) {
             let mut problems = Vec::new();
@@ -86,7 +86,12 @@ impl Compiler<'_, '_> {
         }
         let message = format!("{} is no alias, no list and no field", quoted(&format!("${{{name}}}")));
         let mut problem = Problem::new(codes::OUTPUT_NAME, span, message);
-        problem.help = help.or_else(|| schema::nearest_field(first).map(|near| format!("did you mean `${{{near}}}`?")));
+        if self.sources.takes(codes::OUTPUT_NAME.severity) {
+            problem.help = self
+                .names
+                .suggest(context.from, name)
+                .or_else(|| schema::nearest_field(first).map(|near| format!("did you mean `${{{near}}}`?")));
+        }
         self.sources.report_in(text, problem);
         None
     }

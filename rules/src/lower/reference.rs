@@ -60,16 +60,18 @@ impl<'a> Compiler<'a, '_> {
     pub(super) fn lookup(&mut self, context: &Context<'_>, name: &str, span: &Range<usize>) -> Option<DefinitionId> {
         let problem = match self.names.lookup(context.from, name) {
             Ok(id) => return Some(id),
-            Err(LookupError::Unknown { help }) => {
+            Err(LookupError::Unknown) => {
                 let mut problem = Problem::new(
                     codes::UNKNOWN_NAME,
                     span.clone(),
                     format!("{} is not defined", quoted(&format!("${{{name}}}"))),
                 );
                 let first = name.split('.').next().unwrap_or_default();
-                problem.help = help.or_else(|| {
-                    schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
-                });
+                if self.sources.takes(codes::UNKNOWN_NAME.severity) {
+                    problem.help = self.names.suggest(context.from, name).or_else(|| {
+                        schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
+                    });
+                }
                 problem
             }
             Err(LookupError::Ambiguous(found)) => {

@@ -199,6 +199,29 @@ fn macros_are_not_read_beyond_their_limit() {
     assert!(built.warnings[999].help.as_ref().unwrap().contains("1000 more findings"));
 }
 
+/// What may have been meant is looked for among all names: only for a name that is unknown, and shown.
+#[test]
+fn names_are_compared_where_a_suggestion_is_shown() {
+    let mut entries: Vec<String> =
+        (0..20_000).map(|index| format!("{{name: Verb{index:05}, type: alias, alias: Verb}}")).collect();
+    let output = "${Verb} ${User.Username}".repeat(600);
+    let rule = |index: usize, output: &str| {
+        format!(
+            "{{name: r{index}, type: rule, enable: true, priority: INFO, condition: '${{Verb00000}} = a', output: '{output}'}}"
+        )
+    };
+    entries.extend((0..20).map(|index| rule(index, &output)));
+    let text =
+        |entries: &[String]| crate::resource("r", "alerting", &entries.iter().map(String::as_str).collect::<Vec<_>>());
+    let started = std::time::Instant::now();
+    assert!(diagnosed(&text(&entries)).is_empty());
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    entries.truncate(20_000);
+    entries.push(rule(0, "${Verbx00000}"));
+    let help = diagnosed(&text(&entries))[0].help.clone();
+    assert_eq!(help.as_deref(), Some("did you mean `${Verb00000}`?"));
+}
+
 /// Finding the place of a part of a folded text takes as long as the text: it is found only for what is shown.
 #[test]
 fn places_are_looked_for_where_they_are_shown() {
