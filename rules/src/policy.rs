@@ -12,8 +12,6 @@ pub use rule_set::RuleSet;
 pub struct Policy {
     /// Grows with every change; chosen by whoever distributes the files.
     pub generation: u64,
-    /// BLAKE3 over the names and texts of the files, in the order of their names.
-    pub hash: [u8; 32],
     /// What the `Webhook` says, or the defaults.
     pub settings: Settings,
     /// The rules that are enabled and selected.

@@ -36,7 +36,7 @@ pub(super) fn build(
     let diagnostics = sources.finish();
     match rules {
         Some(rules) if !broken => {
-            let policy = Policy { generation, hash: hash(files), settings, rules };
+            let policy = Policy { generation, settings, rules };
             Ok(Built { policy, warnings: diagnostics })
         }
         _ => Err(diagnostics),
@@ -257,16 +257,4 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &Reads, se
 
 fn report(sources: &mut Sources<'_>, at: &Location, problem: Problem) {
     sources.report(at.file, Problem { span: at.span.clone(), ..problem });
-}
-
-/// BLAKE3 over the names and texts, each with its length before it, in the order of the names.
-fn hash(files: &[SourceFile]) -> [u8; 32] {
-    let mut files: Vec<_> = files.iter().collect();
-    files.sort_by(|left, right| (&left.name, &left.text).cmp(&(&right.name, &right.text)));
-    let mut hasher = blake3::Hasher::new();
-    for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    *hasher.finalize().as_bytes()
 }

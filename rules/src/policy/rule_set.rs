@@ -128,12 +128,6 @@ impl RuleSet {
         self.rules.iter()
     }
 
-    /// The index of the rule that is called `namespace/resource/rule` and taken by the selector of `kind`.
-    pub fn find(&self, id: &str, kind: RuleKind) -> Option<RuleIndex> {
-        let place = self.rules.iter().position(|info| info.id == id && info.kind == kind)?;
-        u32::try_from(place).ok().map(RuleIndex)
-    }
-
     /// How many distinct predicates the rules come down to.
     pub fn predicates(&self) -> usize {
         self.program.predicates.len()
