@@ -34,7 +34,7 @@ pub struct RuleIndex(pub(crate) u32);
 /// What a rule is called and how much it weighs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
-    /// The namespace of its `Rule` resource; empty if the file names none.
+    /// The namespace of its `Rule` resource; `default` if the file names none.
     pub namespace: String,
     /// The name of its `Rule` resource.
     pub resource: String,
