@@ -66,6 +66,27 @@ fn a_selector_has_labels_and_expressions() {
 }
 
 #[test]
+fn each_priority_of_the_webhook_is_its_own() {
+    use vedette_rules::Priority::{Debug, Info, Warning};
+    let rule = |kind: &str| {
+        let entry = "{name: x, type: rule, enable: true, priority: INFO, condition: Verb exists}";
+        format!("---\n{}", resource(kind, kind, &[entry]))
+    };
+    let event = r#"{"verb":"get","user":{"username":"u"},"requestURI":"/x"}"#;
+    for (spec, archiving, alerting, archived, alerted) in [
+        ("{archivingPriority: INFO, alertingPriority: DEBUG}", Info, Debug, "archive ", " alerting.x: u get /x"),
+        ("{archivingPriority: WARNING, alertingPriority: INFO}", Warning, Info, "", " alerting.x: u get /x"),
+        ("{archivingPriority: WARNING}", Warning, Warning, "archive ", ""),
+        ("{alertingPriority: INFO}", Debug, Info, "archive ", " alerting.x: u get /x"),
+    ] {
+        let built = built(&(webhook(spec) + &rule("archiving") + &rule("alerting")));
+        let settings = &built.policy.settings;
+        assert_eq!((settings.archiving_priority, settings.alerting_priority), (archiving, alerting), "{spec}");
+        assert_eq!(decided(&built, event), format!("{archived}[alerting.x archiving.x]{alerted}"), "{spec}");
+    }
+}
+
+#[test]
 fn a_selector_that_takes_nothing_is_said() {
     let rule =
         resource("r", "alerting", &["{name: x, type: rule, enable: true, priority: INFO, condition: Verb exists}"]);
