@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+use serde_json::json;
 use vedette_rules::render::{Style, render};
 use vedette_rules::{Policy, Severity, SourceFile};
 
@@ -353,6 +354,88 @@ fn damaged() -> impl Strategy<Value = String> {
     })
 }
 
+/// Tokens of conditions, outputs and references in any order: much of it parses, and some of it compiles.
+fn tokens() -> impl Strategy<Value = String> {
+    let fields = prop::sample::select(vec![
+        "Verb",
+        "ResponseStatus.code",
+        "RequestReceivedTimestamp",
+        "User.Groups",
+        "User.groups[0]",
+        "SourceIPs[*]",
+        "RequestObject.x",
+        "RequestObject.x[1:]",
+        "RequestObject[:2].y",
+        "responseObject",
+        "Annotations.a.b",
+        "ObjectRef",
+        "Nothing.x",
+    ]);
+    let references = prop::sample::select(vec![
+        "${m}", "${l}", "${a}", "${n}", "${a}.x", "${r.m}", "${r.l}", "${s.m}", "${ a }", "${}", "${Verb}", "${a", "$",
+        "${r.}", "${.}",
+    ]);
+    let operators = "= == != < <= > >= in contains like regex exists".split(' ').collect::<Vec<_>>();
+    let operators = prop::sample::select(operators);
+    let connectors = prop::sample::select(vec!["and", "or", "not", "!", "(", ")", ",", "AND", "&&"]);
+    let values = prop::sample::select(vec![
+        "\"a\"",
+        "\"\"",
+        "\"2020-06-12T09:23:28Z\"",
+        "404",
+        "-1",
+        "1.5",
+        "99999999999999999999999999999999999999999",
+        "true",
+        "FALSE",
+        "word",
+        "\"(\"",
+        "\"a*?\"",
+        "(1, \"a\")",
+        "(${l}, ${a})",
+        "()",
+        "\"\\\"",
+        "\"open",
+        "é",
+        "\0",
+        "\u{2028}",
+    ]);
+    let pieces = prop_oneof![3 => fields, 2 => references, 3 => operators, 3 => connectors, 3 => values];
+    let pieces = prop::collection::vec(pieces, 0..12);
+    (pieces, prop::sample::select(vec![" ", "", "\n"])).prop_map(|(pieces, between)| pieces.join(between))
+}
+
+/// Conditions whose tests are such, whatever their types and names.
+fn chain() -> impl Strategy<Value = String> {
+    let test = (
+        prop::sample::select(vec![
+            "Verb",
+            "RequestObject.x",
+            "${a}",
+            "RequestReceivedTimestamp",
+            "ResponseStatus.code",
+        ]),
+        prop::sample::select(vec!["=", "in", ">=", "contains", "not like", "regex", "!="]),
+        prop::sample::select(vec![
+            "\"a\"",
+            "${l}",
+            "3",
+            "(${l}, ${a}, 1)",
+            "\"2020-06-12T09:23:28Z\"",
+            "true",
+            "${a}",
+            "\"a*?\"",
+        ]),
+    );
+    let test = test.prop_map(|(field, operator, value)| format!("{field} {operator} {value}"));
+    let test = prop_oneof![4 => test, 1 => Just("RequestObject.x exists".to_owned()), 1 => Just("${m}".to_owned())];
+    let joined = (test, prop::sample::select(vec![" and ", " or ", " and not "]));
+    prop::collection::vec(joined, 1..4).prop_map(|tests| {
+        let text: String = tests.iter().map(|(test, join)| format!("{test}{join}")).collect();
+        format!("{text}Verb exists")
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -375,5 +458,47 @@ proptest! {
     #[test]
     fn any_text_is_no_reason_to_panic(text in any::<String>()) {
         let _ = Policy::build(&[source("rules.yaml", text)], 1);
+    }
+
+    #[test]
+    fn any_tokens_are_no_reason_to_panic(
+        (rule, macro_) in (prop_oneof![tokens(), chain()], prop_oneof![tokens(), chain()]),
+        (alias, output) in (tokens(), tokens()),
+        list in prop::collection::vec(tokens(), 0..4),
+        broken in prop::collection::vec(prop::bool::weighted(0.3), 5),
+        level in 0..4_usize,
+    ) {
+        // Most parts are as they should be, so that the others are looked at.
+        let or = |index: usize, text: String, sound: &str| if broken[index] { text } else { sound.to_owned() };
+        let entries = json!([
+            {"name": "m", "type": "macro", "macro": or(0, macro_, "Verb in ${l} and ${a} = 3")},
+            {"name": "l", "type": "list", "list": if broken[4] { list } else { vec!["3".to_owned(), "${a}".to_owned()] }},
+            {"name": "a", "type": "alias", "alias": or(1, alias, "RequestObject.x")},
+            {"name": "x", "type": "rule", "enable": true, "priority": "WARNING", "condition": or(2, rule, "${m}"),
+                "output": or(3, output, "${a} ${l} ${Verb}")},
+        ]);
+        let resource = json!({"apiVersion": "auditing.kubesphere.io/v1alpha1", "kind": "Rule",
+            "metadata": {"name": "r", "labels": {"type": "alerting"}}, "spec": {"rules": entries}});
+        let sources = [source("rules.yaml", resource.to_string())];
+        let level = ["None", "Metadata", "Request", "RequestResponse"][level];
+        match Policy::build_with(&sources, 1, |settings| settings.audit_level = level.parse().unwrap()) {
+            Ok(built) => {
+                prop_assert!(built.warnings.iter().all(|it| it.severity != Severity::Error));
+                for event in [
+                    "{}",
+                    r#"{"level":"RequestResponse","verb":"a","user":{"groups":["a",null]},"requestObject":{"x":[3,"a",{"y":true}]},
+                        "responseStatus":{"code":404},"requestReceivedTimestamp":"2020-06-12T09:23:28Z","annotations":{"a.b":"a"}}"#,
+                    r#"{"level":"Metadata","verb":"a","objectRef":{"resource":"pods"},"requestReceivedTimestamp":5}"#,
+                ] {
+                    prop_assert!(built.policy.rules.decide(event.as_bytes()).is_ok());
+                }
+            }
+            Err(diagnostics) => {
+                prop_assert!(diagnostics.iter().any(|it| it.severity == Severity::Error));
+                for diagnostic in &diagnostics {
+                    prop_assert!(sources[0].text.get(diagnostic.span.clone()).is_some(), "{diagnostic}");
+                }
+            }
+        }
     }
 }
