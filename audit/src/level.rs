@@ -3,6 +3,8 @@
 use std::{fmt, str::FromStr};
 
 /// How much of a request an event records. Ordered: a greater level records more.
+///
+/// Of a request that is about no resource there are no bodies to record: the levels that record one do not apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Nothing: such events are dropped.

@@ -83,7 +83,8 @@ fn stderr(output: &Output) -> String {
 
 fn event(id: &str, verb: &str) -> Value {
     json!({"level": "RequestResponse", "auditID": id, "stage": "ResponseComplete", "requestURI": "/x", "verb": verb,
-        "user": {"username": "eve"}, "requestObject": {"spec": {"hostNetwork": true}}})
+        "user": {"username": "eve"}, "objectRef": {"resource": "pods"},
+        "requestObject": {"spec": {"hostNetwork": true}}})
 }
 
 fn list(items: &[Value]) -> String {
@@ -207,7 +208,7 @@ fn eval_strips_to_the_level_and_weighs_priorities() {
     let both = rest(&["--audit-level", "Metadata", "--archiving-priority", "INFO", "--alerting-priority", "INFO"]);
     assert_eq!(
         both,
-        r#""archive":false,"rules":["a.low","r.all"],"alerts":[{"rule":"a.low","priority":"INFO","message":"eve create /x"}]}"#
+        r#""archive":false,"rules":["a.low","r.all"],"alerts":[{"rule":"a.low","priority":"INFO","message":"eve create pods"}]}"#
     );
     let none = json!({"level": "None", "auditID": "1", "verb": "create"}).to_string();
     assert!(bench.eval(none, &[]).0[0].ends_with(r#""archive":false,"rules":[],"alerts":[]}"#));

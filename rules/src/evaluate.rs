@@ -40,7 +40,7 @@ pub(crate) struct Evaluation<'p, 'e> {
     pub(crate) mismatches: u32,
 }
 
-/// Which bodies the event's level recorded, or the event holds whatever it says of its level.
+/// Which bodies the event's level recorded, or the event holds whatever it says of its level, or cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) request: bool,
@@ -282,7 +282,7 @@ fn compare(value: &Value<'_>, literal: &Literal) -> Option<Ordering> {
         // What is no timestamp is neither before nor after one.
         (Value::Text(text), Literal::Text(_, Some(instant))) => Some(Instant::parse(text)?.cmp(instant)),
         (Value::Text(text), Literal::Text(other, None)) => Some(Cow::as_ref(text).cmp(other.as_str())),
-        (Value::Number(number, _), Literal::Number(other)) => number.order(*other),
+        (Value::Number(number, _), Literal::Number(other)) => Some(number.cmp(other)),
         (Value::Bool(value), Literal::Bool(other)) => Some(value.cmp(other)),
         _ => None,
     }
@@ -295,17 +295,18 @@ fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<
             let text = Cow::as_ref(text);
             let listed = match matcher {
                 Matcher::Texts(texts) => texts.contains(text),
-                _ => items.texts.iter().any(|item| item == text),
+                _ => items.texts.iter().any(|item| **item == *text),
             };
+            let instant = if items.instants.is_empty() { None } else { Instant::parse(text) };
             let found = listed
                 || others.contains(&Scalar::Text(text))
-                || !items.instants.is_empty()
-                    && Instant::parse(text).is_some_and(|instant| items.instants.binary_search(&instant).is_ok());
-            let typed = !items.texts.is_empty() || !items.fields.is_empty();
+                || instant.is_some_and(|instant| items.instants.binary_search(&instant).is_ok());
+            // What is no timestamp is not of the type of one.
+            let typed = instant.is_some() || !items.texts.is_empty() || !items.fields.is_empty();
             (found || typed).then_some(found)
         }
         Value::Number(number, _) => {
-            let found = items.numbers.contains(number) || others.contains(&Scalar::Number(*number));
+            let found = items.numbers.binary_search(number).is_ok() || others.contains(&Scalar::Number(*number));
             (found || !items.numbers.is_empty() || !items.fields.is_empty()).then_some(found)
         }
         Value::Bool(value) => {

@@ -3,20 +3,22 @@
 //! Without `?` the pieces between the stars are looked for one after the other, each at its first place: greedy from the left is
 //! exact for globs and takes one pass. With `?` it becomes a regular expression, which is linear too.
 
+use std::sync::Arc;
+
 use regex::Regex;
 
-use crate::program::regex;
+use crate::program::{Builder, TooBig};
 
 #[derive(Debug)]
 pub(crate) enum Glob {
     Exact(Box<str>),
     Pieces { first: Box<str>, middle: Vec<Box<str>>, last: Box<str> },
-    Regex(Regex),
+    Regex(Arc<Regex>),
 }
 
 impl Glob {
-    /// Compiles a pattern; fails only if it is too big.
-    pub(crate) fn new(pattern: &str) -> Result<Self, regex::Error> {
+    /// Compiles a pattern; fails only if it is too big, by itself or together with the others of `builder`.
+    pub(crate) fn new(pattern: &str, builder: &mut Builder) -> Result<Result<Self, regex::Error>, TooBig> {
         if pattern.contains('?') {
             let mut translated = String::from(r"(?s)\A");
             for it in pattern.chars() {
@@ -27,12 +29,12 @@ impl Glob {
                 }
             }
             translated.push_str(r"\z");
-            return regex(&translated).map(Self::Regex);
+            return Ok(builder.regex(&translated)?.map(Self::Regex));
         }
-        let Some((first, rest)) = pattern.split_once('*') else { return Ok(Self::Exact(pattern.into())) };
+        let Some((first, rest)) = pattern.split_once('*') else { return Ok(Ok(Self::Exact(pattern.into()))) };
         let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
         let middle = middle.split('*').filter(|piece| !piece.is_empty()).map(Box::from).collect();
-        Ok(Self::Pieces { first: first.into(), middle, last: last.into() })
+        Ok(Ok(Self::Pieces { first: first.into(), middle, last: last.into() }))
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {
@@ -55,7 +57,7 @@ impl Glob {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Glob;
+    use super::{Builder, Glob};
 
     /// The definition, by trying everything.
     fn naive(pattern: &[char], text: &[char]) -> bool {
@@ -72,7 +74,7 @@ mod tests {
         #[test]
         fn globs_match_as_defined(pattern in "[ab.*?ü\n]{0,7}", text in "[ab.ü\n]{0,9}") {
             let (of_pattern, of_text): (Vec<_>, Vec<_>) = (pattern.chars().collect(), text.chars().collect());
-            prop_assert_eq!(Glob::new(&pattern).unwrap().matches(&text), naive(&of_pattern, &of_text));
+            prop_assert_eq!(Glob::new(&pattern, &mut Builder::new()).unwrap().unwrap().matches(&text), naive(&of_pattern, &of_text));
         }
     }
 }

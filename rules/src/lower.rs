@@ -7,18 +7,22 @@ mod literal;
 mod output;
 mod reference;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::codes;
 use crate::names::{DefinitionId, Names};
-use crate::program::{Builder, Matcher, Node, NodeId, PathId, Test, TooBig};
+use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
-use crate::source::{Location, Sources, Text};
+use crate::source::{Sources, Text};
 use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
 use crate::syntax::{Problem, parse_condition, quoted};
+use crate::yaml;
 
 pub(crate) use output::{Segment, Template};
+pub(crate) use reference::ListPart;
 
 /// Compiles the definitions of a set of resources.
 pub(crate) struct Compiler<'a, 's> {
@@ -27,6 +31,8 @@ pub(crate) struct Compiler<'a, 's> {
     rules: &'a [RuleResource],
     names: Names<'a>,
     known: reference::Known,
+    /// How many expressions are being worked on, each inside the one before, through macros as well.
+    depth: usize,
 }
 
 /// A rule as it was compiled.
@@ -34,21 +40,25 @@ pub(crate) struct Compiler<'a, 's> {
 pub(crate) struct CompiledRule {
     pub(crate) root: NodeId,
     pub(crate) output: Option<Template>,
-    pub(crate) reads: Vec<Read>,
+    pub(crate) reads: Rc<Reads>,
 }
 
-/// A body field that a condition reads, and where.
+/// The fields of bodies that a condition or an output reads, and where it first does.
+pub(crate) type Reads = BTreeMap<PathId, ReadAt>;
+
+/// A part of a scalar's content.
 #[derive(Debug, Clone)]
-pub(crate) struct Read {
-    pub(crate) path: PathId,
-    pub(crate) at: Location,
+pub(crate) struct ReadAt {
+    pub(crate) file: usize,
+    pub(crate) node: yaml::NodeId,
+    pub(crate) span: Range<usize>,
 }
 
 /// A condition as it was compiled.
 #[derive(Debug, Clone)]
 struct Lowered {
     node: NodeId,
-    reads: Rc<[Read]>,
+    reads: Rc<Reads>,
     /// How many references it is deep.
     height: usize,
 }
@@ -58,8 +68,16 @@ struct Context<'t> {
     /// The resource that names are looked up from.
     from: usize,
     text: &'t Text,
-    reads: Vec<Read>,
+    reads: Reads,
     height: usize,
+}
+
+impl Context<'_> {
+    /// Notes that a body's field is read at `span`.
+    fn note(&mut self, path: PathId, span: &Range<usize>) {
+        let at = || ReadAt { file: self.text.file, node: self.text.node, span: span.clone() };
+        self.reads.entry(path).or_insert_with(at);
+    }
 }
 
 /// A field with its aliases followed.
@@ -71,18 +89,32 @@ struct Field {
 
 impl<'a, 's> Compiler<'a, 's> {
     pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource]) -> Self {
-        Self { sources, builder: Builder::new(), rules, names: Names::new(rules), known: reference::Known::default() }
+        Self {
+            sources,
+            builder: Builder::new(),
+            rules,
+            names: Names::new(rules),
+            known: reference::Known::default(),
+            depth: 0,
+        }
     }
 
     /// Compiles a rule of resource `from`.
     pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
         let lowered = self.condition(from, &rule.condition);
-        let mut output = None;
+        let (mut output, mut shown) = (None, Reads::new());
         if let Some(text) = &rule.output {
-            output = Some(self.output(from, text)?);
+            let (template, reads) = self.output(from, text)?;
+            (output, shown) = (Some(template), reads);
         }
-        let Lowered { node, reads, .. } = lowered?;
-        Some(CompiledRule { root: node, output, reads: reads.to_vec() })
+        let Lowered { node, mut reads, .. } = lowered?;
+        if !shown.is_empty() {
+            let reads = Rc::make_mut(&mut reads);
+            for (path, at) in shown {
+                reads.entry(path).or_insert(at);
+            }
+        }
+        Some(CompiledRule { root: node, output, reads })
     }
 
     /// Compiles a definition for its diagnostics alone.
@@ -103,15 +135,23 @@ impl<'a, 's> Compiler<'a, 's> {
         for problem in parsed.problems {
             self.sources.report_in(text, problem);
         }
-        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
+        let mut context = Context { from, text, reads: Reads::new(), height: 0 };
         let node = self.expr(&mut context, &parsed.expr)?;
-        // One read of each field is enough.
-        context.reads.sort_by_key(|read| read.path);
-        context.reads.dedup_by_key(|read| read.path);
         Some(Lowered { node, reads: context.reads.into(), height: context.height })
     }
 
+    /// An expression, no deeper than its nodes may be: what is deeper would overflow the stack before it had any.
     fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
+        if self.depth >= DEPTH_LIMIT {
+            return self.built(context.text, |_| Err(TooBig));
+        }
+        self.depth += 1;
+        let node = self.shallow(context, expr);
+        self.depth -= 1;
+        node
+    }
+
+    fn shallow(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
         let node = match &expr.kind {
             ExprKind::Error => return None,
             ExprKind::Bare(operand) => return self.bare(context, operand),
@@ -136,7 +176,7 @@ impl<'a, 's> Compiler<'a, 's> {
             if self.is_macro(id) {
                 let lowered = self.macro_(id)?;
                 self.raise(context, lowered.height, &operand.span)?;
-                context.reads.extend(lowered.reads.iter().cloned());
+                self.reread(context, &lowered.reads, &operand.span)?;
                 return Some(lowered.node);
             }
         }
@@ -217,11 +257,10 @@ impl<'a, 's> Compiler<'a, 's> {
     }
 
     /// The path of a field, noted where a level may leave it out.
-    fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &std::ops::Range<usize>) -> Option<PathId> {
+    fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &Range<usize>) -> Option<PathId> {
         let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
         if schema::needed_level(&field.steps).is_some() {
-            let at = self.sources.locate(context.text, span);
-            context.reads.push(Read { path, at });
+            context.note(path, span);
         }
         Some(path)
     }

@@ -5,7 +5,7 @@
 
 use crate::evaluate::for_each;
 use crate::event::Value;
-use crate::lower::{Segment, Template};
+use crate::lower::{ListPart, Segment, Template};
 use crate::policy::MESSAGE_LIMIT;
 use crate::program::{Builder, PathId, Program, TooBig};
 use crate::syntax::ast::Step;
@@ -18,7 +18,7 @@ const ELLIPSIS: char = '…';
 pub(crate) struct DefaultMessage {
     user: PathId,
     verb: PathId,
-    resource: PathId,
+    pub(crate) resource: PathId,
     subresource: PathId,
     name: PathId,
     namespace: PathId,
@@ -86,13 +86,15 @@ impl Template {
                 Segment::Field(path) => message.field(program, event, *path),
                 Segment::List(items) => {
                     for (index, item) in items.iter().enumerate() {
+                        if message.full {
+                            break;
+                        }
                         if index > 0 {
                             message.push(", ");
                         }
                         match item {
-                            Segment::Text(text) => message.push(text),
-                            Segment::Field(path) => message.field(program, event, *path),
-                            Segment::List(_) => {}
+                            ListPart::Text(text) => message.push(text),
+                            ListPart::Field(path) => message.field(program, event, *path),
                         }
                     }
                 }

@@ -24,7 +24,7 @@ pub(crate) struct Names<'a> {
 /// Why a name leads nowhere.
 #[derive(Debug)]
 pub(crate) enum LookupError {
-    Unknown { help: Option<String> },
+    Unknown,
     Ambiguous(Vec<DefinitionId>),
 }
 
@@ -65,7 +65,7 @@ impl<'a> Names<'a> {
         let found = if near.is_empty() { far } else { near };
         match found.as_slice() {
             [only] => Ok(*only),
-            [] => Err(LookupError::Unknown { help: self.suggest(from, name) }),
+            [] => Err(LookupError::Unknown),
             _ => Err(LookupError::Ambiguous(found)),
         }
     }
@@ -75,7 +75,8 @@ impl<'a> Names<'a> {
         Some(DefinitionId { resource, definition })
     }
 
-    fn suggest(&self, from: usize, name: &str) -> Option<String> {
+    /// What may have been meant by `name`, which is unknown; looks at every name.
+    pub(crate) fn suggest(&self, from: usize, name: &str) -> Option<String> {
         if let Some((resource, definition)) = name.rsplit_once('.')
             && let Some(indices) = self.resources.get(resource)
         {

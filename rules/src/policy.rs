@@ -12,8 +12,6 @@ pub use rule_set::RuleSet;
 pub struct Policy {
     /// Grows with every change; chosen by whoever distributes the files.
     pub generation: u64,
-    /// BLAKE3 over the names and texts of the files, in the order of their names.
-    pub hash: [u8; 32],
     /// What the `Webhook` says, or the defaults.
     pub settings: Settings,
     /// The rules that are enabled and selected.
@@ -36,7 +34,7 @@ pub struct RuleIndex(pub(crate) u32);
 /// What a rule is called and how much it weighs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleInfo {
-    /// The namespace of its `Rule` resource; empty if the file names none.
+    /// The namespace of its `Rule` resource; `default` if the file names none.
     pub namespace: String,
     /// The name of its `Rule` resource.
     pub resource: String,

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
@@ -19,8 +20,12 @@ use crate::value::{Instant, Number};
 pub(crate) const DEPTH_LIMIT: usize = 512;
 /// How many nodes, predicates or paths a program may have.
 const SIZE_LIMIT: usize = 4_000_000;
-/// How much memory one compiled regular expression may take, in bytes.
-const REGEX_LIMIT: usize = 1 << 20;
+/// How much memory one compiled regular expression may take, in bytes: the least that suffices is counted.
+const REGEX_LIMITS: [usize; 3] = [1 << 14, 1 << 17, 1 << 20];
+/// How much memory the automaton may take that is built while matching, in bytes.
+const AUTOMATON_LIMIT: usize = 1 << 17;
+/// How much memory all regular expressions together may take, in bytes, each with its automaton.
+const REGEXES_LIMIT: usize = 256 << 20;
 
 macro_rules! ids {
     ($($name:ident)*) => {
@@ -124,7 +129,8 @@ pub(crate) enum Literal {
 /// What stands in an `in (…)`, sorted, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Items {
-    pub(crate) texts: Vec<String>,
+    /// Shared with the list that they come from; those that are timestamps stand in `instants` alone.
+    pub(crate) texts: Vec<Arc<str>>,
     pub(crate) numbers: Vec<Number>,
     pub(crate) bools: Vec<bool>,
     pub(crate) instants: Vec<Instant>,
@@ -136,9 +142,9 @@ pub(crate) struct Items {
 #[derive(Debug)]
 pub(crate) enum Matcher {
     None,
-    Texts(std::collections::HashSet<Box<str>>),
+    Texts(std::collections::HashSet<Arc<str>>),
     Glob(Glob),
-    Regex(Regex),
+    Regex(Arc<Regex>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -171,6 +177,9 @@ pub(crate) struct Builder {
     predicates: HashMap<(PathId, Test), PredicateId>,
     nodes: HashMap<Node, NodeId>,
     depths: Vec<usize>,
+    regexes: HashMap<String, Arc<Regex>>,
+    /// How much memory the regular expressions may take.
+    regexes_weight: usize,
 }
 
 impl Builder {
@@ -182,6 +191,8 @@ impl Builder {
             predicates: HashMap::new(),
             nodes: HashMap::new(),
             depths: Vec::new(),
+            regexes: HashMap::new(),
+            regexes_weight: 0,
         }
     }
 
@@ -227,6 +238,33 @@ impl Builder {
             }
         };
         self.node(Node::Predicate(id))
+    }
+
+    /// A compiled regular expression, each distinct one once; matching is linear in the text, and the program bounded.
+    pub(crate) fn regex(&mut self, pattern: &str) -> Result<Result<Arc<Regex>, regex::Error>, TooBig> {
+        if let Some(known) = self.regexes.get(pattern) {
+            return Ok(Ok(known.clone()));
+        }
+        let mut compiled = Err(regex::Error::CompiledTooBig(0));
+        for limit in REGEX_LIMITS {
+            let builder =
+                RegexBuilder::new(pattern).size_limit(limit).dfa_size_limit(AUTOMATON_LIMIT).nest_limit(64).build();
+            compiled = builder.map(|regex| (Arc::new(regex), limit));
+            if !matches!(compiled, Err(regex::Error::CompiledTooBig(_))) {
+                break;
+            }
+        }
+        Ok(match compiled {
+            Ok((regex, limit)) => {
+                self.regexes_weight += limit + AUTOMATON_LIMIT;
+                if self.regexes_weight > REGEXES_LIMIT {
+                    return Err(TooBig);
+                }
+                self.regexes.insert(pattern.to_owned(), regex.clone());
+                Ok(regex)
+            }
+            Err(error) => Err(error),
+        })
     }
 
     /// The node `node`, which is made of nodes of this builder.
@@ -336,17 +374,11 @@ impl Items {
             items.dedup();
         }
         unique(&mut self.texts);
+        unique(&mut self.numbers);
         unique(&mut self.bools);
         unique(&mut self.instants);
         unique(&mut self.fields);
-        self.numbers.sort_by(|left, right| left.order(*right).unwrap_or(std::cmp::Ordering::Equal));
-        self.numbers.dedup();
     }
-}
-
-/// Compiles a regular expression; matching is linear in the text, and the program bounded.
-pub(crate) fn regex(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(REGEX_LIMIT).dfa_size_limit(REGEX_LIMIT).nest_limit(64).build()
 }
 
 fn checked(count: usize) -> Result<usize, TooBig> {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::Diagnostic;
 use crate::syntax::Problem;
 use crate::yaml::{self, NodeId, Tree, place};
+use crate::{Diagnostic, Severity};
 
 /// A file of rules as it was read; `name` is what diagnostics call it, normally its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Sources<'a> {
     sources: Vec<Source<'a>>,
     diagnostics: Vec<Diagnostic>,
+    /// How many errors were reported, kept or not: as many are kept as there were, up to the limit.
+    errors: usize,
     dropped: usize,
 }
 
@@ -83,7 +85,7 @@ const DIAGNOSTIC_LIMIT: usize = 1000;
 impl<'a> Sources<'a> {
     /// Reads the YAML of `files`.
     pub(crate) fn read(files: &'a [SourceFile]) -> Self {
-        let mut all = Self { sources: Vec::with_capacity(files.len()), diagnostics: Vec::new(), dropped: 0 };
+        let mut all = Self { sources: Vec::with_capacity(files.len()), diagnostics: Vec::new(), errors: 0, dropped: 0 };
         for (index, file) in files.iter().enumerate() {
             let mut problems = Vec::new();
             let tree = yaml::parse(&file.text, &mut problems);
@@ -119,12 +121,19 @@ impl<'a> Sources<'a> {
         })
     }
 
-    /// Reports a problem whose span is in bytes of the file.
+    /// Reports a problem whose span is in bytes of the file. Beyond the limit an error takes the place of something that is none.
     pub(crate) fn report(&mut self, file: usize, problem: Problem) {
         let Some(source) = self.sources.get(file) else { return };
+        let taken = self.takes(problem.code.severity);
+        self.errors += usize::from(problem.code.severity == Severity::Error);
         if self.diagnostics.len() >= DIAGNOSTIC_LIMIT {
             self.dropped += 1;
-            return;
+            if !taken {
+                return;
+            }
+            if let Some(lesser) = self.diagnostics.iter().rposition(|kept| !kept.is_error()) {
+                self.diagnostics.swap_remove(lesser);
+            }
         }
         let Problem { code, span, message, label, help } = problem;
         let (line, column) = source.lines.position(&source.file.text, span.start);
@@ -133,9 +142,22 @@ impl<'a> Sources<'a> {
     }
 
     /// Reports a problem whose span is in bytes of the content of `text`.
-    pub(crate) fn report_in(&mut self, text: &Text, mut problem: Problem) {
-        problem.span = self.locate(text, &problem.span).span;
-        self.report(text.file, problem);
+    pub(crate) fn report_in(&mut self, text: &Text, problem: Problem) {
+        self.report_within(text.file, text.node, problem);
+    }
+
+    /// Reports a problem whose span is in bytes of the content of scalar `node` of `file`.
+    pub(crate) fn report_within(&mut self, file: usize, node: NodeId, mut problem: Problem) {
+        // A place is looked for only if it will be shown: that takes as long as the scalar is.
+        if self.takes(problem.code.severity) {
+            problem.span = self.place(file, node, &problem.span);
+        }
+        self.report(file, problem);
+    }
+
+    /// Whether one more finding of this severity would be kept.
+    pub(crate) fn takes(&self, severity: Severity) -> bool {
+        self.diagnostics.len() < DIAGNOSTIC_LIMIT || severity == Severity::Error && self.errors < DIAGNOSTIC_LIMIT
     }
 
     /// Reports a problem about the whole of `text`.
@@ -146,9 +168,17 @@ impl<'a> Sources<'a> {
 
     /// The place in the file of a part of a text.
     pub(crate) fn locate(&self, text: &Text, span: &Range<usize>) -> Location {
-        let place = self.sources.get(text.file).map(|source| place(&source.file.text, &source.tree, text.node));
-        let span = place.map_or(0..0, |place| place.range(span));
-        Location { file: text.file, span }
+        Location { file: text.file, span: self.place(text.file, text.node, span) }
+    }
+
+    fn place(&self, file: usize, node: NodeId, span: &Range<usize>) -> Range<usize> {
+        let place = self.sources.get(file).map(|source| place(&source.file.text, &source.tree, node));
+        place.map_or(0..0, |place| place.range(span))
+    }
+
+    /// Whether an error was reported.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
     }
 
     /// The diagnostics by file and place, those beyond the limit counted in the last one.

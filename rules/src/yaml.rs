@@ -24,6 +24,8 @@ pub(crate) const FILE_LIMIT: usize = 4 * 1024 * 1024;
 const DEPTH_LIMIT: usize = 64;
 /// How many nodes a file may have once its aliases are unfolded.
 const NODE_LIMIT: usize = 1_000_000;
+/// How many bytes of a text weigh as much as a node.
+const NODE_BYTES: usize = 64;
 
 /// The place of a node in its [`Tree`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     /// The bytes of the file, quotes included.
     pub(crate) span: Range<usize>,
-    /// How many nodes it unfolds to.
+    /// How many nodes it unfolds to, a long text counted as several.
     weight: usize,
 }
 
@@ -204,8 +206,10 @@ impl Reader {
     fn event(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Box<Problem>> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                // An alias of a text is a copy of it once resources are read.
+                let weight = 1 + text.len() / NODE_BYTES;
                 let kind = NodeKind::Scalar { text: text.into_owned(), style: style_of(style, tag.as_deref()) };
-                self.close(kind, span, anchor, 1)
+                self.close(kind, span, anchor, weight)
             }
             Event::SequenceStart(anchor, _) => self.open(span, anchor, false),
             Event::MappingStart(anchor, _) => self.open(span, anchor, true),
@@ -270,7 +274,9 @@ impl Reader {
         parent.weight = parent.weight.saturating_add(weight);
         if parent.weight > NODE_LIMIT {
             let problem = Problem::new(codes::FILE_LIMIT, span, "the file holds too much, its aliases unfolded");
-            return Err(Box::new(problem.help(format!("at most {NODE_LIMIT} values"))));
+            return Err(Box::new(
+                problem.help(format!("at most {NODE_LIMIT} values, a text counted once for each {NODE_BYTES} bytes")),
+            ));
         }
         Ok(())
     }

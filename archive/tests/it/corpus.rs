@@ -93,7 +93,7 @@ pub(crate) fn odd() -> Vec<String> {
         .iter()
         .enumerate()
         .map(|(n, body)| {
-            let more = format!(r#","User":{{"Username":"Odd Body"}},"RequestObject":{body},"Annotations":{{"k":"v"}}"#);
+            let more = format!(r#","User":{{"Username":"Odd Body"}},"ObjectRef":{{"Resource":"odd"}},"RequestObject":{body},"Annotations":{{"k":"v"}}"#);
             event(n, &more)
         })
         .collect();

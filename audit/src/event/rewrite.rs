@@ -17,12 +17,15 @@ impl Event<'_> {
     /// Appends the event as it goes on to `out`: bodies stripped to `level`, `level` lowered to it (never raised), and
     /// `Cluster` set to `cluster` in place of whatever the sender says.
     ///
+    /// The levels above `Metadata` do not apply to requests that are about no resource, so that these lose both bodies at
+    /// any level and go on as `Metadata`: the body of a login is nobody's to keep.
+    ///
     /// An event over [`MAX_EVENT_BYTES`] loses both bodies, goes on as `Metadata`, since the level says what is
     /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
     /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
     pub fn rewrite(&self, level: Level, cluster: &str, out: &mut Vec<u8>) -> Rewritten {
         let oversize = self.bytes.len() > MAX_EVENT_BYTES;
-        let level = if oversize { level.min(Level::Metadata) } else { level };
+        let level = if oversize || self.resource().is_empty() { level.min(Level::Metadata) } else { level };
         // A level that we don't know may record anything.
         let lower = self.recorded_level().is_none_or(|recorded| recorded > level);
         let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();

@@ -220,18 +220,40 @@ fn depth_is_bounded_exactly() {
 
 #[test]
 fn rewriting_sets_the_cluster_and_strips_to_the_level() {
-    let full = r#"{"level":"RequestResponse","verb":"get","requestObject":{"a":1},"responseObject":[2],"z":0}"#;
+    let full = r#"{"level":"RequestResponse","objectRef":{"resource":"r"},"requestObject":{"a":1},"responseObject":[2],"verb":"get"}"#;
     check_rewrite(
         full,
         Level::RequestResponse,
-        r#"{"Cluster":"c1","level":"RequestResponse","verb":"get","requestObject":{"a":1},"responseObject":[2],"z":0}"#,
+        r#"{"Cluster":"c1","level":"RequestResponse","objectRef":{"resource":"r"},"requestObject":{"a":1},"responseObject":[2],"verb":"get"}"#,
     );
     check_rewrite(
         full,
         Level::Request,
-        r#"{"Cluster":"c1","level":"Request","verb":"get","requestObject":{"a":1},"z":0}"#,
+        r#"{"Cluster":"c1","level":"Request","objectRef":{"resource":"r"},"requestObject":{"a":1},"verb":"get"}"#,
     );
-    check_rewrite(full, Level::Metadata, r#"{"Cluster":"c1","level":"Metadata","verb":"get","z":0}"#);
+    check_rewrite(
+        full,
+        Level::Metadata,
+        r#"{"Cluster":"c1","level":"Metadata","objectRef":{"resource":"r"},"verb":"get"}"#,
+    );
+}
+
+#[test]
+fn levels_with_bodies_do_not_apply_to_requests_about_no_resource() {
+    for object in ["", r#""objectRef":null,"#, r#""ObjectRef":{"Name":"x"},"#, r#""objectRef":{"resource":""},"#] {
+        let json = format!(
+            r#"{{"level":"LEVEL",{object}"requestObject":{{"password":"x"}},"responseObject":1,"verb":"post"}}"#
+        );
+        for (recorded, level) in [
+            ("Request", Level::Request),
+            ("RequestResponse", Level::Request),
+            ("RequestResponse", Level::RequestResponse),
+            ("Metadata", Level::RequestResponse),
+        ] {
+            let expected = format!(r#"{{"Cluster":"c1","level":"Metadata",{object}"verb":"post"}}"#);
+            check_rewrite(&json.replace("LEVEL", recorded), level, &expected);
+        }
+    }
 }
 
 #[test]
@@ -243,9 +265,9 @@ fn rewriting_never_raises_a_level() {
     );
     check_rewrite(r#"{"verb":"get"}"#, Level::Metadata, r#"{"Cluster":"c1","verb":"get"}"#);
     check_rewrite(
-        r#"{"level":"Everything","verb":"get"}"#,
+        r#"{"level":"Everything","verb":"get","objectRef":{"resource":"r"}}"#,
         Level::Request,
-        r#"{"Cluster":"c1","level":"Request","verb":"get"}"#,
+        r#"{"Cluster":"c1","level":"Request","verb":"get","objectRef":{"resource":"r"}}"#,
     );
     check_rewrite(r#"{"verb":"get","level":null}"#, Level::Metadata, r#"{"Cluster":"c1","verb":"get","level":null}"#);
 }
@@ -282,16 +304,17 @@ fn rewriting_knows_every_spelling_and_occurrence() {
 #[test]
 fn rewriting_mends_lone_surrogates() {
     check_rewrite(
-        r#"{"verb":"get","requestObject":{"a":"\ud800","b":"\ud83d\ude00"}}"#,
+        r#"{"verb":"get","objectRef":{"resource":"r"},"requestObject":{"a":"\ud800","b":"\ud83d\ude00"}}"#,
         Level::Request,
-        r#"{"Cluster":"c1","verb":"get","requestObject":{"a":"\ufffd","b":"\ud83d\ude00"}}"#,
+        r#"{"Cluster":"c1","verb":"get","objectRef":{"resource":"r"},"requestObject":{"a":"\ufffd","b":"\ud83d\ude00"}}"#,
     );
 }
 
 /// An event whose response body makes it one byte over the limit.
 fn oversize(annotations: &str) -> String {
-    let rest =
-        format!(r#"{{"level":"RequestResponse","verb":"get","requestObject":1,"responseObject":""{annotations}}}"#);
+    let rest = format!(
+        r#"{{"level":"RequestResponse","objectRef":{{"resource":"r"}},"verb":"get","requestObject":1,"responseObject":""{annotations}}}"#
+    );
     let body = "x".repeat(crate::MAX_EVENT_BYTES + 1 - rest.len());
     rest.replace(r#""responseObject":"""#, &format!(r#""responseObject":"{body}""#))
 }
@@ -299,18 +322,21 @@ fn oversize(annotations: &str) -> String {
 #[test]
 fn an_oversize_event_loses_its_bodies_and_says_so() {
     for (annotations, expected) in [
-        ("", r#"{"Cluster":"c1","Annotations":{"vedette.dev/oversize":"true"},"level":"Metadata","verb":"get"}"#),
+        (
+            "",
+            r#"{"Cluster":"c1","Annotations":{"vedette.dev/oversize":"true"},"level":"Metadata","objectRef":{"resource":"r"},"verb":"get"}"#,
+        ),
         (
             r#","annotations":{}"#,
-            r#"{"Cluster":"c1","level":"Metadata","verb":"get","annotations":{"vedette.dev/oversize":"true"}}"#,
+            r#"{"Cluster":"c1","level":"Metadata","objectRef":{"resource":"r"},"verb":"get","annotations":{"vedette.dev/oversize":"true"}}"#,
         ),
         (
             r#","Annotations":null"#,
-            r#"{"Cluster":"c1","level":"Metadata","verb":"get","Annotations":{"vedette.dev/oversize":"true"}}"#,
+            r#"{"Cluster":"c1","level":"Metadata","objectRef":{"resource":"r"},"verb":"get","Annotations":{"vedette.dev/oversize":"true"}}"#,
         ),
         (
             r#","annotations":{"a":"b"},"z":1"#,
-            r#"{"Cluster":"c1","level":"Metadata","verb":"get","annotations":{"a":"b","vedette.dev/oversize":"true"},"z":1}"#,
+            r#"{"Cluster":"c1","level":"Metadata","objectRef":{"resource":"r"},"verb":"get","annotations":{"a":"b","vedette.dev/oversize":"true"},"z":1}"#,
         ),
     ] {
         let json = oversize(annotations);

@@ -45,14 +45,19 @@ fn list(items: &[String]) -> String {
 /// Events of about `size` bytes, all different.
 fn sized(count: usize, size: usize) -> Vec<String> {
     (0..count)
-        .map(|index| format!(r#"{{"verb":"get","auditID":"{index}","requestObject":"{}"}}"#, "x".repeat(size)))
+        .map(|index| {
+            let body = "x".repeat(size);
+            format!(r#"{{"verb":"get","auditID":"{index}","objectRef":{{"resource":"r"}},"requestObject":"{body}"}}"#)
+        })
         .collect()
 }
 
 #[test]
 fn one_small_list_is_one_message() {
-    let items =
-        [r#"{"verb":"get","level":"Request","requestObject":{"a":1}}"#, r#"{"kind":"Event","requestURI":"/x"}"#];
+    let items = [
+        r#"{"verb":"get","level":"Request","objectRef":{"resource":"r"},"requestObject":{"a":1}}"#,
+        r#"{"kind":"Event","requestURI":"/x"}"#,
+    ];
     let parts = take(&list(&items.map(str::to_owned))).unwrap();
     let [part] = &parts[..] else { panic!("{} parts", parts.len()) };
     let batch = unpack(part);
@@ -64,7 +69,7 @@ fn one_small_list_is_one_message() {
     assert_eq!(
         events(&parts),
         [
-            r#"{"Cluster":"c1","verb":"get","level":"Request","requestObject":{"a":1}}"#,
+            r#"{"Cluster":"c1","verb":"get","level":"Request","objectRef":{"resource":"r"},"requestObject":{"a":1}}"#,
             r#"{"Cluster":"c1","kind":"Event","requestURI":"/x"}"#
         ]
     );
@@ -170,7 +175,9 @@ fn an_oversize_event_goes_on_without_its_bodies() {
     assert_eq!((parts[0].counts.published, parts[0].counts.oversize), (1, 1));
     assert_eq!(
         events(&parts),
-        [r#"{"Cluster":"c1","Annotations":{"vedette.dev/oversize":"true"},"verb":"get","auditID":"0"}"#]
+        [
+            r#"{"Cluster":"c1","Annotations":{"vedette.dev/oversize":"true"},"verb":"get","auditID":"0","objectRef":{"resource":"r"}}"#
+        ]
     );
 }
 

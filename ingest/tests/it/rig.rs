@@ -276,7 +276,9 @@ pub(crate) fn list(member: &str, mark: &str, count: usize, size: usize) -> Bytes
     let filler = "x".repeat(size);
     let events: Vec<_> = (0..count)
         .map(|index| {
-            format!(r#"{{"level":"Request","verb":"create","auditID":"{mark}-{index}","requestObject":"{filler}"}}"#)
+            format!(
+                r#"{{"level":"Request","verb":"create","auditID":"{mark}-{index}","objectRef":{{"resource":"r"}},"requestObject":"{filler}"}}"#
+            )
         })
         .collect();
     Bytes::from(format!(r#"{{"{member}":[{}]}}"#, events.join(",")))

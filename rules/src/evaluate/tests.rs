@@ -52,12 +52,13 @@ fn known(steps: &[Step], event: &Json) -> Option<bool> {
     let Step::Key(first) = &steps[0] else { unreachable!() };
     let body = first.to_ascii_lowercase();
     let there = members(event, &body).iter().any(|it| !it.is_null());
-    let level = members(event, "level").first().and_then(|it| it.as_str()).unwrap_or_default().to_owned();
-    let recorded = match body.as_str() {
-        "requestobject" => level.starts_with("Request"),
-        "responseobject" => level == "RequestResponse",
-        _ => true,
-    };
+    let level = members(event, "level").last().and_then(|it| it.as_str()).unwrap_or_default().to_owned();
+    let recorded =
+        match body.as_str() {
+            "requestobject" => level.starts_with("Request"),
+            "responseobject" => level == "RequestResponse",
+            _ => true,
+        } || !members(event, "objectref").iter().any(|it| members(it, "resource").iter().any(|it| **it != json!("")));
     (recorded || there).then_some(true)
 }
 
@@ -218,10 +219,23 @@ fn value() -> impl Strategy<Value = Json> {
 }
 
 fn event() -> impl Strategy<Value = Json> {
-    let level = prop_oneof![Just("Metadata"), Just("Request"), Just("RequestResponse"), Just("?")];
-    (level, value(), value(), value(), any::<bool>()).prop_map(|(level, request, response, extra, upper)| {
+    let level = || prop_oneof![Just("Metadata"), Just("Request"), Just("RequestResponse"), Just("?")];
+    let levels = (level(), prop::option::weighted(0.2, level()));
+    let object = prop::sample::select(vec![
+        json!({"resource": "pods"}),
+        json!({"Resource": "pods"}),
+        json!({"resource": ""}),
+        json!(null),
+    ]);
+    let upper = any::<bool>();
+    (levels, value(), value(), value(), object, upper).prop_map(|(levels, request, response, extra, object, upper)| {
+        let (level, other) = levels;
         let name = |name: &str| if upper { name.to_ascii_uppercase() } else { name.to_owned() };
-        json!({name("level"): level, name("requestObject"): request, "ResponseObject": response, "User": {name("extra"): extra}})
+        let mut event = json!({name("level"): level, name("requestObject"): request, "ResponseObject": response, "User": {name("extra"): extra}, name("objectRef"): object});
+        if let Some(other) = other {
+            event["Level"] = json!(other);
+        }
+        event
     })
 }
 

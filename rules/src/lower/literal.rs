@@ -1,12 +1,13 @@
 //! A field held against something: the types of both sides, and the predicate that they make.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::reference::ListPart;
 use super::{Compiler, Context, Field};
 use crate::codes;
 use crate::glob::Glob;
-use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, Test, regex};
+use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, Test};
 use crate::schema::{self, Kind};
 use crate::syntax::ast::{self, LiteralKind, Operator, Right};
 use crate::syntax::{Problem, quoted};
@@ -147,7 +148,7 @@ impl Compiler<'_, '_> {
         }
         items.sort();
         let matcher = if items.texts.len() >= HASHED {
-            Matcher::Texts(items.texts.iter().map(|text| text.as_str().into()).collect())
+            Matcher::Texts(items.texts.iter().cloned().collect())
         } else {
             Matcher::None
         };
@@ -169,6 +170,7 @@ impl Compiler<'_, '_> {
             "list" => {
                 let list = self.list(id)?;
                 self.raise(context, list.height, span)?;
+                self.compared(context, list.parts.len(), span)?;
                 for part in list.parts.iter() {
                     match part {
                         ListPart::Text(text) => {
@@ -183,11 +185,10 @@ impl Compiler<'_, '_> {
                                 return None;
                             }
                         }
-                        ListPart::Field(path, _) => {
+                        ListPart::Field(path) => {
                             items.fields.push(*path);
                             if self.builder.path_at(*path).is_some_and(|path| path.needs.is_some()) {
-                                let at = self.sources.locate(context.text, span);
-                                context.reads.push(super::Read { path: *path, at });
+                                context.note(*path, span);
                             }
                         }
                     }
@@ -235,8 +236,14 @@ impl Compiler<'_, '_> {
         }
         let compiled = match test.operator {
             Operator::Contains => Ok((Test::Contains(text), Matcher::None)),
-            Operator::Like => Glob::new(&text).map(|glob| (Test::Like(text), Matcher::Glob(glob))),
-            _ => regex(&text).map(|regex| (Test::Regex(text), Matcher::Regex(regex))),
+            Operator::Like => {
+                let compiled = self.built(context.text, |builder| Glob::new(&text, builder))?;
+                compiled.map(|glob| (Test::Like(text), Matcher::Glob(glob)))
+            }
+            _ => {
+                let compiled = self.built(context.text, |builder| builder.regex(&text))?;
+                compiled.map(|regex| (Test::Regex(text), Matcher::Regex(regex)))
+            }
         };
         compiled
             .map_err(|error| {
@@ -331,10 +338,8 @@ fn typed(literal: &LiteralKind, kind: Kind) -> Result<Literal, Mismatch> {
 
 fn add(items: &mut Items, literal: Literal) {
     match literal {
-        Literal::Text(text, instant) => {
-            items.texts.push(text);
-            items.instants.extend(instant);
-        }
+        Literal::Text(_, Some(instant)) => items.instants.push(instant),
+        Literal::Text(text, None) => items.texts.push(text.into()),
         Literal::Number(number) => items.numbers.push(number),
         Literal::Bool(value) => items.bools.push(value),
     }
@@ -342,7 +347,7 @@ fn add(items: &mut Items, literal: Literal) {
 
 /// An item of a `list:` has no quotes that would tell its type: it stands for the text, and for the number or boolean that the text
 /// spells.
-fn listed(items: &mut Items, kind: Kind, text: &str) -> Result<(), Mismatch> {
+fn listed(items: &mut Items, kind: Kind, text: &Arc<str>) -> Result<(), Mismatch> {
     let number =
         Number::parse(text).filter(|_| text.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'-' | b'.')));
     match kind {
@@ -355,20 +360,26 @@ fn listed(items: &mut Items, kind: Kind, text: &str) -> Result<(), Mismatch> {
             None => return Err(Mismatch::Type(NUMBER)),
         },
         Kind::Instant => match Instant::parse(text) {
-            Some(instant) => items.instants.push(instant),
+            Some(instant) => {
+                items.instants.push(instant);
+                return Ok(());
+            }
             None => return Err(Mismatch::Timestamp),
         },
         _ => {
             items.numbers.extend(number);
-            items.instants.extend(Instant::parse(text));
-            match text {
+            if let Some(instant) = Instant::parse(text) {
+                items.instants.push(instant);
+                return Ok(());
+            }
+            match &**text {
                 "true" | "True" | "TRUE" => items.bools.push(true),
                 "false" | "False" | "FALSE" => items.bools.push(false),
                 _ => {}
             }
         }
     }
-    items.texts.push(text.to_owned());
+    items.texts.push(text.clone());
     Ok(())
 }
 

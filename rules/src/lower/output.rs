@@ -1,9 +1,8 @@
 //! The message of an alert: text with `${…}` for aliases, lists and fields.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
-use super::reference::ListPart;
-use super::{Compiler, Context};
+use super::{Compiler, Context, ListPart, Reads};
 use crate::codes;
 use crate::names::LookupError;
 use crate::program::PathId;
@@ -24,12 +23,13 @@ pub(crate) struct Template {
 pub(crate) enum Segment {
     Text(String),
     Field(PathId),
-    /// The items of a list, a field where an item is an alias.
-    List(Vec<Segment>),
+    /// The items of a list.
+    List(Arc<[ListPart]>),
 }
 
 impl Compiler<'_, '_> {
-    pub(super) fn output(&mut self, from: usize, text: &Text) -> Option<Template> {
+    /// An output, and the fields of bodies that it shows.
+    pub(super) fn output(&mut self, from: usize, text: &Text) -> Option<(Template, Reads)> {
         if text.text.len() > OUTPUT_LIMIT {
             let message = format!("an output of {} bytes is too long", text.text.len());
             let problem =
@@ -38,6 +38,7 @@ impl Compiler<'_, '_> {
             return None;
         }
         let mut template = Template::default();
+        let mut context = Context { from, text, reads: Reads::new(), height: 0 };
         let mut whole = true;
         let mut at = 0;
         while let Some(start) = text.text.get(at..).and_then(|rest| rest.find("${")).map(|offset| at + offset) {
@@ -51,26 +52,26 @@ impl Compiler<'_, '_> {
             };
             at = start + 2 + length + 1;
             let name = rest.get(..length).unwrap_or_default();
-            match self.segment(from, text, name, start..at) {
+            match self.segment(&mut context, name, start..at) {
                 Some(segment) => template.segments.push(segment),
                 None => whole = false,
             }
         }
         template.text(text.text.get(at..));
-        whole.then_some(template)
+        whole.then_some((template, context.reads))
     }
 
-    fn segment(&mut self, from: usize, text: &Text, name: &str, span: std::ops::Range<usize>) -> Option<Segment> {
+    fn segment(&mut self, context: &mut Context<'_>, name: &str, span: std::ops::Range<usize>) -> Option<Segment> {
         let name = name.trim();
-        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
-        let help = match self.names.lookup(from, name) {
-            Ok(id) => return self.referred(&mut context, id, name, &span),
+        let text = context.text;
+        match self.names.lookup(context.from, name) {
+            Ok(id) => return self.referred(context, id, name, &span),
             Err(LookupError::Ambiguous(_)) => {
-                self.lookup(&context, name, &span)?;
+                self.lookup(context, name, &span)?;
                 return None;
             }
-            Err(LookupError::Unknown { help }) => help,
-        };
+            Err(LookupError::Unknown) => {}
+        }
         let first = name.split(['.', '[']).next().unwrap_or_default();
         if schema::is_field(first) {
             let mut problems = Vec::new();
@@ -80,13 +81,17 @@ impl Compiler<'_, '_> {
             }
             let mut operand = operand?;
             operand.span = span;
-            let field = self.field(&mut context, &operand)?;
-            let path = self.built(text, |builder| builder.path(&field.steps, &field.spelled))?;
-            return Some(Segment::Field(path));
+            let field = self.field(context, &operand)?;
+            return self.read(context, &field, &operand.span).map(Segment::Field);
         }
         let message = format!("{} is no alias, no list and no field", quoted(&format!("${{{name}}}")));
         let mut problem = Problem::new(codes::OUTPUT_NAME, span, message);
-        problem.help = help.or_else(|| schema::nearest_field(first).map(|near| format!("did you mean `${{{near}}}`?")));
+        if self.sources.takes(codes::OUTPUT_NAME.severity) {
+            problem.help = self
+                .names
+                .suggest(context.from, name)
+                .or_else(|| schema::nearest_field(first).map(|near| format!("did you mean `${{{near}}}`?")));
+        }
         self.sources.report_in(text, problem);
         None
     }
@@ -101,17 +106,12 @@ impl Compiler<'_, '_> {
         match self.kind_of(id) {
             "alias" => {
                 let (field, _) = self.alias(id)?;
-                let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
-                Some(Segment::Field(path))
+                self.read(context, &field, span).map(Segment::Field)
             }
             "list" => {
-                let parts: Rc<[ListPart]> = self.list(id)?.parts;
-                // More items than fit into a message need not be kept.
-                let segments = parts.iter().take(crate::policy::MESSAGE_LIMIT).map(|part| match part {
-                    ListPart::Text(text) => Segment::Text(text.clone()),
-                    ListPart::Field(path, _) => Segment::Field(*path),
-                });
-                Some(Segment::List(segments.collect()))
+                let list = self.list(id)?;
+                self.reread(context, &list.reads, span)?;
+                Some(Segment::List(list.parts))
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and has no value to show");

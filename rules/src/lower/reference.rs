@@ -3,20 +3,24 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::{Compiler, Context, Field, Lowered};
+use super::{Compiler, Context, Field, Lowered, Reads};
 use crate::codes;
 use crate::names::{DefinitionId, LookupError};
 use crate::program::PathId;
 use crate::resource::{Body, Definition};
 use crate::schema;
-use crate::source::{Location, Text};
+use crate::source::Text;
 use crate::syntax::{Problem, parse_operand, quoted};
 
 /// How deep references may lead through references.
 const HEIGHT_LIMIT: usize = 64;
 /// How many items all lists together may have, lists in lists unfolded.
 const LIST_LIMIT: usize = 2_000_000;
+
+/// How many body fields all conditions together may read through macros and lists.
+const READ_LIMIT: usize = 1_000_000;
 
 /// What has been worked on.
 #[derive(Default)]
@@ -26,22 +30,29 @@ pub(super) struct Known {
     lists: HashMap<DefinitionId, Option<List>>,
     /// The definitions that are being worked on, outermost first.
     working: Vec<DefinitionId>,
+    /// How many items the lists have.
     items: usize,
+    /// How many items of lists conditions were given to compare with.
+    compared: usize,
+    /// How many body fields conditions and outputs read through macros and lists.
+    reread: usize,
 }
 
 /// A list, the lists in it unfolded.
 #[derive(Debug, Clone)]
 pub(super) struct List {
-    pub(super) parts: Rc<[ListPart]>,
+    pub(super) parts: Arc<[ListPart]>,
+    /// The fields of bodies among them, at the items that name them.
+    pub(super) reads: Rc<Reads>,
     pub(super) height: usize,
 }
 
-/// An item of a list.
+/// An item of a list, shared by the lists and outputs that it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListPart {
-    Text(String),
+    Text(Arc<str>),
     /// An alias: the values of a field.
-    Field(PathId, Location),
+    Field(PathId),
 }
 
 impl<'a> Compiler<'a, '_> {
@@ -49,16 +60,18 @@ impl<'a> Compiler<'a, '_> {
     pub(super) fn lookup(&mut self, context: &Context<'_>, name: &str, span: &Range<usize>) -> Option<DefinitionId> {
         let problem = match self.names.lookup(context.from, name) {
             Ok(id) => return Some(id),
-            Err(LookupError::Unknown { help }) => {
+            Err(LookupError::Unknown) => {
                 let mut problem = Problem::new(
                     codes::UNKNOWN_NAME,
                     span.clone(),
                     format!("{} is not defined", quoted(&format!("${{{name}}}"))),
                 );
                 let first = name.split('.').next().unwrap_or_default();
-                problem.help = help.or_else(|| {
-                    schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
-                });
+                if self.sources.takes(codes::UNKNOWN_NAME.severity) {
+                    problem.help = self.names.suggest(context.from, name).or_else(|| {
+                        schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
+                    });
+                }
                 problem
             }
             Err(LookupError::Ambiguous(found)) => {
@@ -108,6 +121,25 @@ impl<'a> Compiler<'a, '_> {
         None
     }
 
+    /// Notes that `context` reads what a macro or list reads. It is said once that this is too much.
+    pub(super) fn reread(&mut self, context: &mut Context<'_>, reads: &Reads, span: &Range<usize>) -> Option<()> {
+        let before = self.known.reread;
+        self.known.reread += reads.len();
+        if self.known.reread <= READ_LIMIT {
+            for (path, at) in reads {
+                context.reads.entry(*path).or_insert_with(|| at.clone());
+            }
+            return Some(());
+        }
+        if before <= READ_LIMIT {
+            let message = "the conditions together read too many fields of bodies through names";
+            let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
+                .help(format!("at most {READ_LIMIT}, each macro and list counted where it is named"));
+            self.sources.report_in(context.text, problem);
+        }
+        None
+    }
+
     pub(super) fn macro_(&mut self, id: DefinitionId) -> Option<Lowered> {
         if let Some(known) = self.known.macros.get(&id) {
             return known.clone();
@@ -132,7 +164,7 @@ impl<'a> Compiler<'a, '_> {
                 for problem in problems {
                     compiler.sources.report_in(text, problem);
                 }
-                let mut context = Context { from: id.resource, text, reads: Vec::new(), height: 0 };
+                let mut context = Context { from: id.resource, text, reads: Reads::new(), height: 0 };
                 let field = compiler.field(&mut context, &operand?)?;
                 Some((field, context.height))
             }
@@ -156,11 +188,11 @@ impl<'a> Compiler<'a, '_> {
 
     fn unfold(&mut self, from: usize, items: &[Text]) -> Option<List> {
         let mut parts = Vec::with_capacity(items.len());
-        let mut height = 0;
+        let (mut reads, mut height) = (Reads::new(), 0);
         let mut whole = true;
         for item in items {
             let Some(start) = item.text.find("${") else {
-                parts.push(ListPart::Text(item.text.clone()));
+                parts.push(ListPart::Text(item.text.as_str().into()));
                 continue;
             };
             let name = item.text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
@@ -172,22 +204,45 @@ impl<'a> Compiler<'a, '_> {
                 whole = false;
                 continue;
             };
-            let mut context = Context { from, text: item, reads: Vec::new(), height };
+            let mut context = Context { from, text: item, reads, height };
             let span = 0..item.text.len();
             let unfolded = self.item(&mut context, name, &span, &mut parts);
             whole &= unfolded.is_some();
-            height = context.height;
+            (reads, height) = (context.reads, context.height);
+            self.listed(item, parts.len())?;
+        }
+        if let Some(item) = items.last() {
+            self.listed(item, parts.len())?;
         }
         self.known.items += parts.len();
-        if self.known.items > LIST_LIMIT {
-            if let Some(item) = items.first() {
-                let problem = Problem::new(codes::TOO_BIG, 0..0, "the lists together have too many items")
-                    .help(format!("at most {LIST_LIMIT}, lists in lists unfolded"));
-                self.sources.report_at(item, problem);
-            }
-            return None;
+        whole.then(|| List { parts: parts.into(), reads: reads.into(), height })
+    }
+
+    /// Whether there is room for `more` items.
+    fn listed(&mut self, item: &Text, more: usize) -> Option<()> {
+        if self.known.items + more <= LIST_LIMIT {
+            return Some(());
         }
-        whole.then(|| List { parts: parts.into(), height })
+        let problem = Problem::new(codes::TOO_BIG, 0..0, "the lists together have too many items")
+            .help(format!("at most {LIST_LIMIT}, lists in lists unfolded"));
+        self.sources.report_at(item, problem);
+        None
+    }
+
+    /// Notes that a condition compares with `more` items. It is said once that they are too many.
+    pub(super) fn compared(&mut self, context: &Context<'_>, more: usize, span: &Range<usize>) -> Option<()> {
+        let before = self.known.compared;
+        self.known.compared += more;
+        if self.known.compared <= LIST_LIMIT {
+            return Some(());
+        }
+        if before <= LIST_LIMIT {
+            let message = "the conditions together compare with too many items";
+            let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
+                .help(format!("at most {LIST_LIMIT}, each list counted where it is named"));
+            self.sources.report_in(context.text, problem);
+        }
+        None
     }
 
     /// An item that is a reference: another list's items, or the field of an alias.
@@ -203,13 +258,13 @@ impl<'a> Compiler<'a, '_> {
             "list" => {
                 let list = self.list(id)?;
                 self.raise(context, list.height, span)?;
+                self.reread(context, &list.reads, span)?;
                 parts.extend(list.parts.iter().cloned());
             }
             "alias" => {
                 let (field, height) = self.alias(id)?;
                 self.raise(context, height, span)?;
-                let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
-                parts.push(ListPart::Field(path, self.sources.locate(context.text, span)));
+                parts.push(ListPart::Field(self.read(context, &field, span)?));
             }
             kind => {
                 let message = format!("`${{{name}}}` is a {kind} and cannot stand in a list");

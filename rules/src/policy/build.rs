@@ -7,7 +7,7 @@ use vedette_audit::Level;
 use super::rule_set::{Effect, Entry, RuleSet};
 use super::{Built, Policy, RuleInfo, RuleKind};
 use crate::codes;
-use crate::lower::{Compiler, Read};
+use crate::lower::{Compiler, ReadAt, Reads};
 use crate::message::DefaultMessage;
 use crate::names::DefinitionId;
 use crate::resource::{self, Body, Resources, RuleBody, RuleResource, WebhookResource};
@@ -32,10 +32,11 @@ pub(super) fn build(
     duplicates(&mut sources, &resources.rules);
     selected(&mut sources, &resources, webhook, &settings);
     let rules = compile(&mut sources, &resources.rules, &settings);
+    let broken = sources.has_errors();
     let diagnostics = sources.finish();
     match rules {
-        Some(rules) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            let policy = Policy { generation, hash: hash(files), settings, rules };
+        Some(rules) if !broken => {
+            let policy = Policy { generation, settings, rules };
             Ok(Built { policy, warnings: diagnostics })
         }
         _ => Err(diagnostics),
@@ -113,7 +114,7 @@ fn duplicates(sources: &mut Sources<'_>, rules: &[RuleResource]) {
     }
 }
 
-/// Says what selectors leave out: a selector without a rule, and rules without a selector.
+/// Says what selectors leave out, a selector without a rule, and rules without a selector; and what level `None` does.
 fn selected(sources: &mut Sources<'_>, resources: &Resources, webhook: Option<&WebhookResource>, settings: &Settings) {
     let given = webhook.map(|webhook| [&webhook.archiving, &webhook.alerting]);
     for (selector, at) in given.into_iter().flatten().flatten() {
@@ -131,6 +132,12 @@ fn selected(sources: &mut Sources<'_>, resources: &Resources, webhook: Option<&W
                 format!("no selector takes the `Rule` {}: its rules are not in force", quoted(&resource.name));
             let problem = Problem::new(codes::NOT_SELECTED, 0..0, message)
                 .help("label it `type: archiving` or `type: alerting`, or as the `Webhook` selects");
+            report(sources, &resource.at, problem);
+        } else if holds_rules && settings.audit_level == Level::None {
+            let message =
+                format!("level `None` drops every event: the rules of {} decide nothing", quoted(&resource.name));
+            let problem = Problem::new(codes::BLIND, 0..0, message)
+                .help("set `auditLevel: Metadata` in the `Webhook`, or a level that records more");
             report(sources, &resource.at, problem);
         }
     }
@@ -223,12 +230,12 @@ fn effect(info: &RuleInfo, settings: &Settings) -> Effect {
 }
 
 /// Warns of each field of a rule that the audit level leaves out.
-fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &[Read], settings: &Settings) {
+fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &Reads, settings: &Settings) {
     let level = settings.audit_level;
     if level == Level::None {
         return;
     }
-    for Read { path, at } in reads {
+    for (path, ReadAt { file, node, span }) in reads {
         let Some((field, needed)) =
             compiler.builder.path_at(*path).and_then(|path| Some((path.spelled.clone(), path.needs?)))
         else {
@@ -240,26 +247,14 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &[Read], s
                 quoted(&info.qualified),
                 quoted(&field)
             );
-            let problem = Problem::new(codes::BLIND, 0..0, message)
+            let problem = Problem::new(codes::BLIND, span.clone(), message)
                 .label(format!("needs level `{needed}`"))
                 .help(format!("set `auditLevel: {needed}` in the `Webhook`, and let the senders record as much"));
-            report(compiler.sources, at, problem);
+            compiler.sources.report_within(*file, *node, problem);
         }
     }
 }
 
 fn report(sources: &mut Sources<'_>, at: &Location, problem: Problem) {
     sources.report(at.file, Problem { span: at.span.clone(), ..problem });
-}
-
-/// BLAKE3 over the names and texts, each with its length before it, in the order of the names.
-fn hash(files: &[SourceFile]) -> [u8; 32] {
-    let mut files: Vec<_> = files.iter().collect();
-    files.sort_by(|left, right| (&left.name, &left.text).cmp(&(&right.name, &right.text)));
-    let mut hasher = blake3::Hasher::new();
-    for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    *hasher.finalize().as_bytes()
 }

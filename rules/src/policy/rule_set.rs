@@ -73,9 +73,14 @@ impl RuleSet {
         let mut evaluation = Evaluation::new(&self.program, &event, self.recorded(&event, level));
         for (index, (plan, info)) in (0_u32..).zip(self.plans.iter().zip(&self.rules)) {
             let rule = RuleIndex(index);
+            // A rule that both selectors take follows itself.
+            let again = |last: RuleIndex| self.rule(last).id == info.id;
             match evaluation.node(plan.root) {
                 Truth::False => continue,
                 Truth::Unknown(path) => {
+                    if decision.blind.last().is_some_and(|last| again(last.rule)) {
+                        continue;
+                    }
                     let field =
                         self.program.paths.get(path.index()).map(|path| path.spelled.clone()).unwrap_or_default();
                     decision.blind.push(BlindMatch { rule, field });
@@ -83,8 +88,7 @@ impl RuleSet {
                 }
                 Truth::True => {}
             }
-            // A rule that both selectors take follows itself.
-            if decision.matched.last().is_none_or(|last| self.rule(*last).id != info.id) {
+            if !decision.matched.last().is_some_and(|last| again(*last)) {
                 decision.matched.push(rule);
             }
             match plan.effect {
@@ -124,32 +128,35 @@ impl RuleSet {
         self.rules.iter()
     }
 
-    /// The index of the rule that is called `namespace/resource/rule` and taken by the selector of `kind`.
-    pub fn find(&self, id: &str, kind: RuleKind) -> Option<RuleIndex> {
-        let place = self.rules.iter().position(|info| info.id == id && info.kind == kind)?;
-        u32::try_from(place).ok().map(RuleIndex)
-    }
-
     /// How many distinct predicates the rules come down to.
     pub fn predicates(&self) -> usize {
         self.program.predicates.len()
     }
 
-    /// The level that the event says of itself, if it is one.
+    /// The level that the event says of itself, if it is one: the last of duplicates, as for ingest, which null ends.
     fn level_of(&self, event: &Value<'_>) -> Option<Level> {
         let path = self.program.paths.get(self.level.index())?;
         let mut level = None;
         for_each(event, &path.steps, &mut |value| {
-            if let Value::Text(text) = value {
-                level = level.or_else(|| text.parse().ok());
-            }
+            level = if let Value::Text(text) = value { text.parse().ok() } else { None };
         });
         level
     }
 
-    /// Which bodies are known: those that the event's level records, and those that are there all the same.
+    /// Which bodies are known: those that the event's level records, and those that are there all the same. A request that is about
+    /// no resource has none, which is known too.
     fn recorded(&self, event: &Value<'_>, level: Option<Level>) -> Recorded {
-        let Value::Object(members, _) = event else { return Recorded { request: true, response: true } };
+        let known = Recorded { request: true, response: true };
+        let Value::Object(members, _) = event else { return known };
+        let mut about_a_resource = false;
+        if let Some(path) = self.program.paths.get(self.default_message.resource.index()) {
+            for_each(event, &path.steps, &mut |value| {
+                about_a_resource |= matches!(value, Value::Text(text) if !text.is_empty())
+            });
+        }
+        if !about_a_resource {
+            return known;
+        }
         let there = |body: Option<FieldId>| {
             body.is_some_and(|body| members.iter().any(|(id, value)| *id == body && *value != Value::Null))
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+use serde_json::json;
 use vedette_rules::render::{Style, render};
 use vedette_rules::{Policy, Severity, SourceFile};
 
@@ -60,6 +61,8 @@ fn limits_are_said_and_kept() {
     for (text, code) in [
         ("x".repeat(4 * 1024 * 1024 + 1), "VR0002"),
         (format!("{}{}", "[".repeat(100), "]".repeat(100)), "VR0002"),
+        // Its aliases unfolded, the text takes 30 gigabytes.
+        (format!("a: &a {}\nb: [{}]", "x".repeat(3_000_000), vec!["*a"; 10_000].join(", ")), "VR0002"),
         (rule(&format!("Verb = \"{}\"", "x".repeat(70_000))), "VR0212"),
         (rule(&format!("{}Verb exists{}", "(".repeat(70), ")".repeat(70))), "VR0211"),
         (rule(&format!("{}Verb exists", "not ".repeat(70))), "VR0211"),
@@ -103,6 +106,140 @@ fn macros_in_macros_do_not_explode() {
     }
 }
 
+/// Compiling recurses over conditions and the macros in them, on whatever stack its caller has.
+#[test]
+fn deep_macros_in_macros_do_not_overflow_the_stack() {
+    // Each text leads on to the next at its deepest place.
+    let chain = |nesting: usize| {
+        let nested =
+            |inner: &str| format!("{}{inner}{}", "Verb = a or Verb = b and (".repeat(nesting), ")".repeat(nesting));
+        let mut entries =
+            vec![format!("{{name: x, type: rule, enable: true, priority: INFO, condition: '{}'}}", nested("${m0}"))];
+        for index in 0..60 {
+            let next = format!("${{m{}}}", index + 1);
+            entries.push(format!("{{name: m{index}, type: macro, macro: '{}'}}", nested(&next)));
+        }
+        entries.push("{name: m60, type: macro, macro: Verb exists}".to_owned());
+        crate::resource("r", "archiving", &entries.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let on_a_thread = |text: String| {
+        let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+        let build =
+            move || Policy::build(&[source("rules.yaml", text)], 1).map(|built| built.policy.rules.decide(b"{}"));
+        thread.spawn(build).unwrap().join().unwrap()
+    };
+    assert!(on_a_thread(chain(3)).unwrap().unwrap().matched.is_empty());
+    let diagnostics = on_a_thread(chain(63)).unwrap_err();
+    assert!(diagnostics.iter().any(|it| it.code == "VR0407"), "{}", listed(&diagnostics));
+}
+
+/// A list of `lines` items in block style, as an entry of `spec.rules`.
+fn list(name: &str, item: &str, lines: usize) -> String {
+    format!("name: {name}\n    type: list\n    list:{}", format!("\n    - {item}").repeat(lines))
+}
+
+fn too_big(entries: &[&str]) {
+    let diagnostics = diagnosed(&crate::resource("r", "alerting", entries));
+    assert_eq!(codes(&diagnostics), ["VR0407"]);
+}
+
+#[test]
+fn lists_in_lists_are_not_unfolded_beyond_their_limit() {
+    // 2 * 10^9 items if it were first unfolded.
+    too_big(&[&list("small", "x", 20_000), &list("big", "${small}", 100_000)]);
+}
+
+#[test]
+fn conditions_do_not_compare_with_items_beyond_their_limit() {
+    let rule = |name: &str, times: usize| {
+        let references = vec!["${l}"; times].join(", ");
+        format!("{{name: {name}, type: rule, enable: true, priority: INFO, condition: 'Verb in ({references})'}}")
+    };
+    // 10^9 items in one condition; 3 * 10^6 in several that each have few.
+    too_big(&[&list("l", "x", 100_000), &rule("x", 10_000)]);
+    let several: Vec<String> = (0..31).map(|index| rule(&format!("r{index}"), 1)).collect();
+    let list = list("l", "x", 100_000);
+    let entries: Vec<&str> = std::iter::once(list.as_str()).chain(several.iter().map(String::as_str)).collect();
+    too_big(&entries);
+    assert!(diagnosed(&crate::resource("r", "alerting", &entries[..21])).is_empty());
+}
+
+#[test]
+fn regular_expressions_share_one_limit() {
+    let rules = |count: usize, pattern: &dyn Fn(usize) -> String| {
+        let rule = |index: usize| {
+            format!(
+                "{{name: r{index}, type: rule, enable: true, priority: INFO, condition: 'Verb regex \"{}\"'}}",
+                pattern(index)
+            )
+        };
+        (0..count).map(rule).collect::<Vec<_>>()
+    };
+    let diagnosed = |rules: &[String]| {
+        diagnosed(&crate::resource("r", "alerting", &rules.iter().map(String::as_str).collect::<Vec<_>>()))
+    };
+    let big = |index: usize| format!("a{{20000}}b{{{index}}}");
+    assert_eq!(codes(&diagnosed(&rules(229, &big))), ["VR0407"; 2]);
+    assert!(diagnosed(&rules(227, &big)).is_empty());
+    assert!(diagnosed(&rules(1000, &|_| big(1))).is_empty(), "the same one is compiled once");
+    assert!(diagnosed(&rules(1000, &|index| format!("^pod-{index}$"))).is_empty());
+}
+
+#[test]
+fn macros_are_not_read_beyond_their_limit() {
+    let reads: Vec<String> = (0..2000).map(|index| format!("RequestObject.x{index}")).collect();
+    let entry = |name: &str, body: &str| format!("{{name: {name}, type: {body}}}");
+    let library = entry("m", &format!("macro, macro: {}", reads.join(" or ")));
+    let rule = |times: usize| {
+        let references = vec!["${m}"; times].join(" or ");
+        entry("x", &format!("rule, enable: true, priority: INFO, condition: '{references}'"))
+    };
+    too_big(&[&library, &rule(501)]);
+    let built = crate::built(&crate::resource("r", "alerting", &[&library, &rule(499)]));
+    assert_eq!(codes(&built.warnings), ["VR0405"; 1000], "each field is said once");
+    assert!(built.warnings[999].help.as_ref().unwrap().contains("1000 more findings"));
+}
+
+/// What may have been meant is looked for among all names: only for a name that is unknown, and shown.
+#[test]
+fn names_are_compared_where_a_suggestion_is_shown() {
+    let mut entries: Vec<String> =
+        (0..20_000).map(|index| format!("{{name: Verb{index:05}, type: alias, alias: Verb}}")).collect();
+    let output = "${Verb} ${User.Username}".repeat(600);
+    let rule = |index: usize, output: &str| {
+        format!(
+            "{{name: r{index}, type: rule, enable: true, priority: INFO, condition: '${{Verb00000}} = a', output: '{output}'}}"
+        )
+    };
+    entries.extend((0..20).map(|index| rule(index, &output)));
+    let text =
+        |entries: &[String]| crate::resource("r", "alerting", &entries.iter().map(String::as_str).collect::<Vec<_>>());
+    let started = std::time::Instant::now();
+    assert!(diagnosed(&text(&entries)).is_empty());
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    entries.truncate(20_000);
+    entries.push(rule(0, "${Verbx00000}"));
+    let help = diagnosed(&text(&entries))[0].help.clone();
+    assert_eq!(help.as_deref(), Some("did you mean `${Verb00000}`?"));
+}
+
+/// Finding the place of a part of a folded text takes as long as the text: it is found only for what is shown.
+#[test]
+fn places_are_looked_for_where_they_are_shown() {
+    let reads = vec!["RequestObject.x"; 3000].join("\n        or ");
+    let rule = |index: usize| {
+        format!(
+            "name: r{index}\n    type: rule\n    enable: true\n    priority: INFO\n    condition: >\n        {reads}"
+        )
+    };
+    let rules: Vec<String> = (0..40).map(rule).collect();
+    let text = crate::resource("r", "alerting", &rules.iter().map(String::as_str).collect::<Vec<_>>());
+    let started = std::time::Instant::now();
+    let places: Vec<_> = crate::built(&text).warnings.iter().map(|it| (it.line, it.column)).collect();
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+    assert_eq!((places.len(), places[0], places[1]), (40, (14, 9), (3019, 9)));
+}
+
 #[test]
 fn all_findings_of_all_files_come_in_order() {
     let broken =
@@ -125,6 +262,32 @@ fn a_flood_of_findings_is_bounded() {
     let diagnostics = diagnosed(&crate::resource("a", "archiving", &entries));
     assert_eq!(diagnostics.len(), 1000);
     assert!(diagnostics.last().unwrap().help.as_ref().unwrap().contains("more findings"));
+}
+
+#[test]
+fn an_error_is_never_lost_among_lesser_findings() {
+    let mut entries = vec![String::new(); 1500];
+    for (index, entry) in entries.iter_mut().enumerate() {
+        *entry = format!("{{name: r{index}, type: rule, priority: INFO, condition: Verb exists}}");
+    }
+    let notes =
+        |entries: &[String]| crate::resource("a", "archiving", &entries.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(crate::built(&notes(&entries)).warnings.len(), 1000);
+    let read = "{name: x, type: nothing}";
+    let compiled = "{name: x, type: rule, enable: true, priority: INFO, condition: '${nobody}'}";
+    for (entry, code) in [(read, "VR0101"), (compiled, "VR0301")] {
+        let mut entries = entries.clone();
+        entries[1400] = entry.to_owned();
+        let diagnostics = Policy::build(&[source("rules.yaml", notes(&entries))], 1).unwrap_err();
+        assert_eq!(diagnostics.len(), 1000);
+        let errors: Vec<_> = diagnostics.iter().filter(|it| it.severity == Severity::Error).collect();
+        assert!(matches!(errors.as_slice(), [only] if only.code == code), "{errors:?}");
+        assert!(diagnostics.last().unwrap().help.as_ref().unwrap().contains("500 more findings"));
+    }
+    entries.extend(std::iter::repeat_n(read.to_owned(), 3000));
+    let diagnostics = Policy::build(&[source("rules.yaml", notes(&entries))], 1).unwrap_err();
+    assert_eq!(diagnostics.len(), 1000);
+    assert!(diagnostics.iter().all(|it| it.severity == Severity::Error));
 }
 
 #[test]
@@ -191,6 +354,88 @@ fn damaged() -> impl Strategy<Value = String> {
     })
 }
 
+/// Tokens of conditions, outputs and references in any order: much of it parses, and some of it compiles.
+fn tokens() -> impl Strategy<Value = String> {
+    let fields = prop::sample::select(vec![
+        "Verb",
+        "ResponseStatus.code",
+        "RequestReceivedTimestamp",
+        "User.Groups",
+        "User.groups[0]",
+        "SourceIPs[*]",
+        "RequestObject.x",
+        "RequestObject.x[1:]",
+        "RequestObject[:2].y",
+        "responseObject",
+        "Annotations.a.b",
+        "ObjectRef",
+        "Nothing.x",
+    ]);
+    let references = prop::sample::select(vec![
+        "${m}", "${l}", "${a}", "${n}", "${a}.x", "${r.m}", "${r.l}", "${s.m}", "${ a }", "${}", "${Verb}", "${a", "$",
+        "${r.}", "${.}",
+    ]);
+    let operators = "= == != < <= > >= in contains like regex exists".split(' ').collect::<Vec<_>>();
+    let operators = prop::sample::select(operators);
+    let connectors = prop::sample::select(vec!["and", "or", "not", "!", "(", ")", ",", "AND", "&&"]);
+    let values = prop::sample::select(vec![
+        "\"a\"",
+        "\"\"",
+        "\"2020-06-12T09:23:28Z\"",
+        "404",
+        "-1",
+        "1.5",
+        "99999999999999999999999999999999999999999",
+        "true",
+        "FALSE",
+        "word",
+        "\"(\"",
+        "\"a*?\"",
+        "(1, \"a\")",
+        "(${l}, ${a})",
+        "()",
+        "\"\\\"",
+        "\"open",
+        "é",
+        "\0",
+        "\u{2028}",
+    ]);
+    let pieces = prop_oneof![3 => fields, 2 => references, 3 => operators, 3 => connectors, 3 => values];
+    let pieces = prop::collection::vec(pieces, 0..12);
+    (pieces, prop::sample::select(vec![" ", "", "\n"])).prop_map(|(pieces, between)| pieces.join(between))
+}
+
+/// Conditions whose tests are such, whatever their types and names.
+fn chain() -> impl Strategy<Value = String> {
+    let test = (
+        prop::sample::select(vec![
+            "Verb",
+            "RequestObject.x",
+            "${a}",
+            "RequestReceivedTimestamp",
+            "ResponseStatus.code",
+        ]),
+        prop::sample::select(vec!["=", "in", ">=", "contains", "not like", "regex", "!="]),
+        prop::sample::select(vec![
+            "\"a\"",
+            "${l}",
+            "3",
+            "(${l}, ${a}, 1)",
+            "\"2020-06-12T09:23:28Z\"",
+            "true",
+            "${a}",
+            "\"a*?\"",
+        ]),
+    );
+    let test = test.prop_map(|(field, operator, value)| format!("{field} {operator} {value}"));
+    let test = prop_oneof![4 => test, 1 => Just("RequestObject.x exists".to_owned()), 1 => Just("${m}".to_owned())];
+    let joined = (test, prop::sample::select(vec![" and ", " or ", " and not "]));
+    prop::collection::vec(joined, 1..4).prop_map(|tests| {
+        let text: String = tests.iter().map(|(test, join)| format!("{test}{join}")).collect();
+        format!("{text}Verb exists")
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -213,5 +458,47 @@ proptest! {
     #[test]
     fn any_text_is_no_reason_to_panic(text in any::<String>()) {
         let _ = Policy::build(&[source("rules.yaml", text)], 1);
+    }
+
+    #[test]
+    fn any_tokens_are_no_reason_to_panic(
+        (rule, macro_) in (prop_oneof![tokens(), chain()], prop_oneof![tokens(), chain()]),
+        (alias, output) in (tokens(), tokens()),
+        list in prop::collection::vec(tokens(), 0..4),
+        broken in prop::collection::vec(prop::bool::weighted(0.3), 5),
+        level in 0..4_usize,
+    ) {
+        // Most parts are as they should be, so that the others are looked at.
+        let or = |index: usize, text: String, sound: &str| if broken[index] { text } else { sound.to_owned() };
+        let entries = json!([
+            {"name": "m", "type": "macro", "macro": or(0, macro_, "Verb in ${l} and ${a} = 3")},
+            {"name": "l", "type": "list", "list": if broken[4] { list } else { vec!["3".to_owned(), "${a}".to_owned()] }},
+            {"name": "a", "type": "alias", "alias": or(1, alias, "RequestObject.x")},
+            {"name": "x", "type": "rule", "enable": true, "priority": "WARNING", "condition": or(2, rule, "${m}"),
+                "output": or(3, output, "${a} ${l} ${Verb}")},
+        ]);
+        let resource = json!({"apiVersion": "auditing.kubesphere.io/v1alpha1", "kind": "Rule",
+            "metadata": {"name": "r", "labels": {"type": "alerting"}}, "spec": {"rules": entries}});
+        let sources = [source("rules.yaml", resource.to_string())];
+        let level = ["None", "Metadata", "Request", "RequestResponse"][level];
+        match Policy::build_with(&sources, 1, |settings| settings.audit_level = level.parse().unwrap()) {
+            Ok(built) => {
+                prop_assert!(built.warnings.iter().all(|it| it.severity != Severity::Error));
+                for event in [
+                    "{}",
+                    r#"{"level":"RequestResponse","verb":"a","user":{"groups":["a",null]},"requestObject":{"x":[3,"a",{"y":true}]},
+                        "responseStatus":{"code":404},"requestReceivedTimestamp":"2020-06-12T09:23:28Z","annotations":{"a.b":"a"}}"#,
+                    r#"{"level":"Metadata","verb":"a","objectRef":{"resource":"pods"},"requestReceivedTimestamp":5}"#,
+                ] {
+                    prop_assert!(built.policy.rules.decide(event.as_bytes()).is_ok());
+                }
+            }
+            Err(diagnostics) => {
+                prop_assert!(diagnostics.iter().any(|it| it.severity == Severity::Error));
+                for diagnostic in &diagnostics {
+                    prop_assert!(sources[0].text.get(diagnostic.span.clone()).is_some(), "{diagnostic}");
+                }
+            }
+        }
     }
 }

@@ -69,6 +69,22 @@ fn a_message_is_bounded() {
 }
 
 #[test]
+fn a_list_is_not_copied_into_the_outputs_that_name_it() {
+    // Copied, the items would take tens of gigabytes.
+    let list = json!({"name": "l", "type": "list", "list": vec!["item"; 5000]}).to_string();
+    let rule = |index: usize| {
+        json!({"name": index.to_string(), "type": "rule", "enable": true, "priority": "WARNING", "condition": "Verb exists", "output": "${l}".repeat(4000)})
+            .to_string()
+    };
+    let rules: Vec<String> = (0..40).map(rule).collect();
+    let entries: Vec<&str> = std::iter::once(list.as_str()).chain(rules.iter().map(String::as_str)).collect();
+    let alerts = built(&resource("r", "alerting", &entries)).policy.rules.decide(br#"{"verb":"get"}"#).unwrap().alerts;
+    assert_eq!(alerts.len(), 40);
+    let expected = format!("{}ite", "item, ".repeat(682)).chars().take(4093).chain(['…']).collect::<String>();
+    assert_eq!(alerts[39].message, expected);
+}
+
+#[test]
 fn an_output_of_a_disabled_rule_is_checked_too() {
     let text = resource(
         "r",

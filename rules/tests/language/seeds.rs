@@ -130,6 +130,21 @@ fn none_means_dont_log_events() {
     let built = policy(&["archiving-rule"], &[]);
     let none = json!({"level": "None", "verb": "create"}).to_string();
     assert_eq!(decided(&built, &none), "[]");
+    // A level of that name leaves no rule anything to decide, wherever it is set, and that is said.
+    let rules = seed("archiving-rule").text;
+    let warnings = built_with(&rules, |settings| settings.audit_level = Level::None).warnings;
+    assert_eq!(codes(&warnings), ["VR0405"], "{}", listed(&warnings));
+    assert!(warnings[0].message.contains("`archiving-rule`") && warnings[0].line == 7, "{}", warnings[0]);
+    assert_eq!(codes(&policy(&["archiving-rule", "alerting-rule"], &["apiVersion: auditing.kubesphere.io/v1alpha1\nkind: Webhook\nmetadata: {name: kube-auditing-webhook}\nspec: {auditLevel: None}\n"]).warnings), ["VR0405"; 2]);
+    // The last of duplicates counts, as it does where events are received.
+    for (levels, expected) in [
+        (r#""level":"None","level":"Metadata""#, "archive [archiving-rule.archiving]"),
+        (r#""Level":"Metadata","level":"None""#, "[]"),
+        (r#""level":"None","level":null"#, "archive [archiving-rule.archiving]"),
+        (r#""level":"None","level":"Everything""#, "archive [archiving-rule.archiving]"),
+    ] {
+        assert_eq!(decided(&built, &format!(r#"{{{levels},"verb":"create"}}"#)), expected, "{levels}");
+    }
 }
 
 #[test]
@@ -331,6 +346,63 @@ fn it_is_also_applied_to_lists_and_alias() {
     let built = policy(&[], &[&list, &alias, &other]);
     assert_eq!(decided(&built, &event("patch")), "archive [other.x]");
     assert_eq!(decided(&built, &event("get")), "[]");
+    // Without the resource's name they are known in their own resource only, wherever they may stand.
+    let elsewhere = |entries: &[&str]| {
+        let files = [&list, &alias, &resource("other", "archiving", entries)];
+        let files: Vec<_> =
+            files.iter().zip(["a.yaml", "b.yaml", "c.yaml"]).map(|(text, name)| source(name, text.as_str())).collect();
+        let diagnostics = Policy::build(&files, 1).unwrap_err();
+        (codes(&diagnostics)[0].to_owned(), diagnostics[0].help.clone().unwrap_or_default())
+    };
+    for (entry, resource, name) in [
+        (rule("x", "Verb in ${action}", "DEBUG"), "alerting-rule", "action"),
+        ("{name: l, type: list, list: ['${action}']}".to_owned(), "alerting-rule", "action"),
+        (rule("x", "${namespace} = \"n\"", "DEBUG"), "names", "namespace"),
+        ("{name: m, type: macro, macro: '${namespace} = \"n\"'}".to_owned(), "names", "namespace"),
+        ("{name: l, type: list, list: ['${namespace}']}".to_owned(), "names", "namespace"),
+    ] {
+        let help = format!("`{resource}` has one: write `${{{resource}.{name}}}`");
+        assert_eq!(elsewhere(&[&entry]), ("VR0301".to_owned(), help), "{entry}");
+    }
+    for name in ["action", "namespace"] {
+        let entry = json!({"name": "x", "type": "rule", "enable": true, "condition": "Verb exists", "priority": "DEBUG", "output": format!("${{{name}}}")});
+        assert_eq!(elsewhere(&[&entry.to_string()]).0, "VR0502", "{name}");
+    }
+}
+
+/// What each sentence lets a name be included in, here by a name of another resource.
+#[test]
+fn names_of_other_resources_are_included_wherever_their_own_are() {
+    let library = seed("macro").text
+        + "  - {name: action, type: list, list: [create, delete]}\n"
+        + "  - {name: namespace, type: alias, alias: ObjectRef.Namespace}\n"
+        + "  - {name: user, type: alias, alias: User.Username}\n";
+    let other = resource(
+        "other",
+        "alerting",
+        &[
+            // A macro in a macro, a list in a macro, an alias in a macro.
+            "{name: pod-change, type: macro, macro: '${alerting-rule.pod} and Verb in ${alerting-rule.action} and ${alerting-rule.namespace} = \"n\"'}",
+            // A list in a list, an alias in a list, an alias of an alias.
+            "{name: all, type: list, list: ['${alerting-rule.action}', get]}",
+            "{name: home, type: list, list: ['${alerting-rule.namespace}', lobby]}",
+            "{name: who, type: alias, alias: '${alerting-rule.user}'}",
+            &rule("a", "${pod-change}", "INFO"),
+            &rule("b", "Verb in ${all}", "INFO"),
+            &rule("c", "Workspace in ${home}", "INFO"),
+            // Lists and aliases in an output.
+            "{name: d, type: rule, enable: true, priority: WARNING, condition: Verb exists, output: '${who}, ${alerting-rule.user} in ${alerting-rule.namespace}: ${alerting-rule.action}, ${all}'}",
+        ],
+    );
+    let built = policy(&[], &[&library, &other]);
+    let alert = "other.d: admin, admin in n: create, delete, create, delete, get";
+    assert_eq!(decided(&built, &event("delete")), format!("archive [other.a other.b other.d] {alert}"));
+    assert_eq!(decided(&built, &event("get")), format!("archive [other.b other.d] {alert}"));
+    assert_eq!(decided(&built, &event("patch")), format!("[other.d] {alert}"));
+    for (workspace, held) in [("n", true), ("lobby", true), ("m", false)] {
+        let event = event("patch").replacen('{', &format!("{{\"workspace\":\"{workspace}\","), 1);
+        assert_eq!(decided(&built, &event).contains("other.c"), held, "{workspace}");
+    }
 }
 
 #[test]

@@ -129,7 +129,7 @@ proptest! {
             (
                 prop::sample::select(vec![
                     "requestObject", "RequestObject", "responseObject", "RESPONSEOBJECT", "level", "Level", "Cluster",
-                    "cluster", "kind", "a", "annotations",
+                    "cluster", "kind", "a", "annotations", "objectRef",
                 ]),
                 0..3usize,
             ),
@@ -140,6 +140,7 @@ proptest! {
         verb_at in any::<prop::sample::Index>(),
     ) {
         let levels = ["Metadata", "RequestResponse", "Request"];
+        let objects = [json!({"resource": "pods"}), json!({"resource": ""}), json!({"Resource": "pods", "name": "x"})];
         let mut members: Vec<(String, Value)> = members
             .into_iter()
             .map(|(name, pick)| {
@@ -147,6 +148,7 @@ proptest! {
                     "level" => levels[pick].into(),
                     "cluster" => "theirs".into(),
                     "annotations" => json!({"a": pick}),
+                    "objectref" => objects[pick].clone(),
                     _ => json!([{"Cluster": pick, "level": "x"}, "} ,"]),
                 };
                 (name.to_owned(), value)
@@ -158,14 +160,17 @@ proptest! {
             format!("{{{}}}", members.join(","))
         };
         let recorded = members.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("level")).map(|(_, level)| level.clone());
-        let lower = recorded.and_then(|level| level.as_str()?.parse::<Level>().ok()).is_none_or(|level| level > target);
+        let object = members.iter().rfind(|(name, _)| name == "objectRef").map(|(_, object)| object);
+        let about_a_resource = object.is_some_and(|object| *object != objects[1]);
+        let applied = if about_a_resource { target } else { Level::Metadata };
+        let lower = recorded.and_then(|level| level.as_str()?.parse::<Level>().ok()).is_none_or(|level| level > applied);
         let mut expected = vec![("Cluster".to_owned(), json!("c"))];
         for (name, value) in &members {
             match name.to_ascii_lowercase().as_str() {
                 "cluster" => {}
-                "requestobject" if target < Level::Request => {}
-                "responseobject" if target < Level::RequestResponse => {}
-                "level" if lower => expected.push((name.clone(), target.as_str().into())),
+                "requestobject" if applied < Level::Request => {}
+                "responseobject" if applied < Level::RequestResponse => {}
+                "level" if lower => expected.push((name.clone(), applied.as_str().into())),
                 _ => expected.push((name.clone(), value.clone())),
             }
         }
