@@ -266,7 +266,8 @@ impl Dispatcher {
         if let Some(lane) = lane {
             receiver.clone_from(&lane.receiver.name);
             lane.alerts = lane.alerts.saturating_sub(it.notices.len());
-            if matches!(done.outcome, Outcome::Taken(_)) {
+            // One that refused something is told again with the others: what it refused must be known when all have answered.
+            if matches!(&done.outcome, Outcome::Taken(rejections) if rejections.is_empty()) {
                 self.taken.note(&it.delivery.batch, &lane.receiver);
             }
         }

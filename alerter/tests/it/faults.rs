@@ -48,6 +48,22 @@ async fn an_alert_that_is_refused_for_good_is_found_among_others_and_buried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_not_forgotten_while_another_receiver_is_away() {
+    let (mut picky, mut away) = (Hook::start().await, Hook::start().await);
+    picky.script(|body| Reply::Status(if names_of(body).iter().any(|name| name == "bad") { 400 } else { 200 }));
+    let mut left = vec![503];
+    away.script(move |_| Reply::Status(left.pop().unwrap_or(200)));
+    let rig = Rig::with(vec![picky.receiver("picky"), away.receiver("away")]).await;
+    rig.publish("b1", &["bad", "good"]).await;
+    assert_eq!(picky.taken(1).await, ["good"]);
+    assert_eq!(away.taken(2).await, ["bad", "good"], "when the batch came again");
+    let sum = rig.books(&["b1"]).await;
+    assert_eq!((sum.sent, sum.rejected), (1, 1));
+    assert_eq!(rig.dead(1).await, [("receiver_refused".to_owned(), 1)]);
+    rig.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_hangs_keeps_nobody_else_waiting() {
     let (mut good, mut bad) = (Hook::start().await, Hook::start().await);
     bad.script(|_| Reply::Hang);
