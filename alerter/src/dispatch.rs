@@ -266,7 +266,7 @@ impl Dispatcher {
         if let Some(lane) = lane {
             receiver.clone_from(&lane.receiver.name);
             lane.alerts = lane.alerts.saturating_sub(it.notices.len());
-            // One that refused something is told again with the others: what it refused must be known when all have answered.
+            // One that refused something is asked again if the message comes again: its refusal is settled with all answers.
             if matches!(&done.outcome, Outcome::Taken(rejections) if rejections.is_empty()) {
                 self.taken.note(&it.delivery.batch, &lane.receiver);
             }

@@ -209,7 +209,7 @@ impl Committer {
                 let letter = letter(batch, culprit);
                 // The same id makes it one letter however often the batch comes.
                 let id = format!("{}/archiver/{}", batch.delivery.batch, culprit.key);
-                match self.persist(|| self.bus.dead_letter(&letter, &id)).await {
+                match self.persist(|| async { self.bus.dead_letter(&letter, &id).await.map(|_| ()) }).await {
                     Ok(()) => self.metrics.dead_letters.with_label_values(&[culprit.reason]).inc(),
                     Err(Stopped) => return Err((Stopped, unsettled(written))),
                 }

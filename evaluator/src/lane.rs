@@ -124,10 +124,10 @@ impl Lane {
         };
         for culprit in &ready.culprits {
             let letter = self.letter(delivery, culprit);
-            // Both consumers find the same culprits; the same id makes it one letter.
+            // Both consumers find the same culprits; the same id makes it one letter, which is counted once.
             let id = format!("{}/evaluator/{}", delivery.batch, culprit.index);
-            self.persist(|| self.bus.dead_letter(&letter, &id)).await?;
-            self.metrics.dead_lettered.with_label_values(&[culprit.reason]).inc();
+            let written = self.persist(|| self.bus.dead_letter(&letter, &id)).await?;
+            self.metrics.dead_lettered.with_label_values(&[culprit.reason]).inc_by(u64::from(!written.duplicate));
         }
         self.persist(|| self.bus.publish_result(self.kind, &delivery.cluster, &delivery.batch, ready.packed.clone()))
             .await?;

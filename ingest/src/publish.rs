@@ -74,7 +74,7 @@ async fn store(
     }
     stream::iter(letters.into_iter().map(Ok))
         .try_for_each_concurrent(LETTERS_AT_ONCE, |(id, letter)| async move {
-            bus.dead_letter(&dead_letter(cluster, letter, unix_nanos), &id).await
+            bus.dead_letter(&dead_letter(cluster, letter, unix_nanos), &id).await.map(|_| ())
         })
         .await?;
     stream::iter(parts)
