@@ -72,7 +72,7 @@ impl Budget {
         Self { limit, keys: RandomState::new(), uses: HashMap::new(), swept: now }
     }
 
-    /// The labels for an alert. `again`: it was in a message that is delivered again, and is counted already.
+    /// The labels for an alert. `again`: it is in a message that came before, and is counted already.
     pub(crate) fn spend(&mut self, alert: &Alert, cluster: &str, again: bool, now: Timestamp) -> Spent {
         let full = Labels::of(alert, cluster, Detail::Full);
         if self.limit == 0 {

@@ -199,7 +199,8 @@ impl Dispatcher {
             let entry = AlertEntry { unrouted: count, ..AlertEntry::default() };
             return self.outbox.put(Settled::new(delivery, entry, Vec::new()));
         }
-        let again = delivery.delivered > 1;
+        // Delivered again is not counted again: another alerter, or this one before its start, may have had it before.
+        let again = !self.taken.begin(&delivery.batch);
         let notices: Arc<[Notice]> = self.draft(&alerts, &delivery.cluster, received, again).into();
         self.messages += 1;
         let id = self.messages;

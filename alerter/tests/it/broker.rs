@@ -53,6 +53,26 @@ async fn what_one_alerter_did_not_deliver_the_next_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_alerter_had_is_counted_by_the_one_that_sends_it() {
+    let mut hook = Hook::start().await;
+    hook.script(|_| Reply::Hang);
+    let mut rig = Rig::new().await;
+    let mut config = quick();
+    config.label_sets_per_minute = 1;
+    config.delivery.timeout_seconds = 60;
+    rig.start(vec![hook.receiver("hook")], config.clone());
+    rig.publish("b1", &["a", "b", "c", "d"]).await;
+    hook.next().await;
+    rig.stop().await;
+    hook.script(|_| Reply::Status(200));
+    rig.start(vec![hook.receiver("hook")], config);
+    let (code, body) = hook.next().await;
+    let many = body["alerts"].as_array().unwrap().iter().find(|alert| alert["labels"]["name"] == "(many)").unwrap();
+    assert_eq!((code, &many["annotations"]["count"]), (200, &serde_json::json!("3")));
+    rig.books(&["b1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_was_killed_is_found_again() {
     let mut hook = Hook::start().await;
     let mut rig = Rig::with(vec![hook.receiver("hook")]).await;
