@@ -81,6 +81,7 @@ async fn a_receiver_that_hangs_keeps_nobody_else_waiting() {
     let batches: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(rig.books(&batches).await.sent, 20);
     rig.settled().await;
+    assert_eq!(rig.metric("vedette_alerter_alerts_in_flight", ""), 0.0);
     assert_eq!(good.rest(), [""; 0], "what one lacked was not sent to the other again");
 }
 
