@@ -79,23 +79,29 @@ async fn a_broker_that_was_killed_is_found_again() {
     rig.publish("b1", &["a"]).await;
     assert_eq!(hook.taken(1).await, ["a"]);
     rig.books(&["b1"]).await;
+    assert!(rig.health.is_ready());
+    rig.nats.kill();
+    until("the broker is missed", || !rig.health.is_ready()).await;
     rig = tokio::task::spawn_blocking(move || {
-        rig.nats.kill();
         rig.nats.start_again();
         rig
     })
     .await
     .unwrap();
-    let connected = async {
-        while !rig.bus.connected() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), connected).await.expect("the broker is back");
+    until("the broker is back", || rig.bus.connected() && rig.health.is_ready()).await;
     rig.publish("b2", &["b"]).await;
     assert_eq!(hook.taken(1).await.last().map(String::as_str), Some("b"));
     assert_eq!(rig.books(&["b1", "b2"]).await.sent, 2);
     rig.settled().await;
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let look = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), look).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
 }
 
 /// A `Webhook` resource with these receivers.

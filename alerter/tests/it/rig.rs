@@ -12,7 +12,7 @@ use vedette_bus::{Bus, Overview};
 use vedette_e2e::NatsServer;
 use vedette_proto::bus::v1::{Alert, AlertCounts, AlertEntry, AlertResult, book_entry::Applied};
 use vedette_rules::{Policy, Receiver};
-use vedette_service::Context;
+use vedette_service::{Context, Health};
 use vedette_service::policy::PolicyWatch;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,6 +41,8 @@ pub(crate) struct Rig {
     pub(crate) bus: Bus,
     pub(crate) clock: TestClock,
     pub(crate) registry: prometheus::Registry,
+    /// What the alerter says of itself.
+    pub(crate) health: Health,
     alerter: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -54,7 +56,7 @@ impl Rig {
         let bus = Bus::connect("test", &config).await.unwrap();
         bus.ensure().await.unwrap();
         let clock = TestClock(Arc::new(Mutex::new(Timestamp::now())));
-        Self { nats, bus, clock, registry: prometheus::Registry::new(), alerter: None }
+        Self { nats, bus, clock, registry: prometheus::Registry::new(), health: Health::default(), alerter: None }
     }
 
     /// A broker and an alerter for these receivers.
@@ -75,6 +77,7 @@ impl Rig {
         self.registry = prometheus::Registry::new();
         let shutdown = CancellationToken::new();
         let ctx = Context::new("alerter", self.registry.clone(), shutdown.clone());
+        self.health = ctx.health.clone();
         let (bus, clock) = (self.bus.clone(), Arc::new(self.clock.clone()));
         let task = tokio::spawn(async move {
             vedette_alerter::run_with(config, bus, policy, clock, ctx).await.unwrap();
