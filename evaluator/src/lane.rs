@@ -4,7 +4,6 @@
 //! broker cannot take a result, the batch stays in hand and is reported in progress, so that back-pressure reaches the
 //! event stream, and through it the senders.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,7 +19,7 @@ use vedette_rules::Policy;
 use vedette_service::chain;
 use vedette_service::policy::PolicyWatch;
 
-use crate::decide::{self, Case, Culprit, Decided};
+use crate::decide::{self, Case, Culprit};
 use crate::fit;
 use crate::metrics::Metrics;
 
@@ -220,33 +219,24 @@ fn ready(
     careful: bool,
 ) -> Ready {
     let (rules, generation) = (&policy.rules, policy.generation);
-    let case = Case { batch: name, events: batch, ingest, rules, generation, careful };
+    let case = Case { batch: name, events: batch, ingest, rules, generation, careful, max_bytes: fit::MAX_RAW };
+    let json = |place: usize| Some(batch.events.get(place)?.json.clone());
     match kind {
         Kind::Archive => {
             let mut decided = decide::archive(&case);
-            let packed = pack(&mut decided, batch);
+            let packed = fit::pack(&mut decided, json);
             metrics.count_archive(&decided.result);
             metrics.mismatches.with_label_values(&[kind.as_str()]).inc_by(decided.mismatches);
             Ready { packed, culprits: decided.culprits }
         }
         Kind::Alert => {
             let mut decided = decide::alert(&case);
-            let packed = pack(&mut decided, batch);
+            let packed = fit::pack(&mut decided, json);
             metrics.count_alert(&decided.result);
             metrics.mismatches.with_label_values(&[kind.as_str()]).inc_by(decided.mismatches);
             Ready { packed, culprits: decided.culprits }
         }
     }
-}
-
-fn pack<R: fit::Result>(decided: &mut Decided<R>, batch: &EventBatch) -> Bytes {
-    let by_id = std::cell::OnceCell::new();
-    fit::pack(decided, |id| {
-        let by_id: &HashMap<&Bytes, usize> =
-            by_id.get_or_init(|| batch.events.iter().enumerate().map(|(index, event)| (&event.id, index)).collect());
-        let index = *by_id.get(id)?;
-        Some((index, batch.events.get(index)?.json.clone()))
-    })
 }
 
 fn now() -> i64 {
