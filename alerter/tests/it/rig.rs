@@ -184,16 +184,26 @@ impl Rig {
         tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
     }
 
-    /// The sum of a metric's samples whose labels have this value, or of all for "".
-    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
+    /// The sum of a metric's samples whose labels have this value, or of all for ""; none where there is no such sample.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> Option<f64> {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name);
         let samples = family.into_iter().flat_map(|family| family.get_metric());
         samples
             .filter(|sample| label.is_empty() || sample.get_label().iter().any(|it| it.value() == label))
             .map(|sample| sample.get_counter().get_value() + sample.get_gauge().get_value())
-            .sum()
+            .reduce(|sum, value| sum + value)
     }
+}
+
+/// Waits until this holds.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let look = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
 }
 
 /// Settings that make failures quick.
