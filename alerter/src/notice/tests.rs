@@ -62,6 +62,9 @@ fn an_alert_has_kubespheres_labels_and_none_without_a_value() {
         ("verb", "create"),
     ];
     assert_eq!(labels, expected, "sorted, and without the workspace that the event does not have");
+    let alert = Alert { workspace: "demo-workspace".to_owned(), ..exec() };
+    assert_eq!(Labels::of(&alert, "prod", Detail::Objects).get("workspace"), "demo-workspace");
+    assert_eq!(Labels::of(&alert, "prod", Detail::Everything).get("workspace"), "(many)");
 }
 
 #[test]

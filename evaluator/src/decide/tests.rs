@@ -94,6 +94,41 @@ fn an_alert_carries_what_the_receiver_needs() {
     assert_eq!(raised.event_id, events.events[1].id);
 }
 
+/// The event as KubeSphere's apiserver sends it and ingest passes it on.
+#[test]
+fn an_alert_of_an_event_in_kubespheres_spelling_carries_the_same() {
+    let sent = include_bytes!("../../../audit/testdata/event-kubesphere-workspace-devops-cluster.json");
+    let mut json = Vec::new();
+    Event::parse(sent).unwrap().rewrite(vedette_audit::Level::Metadata, "host", &mut json);
+    let events = EventBatch {
+        cluster: "host".to_owned(),
+        events: vec![Wire { id: vec![7; 16].into(), json: json.into() }],
+        ..EventBatch::default()
+    };
+    let text = RULES.replace("'Verb = \"delete\"'", "'Workspace = \"demo-workspace\" and Verb = \"create\"'");
+    let rules = Policy::build(&[SourceFile { name: "rules.yaml".to_owned(), text }], 7).unwrap().policy.rules;
+    let decided = alert(&case(&events, &IngestCounts::default(), &rules, false));
+    let expected = Alert {
+        event_id: vec![7; 16].into(),
+        rule_id: "ops/shout/Deleted".to_owned(),
+        rule: "Deleted".to_owned(),
+        priority: "WARNING".to_owned(),
+        message: "create build".to_owned(),
+        audit_id: "b8a4c3d0-63a2-4c4d-8d2f-0a4f6f4f2a77".to_owned(),
+        stage_timestamp: "2026-11-22T08:40:42.194355321+08:00".to_owned(),
+        namespace: "demo-devops8rl2k".to_owned(),
+        workspace: "demo-workspace".to_owned(),
+        user: "project-admin".to_owned(),
+        verb: "create".to_owned(),
+        resource: "pipelines".to_owned(),
+        name: "build".to_owned(),
+        request_uri: "/kapis/devops.kubesphere.io/v1alpha3/namespaces/demo-devops8rl2k/pipelines".to_owned(),
+        source_ip: "192.168.9.2".to_owned(),
+        ..Alert::default()
+    };
+    assert_eq!(decided.result.alerts, [expected]);
+}
+
 #[test]
 fn an_event_that_cannot_be_read_does_not_take_the_others_with_it() {
     let (rules, mut events) = (rules(), batch(&["create", "create", "get"]));
