@@ -38,6 +38,11 @@ impl Failure {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// Says it on standard error.
+    pub(crate) fn print(&self) {
+        eprintln!("{}", self.render(term::stderr_color()));
+    }
+
     /// The text for people: `error: …`, its causes, `help: …`.
     pub(crate) fn render(&self, color: bool) -> String {
         let mut text = format!("{} {}", term::Paint::Red.over("error:", color), self.what);
@@ -64,7 +69,7 @@ pub(crate) fn finish(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("{}", failure.render(term::stderr_color()));
+            failure.print();
             ExitCode::from(failure.code)
         }
     }
