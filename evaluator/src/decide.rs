@@ -198,7 +198,6 @@ fn notice(rules: &RuleSet, id: &Bytes, event: &Event<'_>, raised: vedette_rules:
         event_id: id.clone(),
         rule_id: rule.id.clone(),
         rule: rule.name.clone(),
-        rule_resource: rule.resource.clone(),
         priority: rule.priority.to_string(),
         message: raised.message,
         audit_id: event.audit_id().into_owned(),

@@ -83,13 +83,16 @@ impl Lane {
             .await;
     }
 
-    async fn take(&self, delivery: Delivery<EventBatch>) {
+    async fn take(&self, mut delivery: Delivery<EventBatch>) {
         let consumer = self.kind.as_str();
-        match delivery.during(self.settle(&delivery)).await {
+        // Moved out, since it may have many thousand events; what is told to the broker needs it no more.
+        let message = std::mem::replace(&mut delivery.message, Ok(EventBatch::default()));
+        let received = message.as_ref().ok().map(|batch| batch.received_unix_nanos);
+        match delivery.during(self.settle(&delivery, message)).await {
             Ok(()) => {
                 self.metrics.batches.with_label_values(&[consumer]).inc();
-                if let Ok(batch) = &delivery.message {
-                    self.metrics.lag_seconds.with_label_values(&[consumer]).observe(age(batch.received_unix_nanos));
+                if let Some(received) = received {
+                    self.metrics.lag_seconds.with_label_values(&[consumer]).observe(age(received));
                 }
                 // Unconfirmed, it comes again, and its result is known to the broker by its id.
                 if let Err(error) = delivery.ack().await {
@@ -113,13 +116,17 @@ impl Lane {
     }
 
     /// Publishes the result of the delivery and the dead letters that go with it.
-    async fn settle(&self, delivery: &Delivery<EventBatch>) -> Result<(), Failure> {
-        let ready = match &delivery.message {
-            Ok(batch) => self.decide(delivery, batch.clone()).await?,
+    async fn settle(
+        &self,
+        delivery: &Delivery<EventBatch>,
+        message: Result<EventBatch, Undecodable>,
+    ) -> Result<(), Failure> {
+        let ready = match message {
+            Ok(batch) => self.decide(delivery, batch).await?,
             Err(undecodable) if delivery.delivered < CAREFUL => {
                 return Err(Failure::Undecodable(undecodable.error.code()));
             }
-            Err(undecodable) => self.give_up(delivery, undecodable),
+            Err(undecodable) => self.give_up(delivery, &undecodable),
         };
         for culprit in &ready.culprits {
             let letter = self.letter(delivery, culprit);

@@ -20,7 +20,6 @@ fn exec() -> Alert {
         name: "web-0".to_owned(),
         request_uri: "/api/v1/namespaces/default/pods/web-0/exec?command=sh".to_owned(),
         source_ip: "10.0.0.7".to_owned(),
-        rule_resource: "alerting-rule".to_owned(),
         ..Alert::default()
     }
 }

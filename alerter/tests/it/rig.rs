@@ -118,7 +118,6 @@ impl Rig {
             event_id: id.into(),
             rule_id: "kubesphere-logging-system/alerting-rule/CreateHostnetworkPod".to_owned(),
             rule: "CreateHostnetworkPod".to_owned(),
-            rule_resource: "alerting-rule".to_owned(),
             priority: "WARNING".to_owned(),
             message: format!("admin create HostNetwork Pod {name} in Namespace default."),
             audit_id: "b0bb3ccb-3f5f-4d62-9c2b-9a8d0f1b2c3d".to_owned(),
