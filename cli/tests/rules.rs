@@ -137,7 +137,10 @@ fn check_takes_files_and_folders_as_one_set() {
 fn check_says_everything_although_a_file_cannot_be_read() {
     let bench = Bench::new();
     bench.write("a.yaml", b"kind: \xff");
-    bench.write("b.yaml", RULE.replace("Verb exists", "Verb =").replace("name: r\n", "name: s\n").replace("name: a\n", "name: b\n"));
+    bench.write(
+        "b.yaml",
+        RULE.replace("Verb exists", "Verb =").replace("name: r\n", "name: s\n").replace("name: a\n", "name: b\n"),
+    );
     let output = bench.run(&["check", "nowhere", "a.yaml", "b.yaml", "rules.yaml", "--audit-level", "Request"], b"");
     let text = stderr(&output);
     for said in ["error: can't read `nowhere`", "error: `a.yaml` is not UTF-8 at byte 6", "--> b.yaml:8:"] {
@@ -246,7 +249,11 @@ fn a_bad_event_stands_in_its_place_and_the_others_are_decided() {
     for (index, line) in lines.iter().enumerate() {
         let line: Value = serde_json::from_str(line).unwrap();
         if index == 2 {
-            assert_eq!((&line["error"]["code"], &line["error"]["line"]), (&json!("no_verb_or_uri"), &json!(3)), "{line}");
+            assert_eq!(
+                (&line["error"]["code"], &line["error"]["line"]),
+                (&json!("no_verb_or_uri"), &json!(3)),
+                "{line}"
+            );
             assert!(line["error"]["message"].is_string());
             assert_eq!(line.as_object().unwrap().len(), 1);
         } else {

@@ -55,11 +55,7 @@ pub(crate) fn pack<R: Result>(decided: &mut Decided<R>, json: impl Fn(usize) -> 
     pack_within(decided, json, MAX_PACKED)
 }
 
-fn pack_within<R: Result>(
-    decided: &mut Decided<R>,
-    json: impl Fn(usize) -> Option<Bytes>,
-    max_packed: usize,
-) -> Bytes {
+fn pack_within<R: Result>(decided: &mut Decided<R>, json: impl Fn(usize) -> Option<Bytes>, max_packed: usize) -> Bytes {
     loop {
         let packed = vedette_bus::encode(&decided.result);
         if packed.len() <= max_packed || decided.places.is_empty() {
@@ -181,11 +177,8 @@ mod tests {
     /// The first two events are the same one twice: they go together or not at all, and each is counted.
     #[test]
     fn the_heaviest_events_go_first_and_each_is_counted() {
-        let alert = |event, length| Alert {
-            event_id: id(event),
-            message: noise(length, u32::from(event)),
-            ..Alert::default()
-        };
+        let alert =
+            |event, length| Alert { event_id: id(event), message: noise(length, u32::from(event)), ..Alert::default() };
         let counts = Some(AlertCounts { evaluated: 4, alerted: 3, alerts: 5, dead_lettered: 0 });
         let alerts = vec![alert(2, 600), alert(3, 600), alert(2, 600), alert(3, 600), alert(1, 10)];
         let result = AlertResult { alerts, counts, ..AlertResult::default() };

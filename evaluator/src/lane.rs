@@ -5,13 +5,13 @@
 //! event stream, and through it the senders.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use vedette_bus::{Bus, Delivery, Kind, PublishError, Undecodable};
+use vedette_bus::{Bus, Delivery, Kind, PublishError, Undecodable, unix_nanos};
 use vedette_proto::bus::v1::{
     AlertCounts, AlertResult, ArchiveCounts, ArchiveResult, DeadLetter, EventBatch, IngestCounts,
 };
@@ -187,7 +187,7 @@ impl Lane {
             cluster: delivery.cluster.clone(),
             reason: culprit.reason.to_owned(),
             detail: culprit.detail.clone(),
-            unix_nanos: now(),
+            unix_nanos: unix_nanos(),
             batch: delivery.batch.clone(),
             payload: culprit.json.clone(),
         }
@@ -246,12 +246,7 @@ fn ready(
     }
 }
 
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
-
-/// Seconds since `unix_nanos`.
-fn age(unix_nanos: i64) -> f64 {
-    Duration::from_nanos(u64::try_from(now().saturating_sub(unix_nanos)).unwrap_or(0)).as_secs_f64()
+/// Seconds since `received`, in nanoseconds since the Unix epoch.
+fn age(received: i64) -> f64 {
+    Duration::from_nanos(u64::try_from(unix_nanos().saturating_sub(received)).unwrap_or(0)).as_secs_f64()
 }

@@ -12,8 +12,8 @@ use vedette_bus::{Bus, Overview};
 use vedette_e2e::NatsServer;
 use vedette_proto::bus::v1::{Alert, AlertCounts, AlertEntry, AlertResult, book_entry::Applied};
 use vedette_rules::{Policy, Receiver};
-use vedette_service::{Context, Health};
 use vedette_service::policy::PolicyWatch;
+use vedette_service::{Context, Health};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Seconds until the broker delivers again.

@@ -54,7 +54,8 @@ fn summary(files: usize, rules: Option<usize>, unread: usize, diagnostics: &[Dia
     let rules = rules.map_or(String::new(), |rules| format!(", {} in force", plural(rules, "rule")));
     let notes = count(Severity::Note);
     let notes = if notes > 0 { format!(", {}", plural(notes, "note")) } else { String::new() };
-    let (errors, warnings) = (plural(unread + count(Severity::Error), "error"), plural(count(Severity::Warning), "warning"));
+    let (errors, warnings) =
+        (plural(unread + count(Severity::Error), "error"), plural(count(Severity::Warning), "warning"));
     format!("{}{rules}: {errors}, {warnings}{notes}", plural(files, "file"))
 }
 
