@@ -3,8 +3,9 @@
 //! Each set of labels is an alert of its own in Alertmanager, with memory and a notification; user and name come from
 //! clients, who can make up as many as they like. So each rule has, in each cluster, a number of **new** sets a minute.
 //! Above it user and name become `(many)` and an annotation says how many alerts that one alert stands for. The sets made
-//! coarser so are counted too: above the same number of them, whatever else the event brings becomes `(many)` as well,
-//! which leaves one set.
+//! coarser so are counted too: above the same number of them, whatever else the event brings becomes `(many)` as well.
+//! A value that an event lacks stays lacking, so that this leaves one set for each of the few kinds of events: those with a
+//! namespace, a resource, a subresource, a verb, a workspace, and those without, 32 at most.
 //!
 //! A set is new if none of its alerts was sent within the time for which Alertmanager holds an alert to be firing: a
 //! repetition costs it nothing. Records are not touched by any of this: every event is stored as its rules say.
@@ -72,7 +73,7 @@ impl Budget {
         Self { limit, keys: RandomState::new(), uses: HashMap::new(), swept: now }
     }
 
-    /// The labels for an alert. `again`: it was in a message that is delivered again, and is counted already.
+    /// The labels for an alert. `again`: it is in a message that came before, and is counted already.
     pub(crate) fn spend(&mut self, alert: &Alert, cluster: &str, again: bool, now: Timestamp) -> Spent {
         let full = Labels::of(alert, cluster, Detail::Full);
         if self.limit == 0 {

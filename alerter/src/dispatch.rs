@@ -43,6 +43,8 @@ pub(crate) struct Dispatcher {
     lane_tasks: JoinSet<()>,
     lanes_started: u64,
     in_flight: HashMap<u64, InFlight>,
+    /// Notices of all that is in flight: what bounds it.
+    held: usize,
     messages: u64,
     /// Whether it was said that alerts go nowhere; said again only after the receivers changed.
     unrouted_told: bool,
@@ -85,6 +87,7 @@ impl Dispatcher {
             lane_tasks: JoinSet::new(),
             lanes_started: 0,
             in_flight: HashMap::new(),
+            held: 0,
             messages: 0,
             unrouted_told: false,
         }
@@ -175,12 +178,15 @@ impl Dispatcher {
     }
 
     fn has_room(&self) -> bool {
-        let held: usize = self.in_flight.values().map(|it| it.notices.len()).sum();
-        self.around.metrics.in_flight.set(i64::try_from(held).unwrap_or(i64::MAX));
         let room = self.lane_room();
-        held < self.around.delivery.alerts_in_flight
+        self.held < self.around.delivery.alerts_in_flight
             && !self.outbox.is_full()
             && (self.lanes.is_empty() || self.lanes.iter().any(|lane| lane.alerts < room))
+    }
+
+    fn hold(&mut self, notices: usize) {
+        self.held = notices;
+        self.around.metrics.in_flight.set(i64::try_from(notices).unwrap_or(i64::MAX));
     }
 
     /// Takes a message of the broker.
@@ -199,7 +205,8 @@ impl Dispatcher {
             let entry = AlertEntry { unrouted: count, ..AlertEntry::default() };
             return self.outbox.put(Settled::new(delivery, entry, Vec::new()));
         }
-        let again = delivery.delivered > 1;
+        // Not by the number of deliveries: another alerter may have had it, or this one before it was started again.
+        let again = !self.taken.begin(&delivery.batch);
         let notices: Arc<[Notice]> = self.draft(&alerts, &delivery.cluster, received, again).into();
         self.messages += 1;
         let id = self.messages;
@@ -220,6 +227,7 @@ impl Dispatcher {
         if it.waiting.is_empty() {
             return self.complete(it).await;
         }
+        self.hold(self.held + it.notices.len());
         self.in_flight.insert(id, it);
     }
 
@@ -266,7 +274,8 @@ impl Dispatcher {
         if let Some(lane) = lane {
             receiver.clone_from(&lane.receiver.name);
             lane.alerts = lane.alerts.saturating_sub(it.notices.len());
-            if matches!(done.outcome, Outcome::Taken(_)) {
+            // One that refused something is asked again if the message comes again: its refusal is settled with all answers.
+            if matches!(&done.outcome, Outcome::Taken(rejections) if rejections.is_empty()) {
                 self.taken.note(&it.delivery.batch, &lane.receiver);
             }
         }
@@ -282,6 +291,7 @@ impl Dispatcher {
         if it.waiting.is_empty()
             && let Some(it) = self.in_flight.remove(&done.id)
         {
+            self.hold(self.held.saturating_sub(it.notices.len()));
             self.complete(it).await;
         }
     }

@@ -95,7 +95,6 @@ pub async fn run(config: Config, ctx: Context) -> Result<(), Error> {
         bus = Bus::connect("vedette-alerter", &config.nats) => bus.map_err(Error::Connect)?,
     };
     bus.ensure().await.map_err(Error::Ensure)?;
-    broker.ready();
     run_with(config, bus, policy, Arc::new(SystemClock), ctx).await
 }
 
@@ -114,6 +113,10 @@ pub async fn run_with(
     vedette_service::tls::install_provider();
     let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
     let roots = roots(config.ca_file.as_deref()).await?;
+    let broker = ctx.health.component("broker");
+    broker.ready();
+    let (link, shutdown) = (bus.clone(), ctx.shutdown.clone());
+    ctx.spawn(async move { broker.follow(|up| link.connection_other_than(up), shutdown).await });
     let (done, finished) = mpsc::unbounded_channel();
     let around = Surroundings {
         delivery: config.delivery.clone(),

@@ -33,6 +33,8 @@ pub(crate) enum Detail {
 /// One alert as receivers get it, without its `endsAt`, which is a matter of when it is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Notice {
+    /// The event of the alert, in hexadecimal digits.
+    pub(crate) event_id: String,
     pub(crate) labels: Labels,
     pub(crate) annotations: Vec<(&'static str, String)>,
     pub(crate) starts_at: Timestamp,
@@ -70,7 +72,6 @@ impl Labels {
     }
 
     /// The value of a label, empty where there is none.
-    #[cfg(test)]
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
     }
@@ -80,15 +81,9 @@ impl Labels {
         self.0.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// What Alertmanager calls these labels: FNV-1a over names and values, each followed by a byte that UTF-8 never has.
+    /// What Alertmanager calls these labels.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-        for (name, value) in self.iter() {
-            for byte in name.bytes().chain([0xff]).chain(value.bytes()).chain([0xff]) {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-        }
-        hash
+        fnv(self.iter().flat_map(|(name, value)| [name, value]))
     }
 
     pub(crate) fn to_json(&self) -> Map<String, Value> {
@@ -139,7 +134,8 @@ impl Draft<'_> {
         let bytes = 200
             + self.labels.iter().map(text).sum::<usize>()
             + annotations.iter().map(|(name, value)| text((name, value))).sum::<usize>();
-        Notice { labels: self.labels, annotations, starts_at, generator_url, stands_for: self.stands_for, bytes }
+        let (labels, stands_for) = (self.labels, self.stands_for);
+        Notice { event_id, labels, annotations, starts_at, generator_url, stands_for, bytes }
     }
 }
 
@@ -185,6 +181,12 @@ fn shorten(text: &str, limit: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// FNV-1a over texts, each followed by a byte that UTF-8 never has.
+pub(crate) fn fnv<'a>(texts: impl IntoIterator<Item = &'a str>) -> u64 {
+    let bytes = texts.into_iter().flat_map(|text| text.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn hex(bytes: &[u8]) -> String {

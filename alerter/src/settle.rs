@@ -18,7 +18,7 @@ use vedette_service::chain;
 
 use crate::lane::Rejection;
 use crate::metrics::Metrics;
-use crate::notice::Notice;
+use crate::notice::{self, Notice};
 use crate::payload;
 
 /// The name under which the alerter keeps books and leaves dead letters.
@@ -88,9 +88,10 @@ impl Settled {
 impl DeadAlert {
     /// The letter for an alert that a receiver will not take. It holds the alert as it was sent.
     pub(crate) fn new(batch: &str, receiver: &str, rejection: &Rejection, notice: &Notice, now: Timestamp) -> Self {
-        let receiver: String = receiver.chars().filter(char::is_ascii_graphic).take(64).collect();
+        // By the alert and not by its place: when the message comes again, the budget may make other notices of it.
+        let refused = notice::fnv([receiver, notice.labels.get("rule_id")]);
         Self {
-            key: format!("{batch}/alert/{receiver}/{}", rejection.notice),
+            key: format!("{batch}/alert/{}/{refused:016x}", notice.event_id),
             reason: rejection.reason,
             detail: rejection.detail.clone(),
             payload: serde_json::Value::Object(payload::alert(notice, now)).to_string().into_bytes(),
@@ -151,8 +152,8 @@ impl Settler {
         for books in books(round) {
             let written = self.persist(round, "write the books", || self.bus.write_books(&books)).await;
             match written {
-                Ok(true) => {}
-                Ok(false) => return false,
+                Ok(Some(())) => {}
+                Ok(None) => return false,
                 // Alerts must not stop for the sake of their books; that the books lack them is said aloud.
                 Err(error) => tracing::error!(error = %chain(&error), "an entry of the books is lost"),
             }
@@ -171,11 +172,14 @@ impl Settler {
             batch: settled.delivery.batch.clone(),
             payload: dead.payload.clone().into(),
         };
-        self.metrics.dead_lettered.with_label_values(&[dead.reason]).inc();
         loop {
             let write = || self.bus.dead_letter(&letter, &dead.key);
             match self.persist(round, "write a dead letter", write).await {
-                Ok(written) => return written,
+                Ok(Some(written)) => {
+                    self.metrics.dead_lettered.with_label_values(&[dead.reason]).inc_by(u64::from(!written.duplicate));
+                    return true;
+                }
+                Ok(None) => return false,
                 Err(error) if letter.payload.is_empty() => {
                     tracing::error!(error = %chain(&error), reason = dead.reason, "a dead letter is lost");
                     return true;
@@ -186,24 +190,24 @@ impl Settler {
         }
     }
 
-    /// Tries until the broker has it. False: given up at the end; an error: it can never succeed.
-    async fn persist<F>(
+    /// Tries until the broker has it. None: given up at the end; an error: it can never succeed.
+    async fn persist<F, T>(
         &self,
         round: &[Settled],
         what: &'static str,
         mut write: impl FnMut() -> F,
-    ) -> Result<bool, PublishError>
+    ) -> Result<Option<T>, PublishError>
     where
-        F: Future<Output = Result<(), PublishError>>,
+        F: Future<Output = Result<T, PublishError>>,
     {
         for attempt in 0_u32.. {
             let error = match write().await {
-                Ok(()) => return Ok(true),
+                Ok(written) => return Ok(Some(written)),
                 Err(error) if error.retry_after().is_none() => return Err(error),
                 Err(error) => error,
             };
             if self.stop.is_cancelled() {
-                return Ok(false);
+                return Ok(None);
             }
             if attempt == 0 {
                 tracing::warn!(error = %chain(&error), what, "the broker does not take what must be written");
@@ -219,7 +223,7 @@ impl Settler {
                 () = tokio::time::sleep(RETRY) => {}
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn acknowledge(&self, round: &[Settled]) {
@@ -248,4 +252,37 @@ fn books(round: &[Settled]) -> Vec<Books> {
         entries,
     };
     clusters.into_iter().map(books).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use vedette_proto::bus::v1::Alert;
+
+    use super::{DeadAlert, Rejection};
+    use crate::notice::{Detail, Draft, Labels};
+
+    /// The key of the letter for an alert of this event and rule that a receiver refused.
+    fn key(receiver: &str, event: u8, rule: &str, detail: Detail, place: usize) -> String {
+        let alert = Alert { event_id: vec![event; 16].into(), rule_id: format!("ns/r/{rule}"), ..Alert::default() };
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let labels = Labels::of(&alert, "c", detail);
+        let (stands_for, console_url) = (Vec::new(), None);
+        let draft = Draft { alert: &alert, labels, detail, count: 1, stands_for, received: now, now, console_url };
+        let rejection = Rejection { notice: place, reason: "receiver_refused", detail: String::new() };
+        DeadAlert::new("b1", receiver, &rejection, &draft.finish(), now).key
+    }
+
+    #[test]
+    fn a_letter_is_named_by_its_alert_wherever_that_stands_in_the_batch() {
+        let letter = key("pager", 1, "Exec", Detail::Full, 3);
+        assert!(letter.starts_with("b1/alert/01010101010101010101010101010101/"), "{letter}");
+        assert_eq!(letter, key("pager", 1, "Exec", Detail::Everything, 0), "delivered again, with another budget");
+        for other in [
+            key("pager", 2, "Exec", Detail::Full, 3),
+            key("pager", 1, "Attach", Detail::Full, 3),
+            key("mail", 1, "Exec", Detail::Full, 3),
+        ] {
+            assert_ne!(letter, other);
+        }
+    }
 }

@@ -12,14 +12,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, ArchiveError, BatchReport, Rejected, WriteBatch};
 use vedette_audit::EventId;
-use vedette_bus::{Bus, PublishError};
+use vedette_bus::{Bus, PublishError, unix_nanos};
 use vedette_proto::bus::v1::{BookEntry, Books, DeadLetter, book_entry};
 use vedette_service::{Component, chain};
 
@@ -209,7 +209,7 @@ impl Committer {
                 let letter = letter(batch, culprit);
                 // The same id makes it one letter however often the batch comes.
                 let id = format!("{}/archiver/{}", batch.delivery.batch, culprit.key);
-                match self.persist(|| self.bus.dead_letter(&letter, &id)).await {
+                match self.persist(|| async { self.bus.dead_letter(&letter, &id).await.map(|_| ()) }).await {
                     Ok(()) => self.metrics.dead_letters.with_label_values(&[culprit.reason]).inc(),
                     Err(Stopped) => return Err((Stopped, unsettled(written))),
                 }
@@ -251,7 +251,7 @@ impl Committer {
             self.metrics.events.with_label_values(&[outcome]).inc_by(count);
         }
         self.metrics.batches.inc();
-        let age = now().saturating_sub(batch.received_unix_nanos);
+        let age = unix_nanos().saturating_sub(batch.received_unix_nanos);
         self.metrics.lag_seconds.observe(Duration::from_nanos(u64::try_from(age).unwrap_or(0)).as_secs_f64());
     }
 
@@ -317,13 +317,8 @@ fn letter(batch: &Batch, culprit: &Culprit) -> DeadLetter {
         cluster: batch.cluster.clone(),
         reason: culprit.reason.to_owned(),
         detail: culprit.detail.clone(),
-        unix_nanos: now(),
+        unix_nanos: unix_nanos(),
         batch: batch.delivery.batch.clone(),
         payload: culprit.payload.clone(),
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -18,6 +18,7 @@ mod delivery;
 mod overview;
 mod publish;
 mod pull;
+mod time;
 mod topology;
 
 pub use announce::{AnnounceError, Announced, Announcement};
@@ -29,6 +30,7 @@ pub use dead::DeadLetters;
 pub use delivery::{AckError, Delivery, Undecodable};
 pub use overview::{ConsumerView, Overview, OverviewError, StreamView};
 pub use publish::{PublishError, Published, Unavailable};
+pub use time::unix_nanos;
 pub use topology::{EnsureError, Kind, NotReady, partition};
 
 /// The largest message that a Vedette broker takes, in bytes: `max_payload` of the nats-server.

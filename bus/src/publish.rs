@@ -207,7 +207,7 @@ impl Bus {
     ///
     /// # Errors
     /// See [`PublishError`].
-    pub async fn dead_letter(&self, letter: &DeadLetter, msg_id: &str) -> Result<(), PublishError> {
+    pub async fn dead_letter(&self, letter: &DeadLetter, msg_id: &str) -> Result<Published, PublishError> {
         let mut headers = headers(msg_id)?;
         if !is_reason(&letter.reason) {
             return Err(PublishError::Name { what: "a reason" });
@@ -221,7 +221,7 @@ impl Bus {
             let payload = letter.payload.slice(..kept.min(bytes));
             packed = encode(&DeadLetter { detail, payload, ..letter.clone() });
         }
-        self.publish(subject, headers, packed, self.config().publish_timeout()).await.map(|_| ())
+        self.publish(subject, headers, packed, self.config().publish_timeout()).await
     }
 
     /// Writes down what was applied with one commit.

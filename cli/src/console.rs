@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Response, StatusCode, Url};
+use vedette_service::chain;
 
 use crate::home::{self, Home};
 use crate::http::{self, Trust};
 use crate::outcome::Failure;
-use crate::replay::chain;
 
 /// Where the query API is: KubeSphere's own path.
 pub(crate) const EVENTS: &str = "/kapis/tenant.kubesphere.io/v1alpha2/auditing/events";
@@ -108,7 +108,7 @@ impl Console {
         let response = request.send().await.map_err(|error| {
             let what = format!("the console does not answer at {}", self.url);
             let help = "start it with `vedette up`, or name another with --url or VEDETTE_URL";
-            Failure::usage(what).because(chain(&error)).help(help)
+            Failure::usage(what).because(chain(&error).to_string()).help(help)
         })?;
         let status = response.status();
         if status.is_success() {
@@ -133,7 +133,7 @@ impl Console {
     }
 
     fn broke_off(&self, error: &reqwest::Error) -> Failure {
-        Failure::failed(format!("the answer of {} broke off", self.url)).because(chain(error))
+        Failure::failed(format!("the answer of {} broke off", self.url)).because(chain(error).to_string())
     }
 
     fn late(&self) -> Failure {

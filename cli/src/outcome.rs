@@ -3,6 +3,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use vedette_service::chain;
+
 use crate::term;
 
 /// What a command gives back.
@@ -38,19 +40,16 @@ impl Failure {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// Says it on standard error.
+    pub(crate) fn print(&self) {
+        eprintln!("{}", self.render(term::stderr_color()));
+    }
+
     /// The text for people: `error: …`, its causes, `help: …`.
     pub(crate) fn render(&self, color: bool) -> String {
         let mut text = format!("{} {}", term::Paint::Red.over("error:", color), self.what);
-        let mut last = self.what.clone();
-        let mut cause = self.source.as_deref().map(|e| e as &dyn Error);
-        while let Some(error) = cause {
-            let line = error.to_string();
-            // Some libraries repeat their cause in their own text.
-            if !last.contains(&line) {
-                let _ = write!(text, ": {line}");
-            }
-            last = line;
-            cause = error.source();
+        if let Some(source) = &self.source {
+            let _ = write!(text, ": {}", chain(source.as_ref()));
         }
         if let Some(help) = &self.help {
             let _ = write!(text, "\n {} {help}", term::Paint::Cyan.over("help:", color));
@@ -64,7 +63,7 @@ pub(crate) fn finish(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("{}", failure.render(term::stderr_color()));
+            failure.print();
             ExitCode::from(failure.code)
         }
     }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use lists::{List, Lists};
 pub(crate) use report::Report;
-pub(crate) use send::{Retry, Sender, chain};
+pub(crate) use send::{Retry, Sender};
 
 use crate::home::{self, Home};
 use crate::http::{self, Trust};

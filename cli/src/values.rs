@@ -12,6 +12,9 @@ pub(crate) const MAX_VALUE_BYTES: usize = 256 * 1024 * 1024;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BUFFER: usize = 256 * 1024;
+/// Objects and arrays within each other that are followed for the sake of what comes behind them: far more than an event
+/// may have.
+const DEEPEST: u64 = 256;
 
 /// One JSON object.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl ValuesError {
 
 /// The values of a file.
 pub(crate) struct Values<R> {
-    from: R,
+    from: Input<R>,
     line: u64,
     over: bool,
 }
@@ -79,11 +82,11 @@ pub(crate) fn reader(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 impl<R: BufRead> Values<R> {
     /// The values that `from` has.
     pub(crate) fn new(from: R) -> Self {
-        Self { from, line: 1, over: false }
+        Self { from: Input { from, again: Vec::new(), at: 0 }, line: 1, over: false }
     }
 
-    /// Goes on after an error with what comes behind the word or the array that was no object. After an object that does
-    /// not end nothing is left.
+    /// Goes on after an error: behind the word or the array that was no object, or, where an object did not end, at the
+    /// first line in it that begins another one.
     pub(crate) fn recover(&mut self) {
         self.over = self.skip_other().is_err();
     }
@@ -91,13 +94,13 @@ impl<R: BufRead> Values<R> {
     fn skip_other(&mut self) -> io::Result<()> {
         let mut scan = Scan::default();
         loop {
-            let chunk = self.from.fill_buf()?;
+            let chunk = self.from.fill()?;
             if chunk.is_empty() {
                 return Ok(());
             }
             let bracketed = scan.depth > 0 || chunk.starts_with(b"[");
             let end = if bracketed {
-                scan.end(chunk)
+                scan.end(chunk).map(|(End::Whole(end) | End::Cut(end))| end)
             } else {
                 chunk.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'['))
             };
@@ -115,29 +118,44 @@ impl<R: BufRead> Values<R> {
         let mut bytes = Vec::new();
         let mut scan = Scan::default();
         loop {
-            let chunk = self.from.fill_buf().map_err(ValuesError::Read)?;
+            let chunk = self.from.fill().map_err(ValuesError::Read)?;
             if chunk.is_empty() {
-                return Err(ValuesError::Unended { line });
+                return Err(self.unended(&bytes, line));
             }
             let end = scan.end(chunk);
-            let taken = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
+            let length = match end {
+                Some(End::Whole(end) | End::Cut(end)) => end,
+                None => chunk.len(),
+            };
+            let taken = chunk.get(..length).unwrap_or_default();
             if bytes.len() + taken.len() > MAX_VALUE_BYTES {
                 return Err(ValuesError::TooLarge { line, max: MAX_VALUE_BYTES });
             }
             bytes.extend_from_slice(taken);
             self.line += newlines(taken);
-            let taken = taken.len();
-            self.from.consume(taken);
-            if end.is_some() {
-                return Ok(Some(Value { bytes, line }));
+            self.from.consume(length);
+            match end {
+                Some(End::Whole(_)) => return Ok(Some(Value { bytes, line })),
+                Some(End::Cut(_)) => return Err(self.unended(&bytes, line)),
+                None => {}
             }
         }
+    }
+
+    /// The object that begins on `line` does not end. What it took of the lines behind is given back, from the first that
+    /// begins an object on.
+    fn unended(&mut self, bytes: &[u8], line: u64) -> ValuesError {
+        let next = bytes.windows(2).position(|pair| pair == b"\n{").map_or(bytes.len(), |at| at + 1);
+        let rest = bytes.get(next..).unwrap_or_default();
+        self.line -= newlines(rest);
+        self.from.give_back(rest);
+        ValuesError::Unended { line }
     }
 
     /// Goes to the next object and gives its line.
     fn skip_space(&mut self) -> Result<Option<u64>, ValuesError> {
         loop {
-            let chunk = self.from.fill_buf().map_err(ValuesError::Read)?;
+            let chunk = self.from.fill().map_err(ValuesError::Read)?;
             if chunk.is_empty() {
                 return Ok(None);
             }
@@ -170,6 +188,43 @@ impl<R: BufRead> Iterator for Values<R> {
     }
 }
 
+/// A reader to which something can be given back.
+struct Input<R> {
+    from: R,
+    /// What was given back, and how much of it was read again.
+    again: Vec<u8>,
+    at: usize,
+}
+
+impl<R: BufRead> Input<R> {
+    fn fill(&mut self) -> io::Result<&[u8]> {
+        match self.again.get(self.at..) {
+            Some(again) if !again.is_empty() => Ok(again),
+            _ => self.from.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        if self.at < self.again.len() {
+            self.at += bytes;
+        } else {
+            self.from.consume(bytes);
+        }
+    }
+
+    /// Gives back the last bytes that were read.
+    fn give_back(&mut self, bytes: &[u8]) {
+        match self.at.checked_sub(bytes.len()) {
+            // They were given back before.
+            Some(at) if self.at < self.again.len() => self.at = at,
+            _ => {
+                self.again = bytes.to_vec();
+                self.at = 0;
+            }
+        }
+    }
+}
+
 fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
@@ -180,12 +235,29 @@ struct Scan {
     depth: u64,
     string: bool,
     escape: bool,
+    /// The last byte outside strings that is no white space.
+    last: u8,
+    /// A line begins here.
+    line_begins: bool,
+}
+
+/// How an object ends.
+enum End {
+    /// Before this offset.
+    Whole(usize),
+    /// It breaks off before this offset, at which a line begins with a brace that can't belong to it: a log whose writer
+    /// was killed has such lines.
+    Cut(usize),
 }
 
 impl Scan {
-    /// The offset behind the object's last byte, if it is in `chunk`.
-    fn end(&mut self, chunk: &[u8]) -> Option<usize> {
+    /// Where the object ends, if it does in `chunk`.
+    fn end(&mut self, chunk: &[u8]) -> Option<End> {
         for (offset, &byte) in chunk.iter().enumerate() {
+            let line_begins = std::mem::replace(&mut self.line_begins, byte == b'\n');
+            if line_begins && byte == b'{' && !self.expects_value() {
+                return Some(End::Cut(offset));
+            }
             if self.string {
                 match byte {
                     _ if self.escape => self.escape = false,
@@ -195,19 +267,27 @@ impl Scan {
                 }
                 continue;
             }
+            if !byte.is_ascii_whitespace() {
+                self.last = byte;
+            }
             match byte {
                 b'"' => self.string = true,
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => {
                     self.depth = self.depth.saturating_sub(1);
                     if self.depth == 0 {
-                        return Some(offset + 1);
+                        return Some(End::Whole(offset + 1));
                     }
                 }
                 _ => {}
             }
         }
         None
+    }
+
+    /// Whether an object may begin here. What is in a string has no line breaks.
+    fn expects_value(&self) -> bool {
+        !self.string && self.depth < DEEPEST && matches!(self.last, b':' | b',' | b'[')
     }
 }
 
@@ -241,10 +321,9 @@ mod tests {
         check("\n{\"a\":[1,{\"b\":\"}]\\\"{\"}]}\n\n\r\n {\n}\n", &["2:{\"a\":[1,{\"b\":\"}]\\\"{\"}]}", "5:{\n}"]);
     }
 
-    #[test]
-    fn after_what_was_no_object_reading_goes_on() {
+    /// The values with their lines; for errors, their codes.
+    fn recovered(input: &str, expected: &[(u64, &str)]) {
         for size in [1, 3, 4096] {
-            let input = "1 {\"a\":1}[2, {}\n]\"x\"\n{}{";
             let mut values = Values::new(BufReader::with_capacity(size, input.as_bytes()));
             let mut got = Vec::new();
             while let Some(value) = values.next() {
@@ -256,10 +335,52 @@ mod tests {
                     }
                 }
             }
-            let expected =
-                [(1, "not_object"), (1, "{\"a\":1}"), (1, "not_object"), (2, "not_object"), (3, "{}"), (3, "syntax")];
-            assert_eq!(got, expected.map(|(line, text)| (line, text.to_owned())), "with a buffer of {size}");
+            let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+            assert_eq!(got, expected, "{input} with a buffer of {size}");
         }
+    }
+
+    #[test]
+    fn after_what_was_no_object_reading_goes_on() {
+        recovered(
+            "1 {\"a\":1}[2, {}\n]\"x\"\n{}{",
+            &[(1, "not_object"), (1, "{\"a\":1}"), (1, "not_object"), (2, "not_object"), (3, "{}"), (3, "syntax")],
+        );
+    }
+
+    #[test]
+    fn a_line_that_breaks_off_takes_no_other_with_it() {
+        for cut in [
+            "{\"a\":\"x",
+            "{\"a\":\"x\\",
+            "{\"a\":1",
+            "{\"a\":[{}",
+            "{\"a\":",
+            "{\"a\":[1,",
+            "{",
+            "{\"a\":{\"b\":\"c\"}",
+        ] {
+            let good = [(2, "{\"b\":\"}\"}"), (3, "{\"c\":2}"), (4, "{}")];
+            let all = [&[(1, "syntax")][..], &good].concat();
+            recovered(&format!("{cut}\n{{\"b\":\"}}\"}}\n{{\"c\":2}}\n{{}}"), &all);
+            let twice = [&[(1, "syntax"), (2, "syntax")][..], &good.map(|(line, text)| (line + 1, text))].concat();
+            recovered(&format!("{cut}\n{cut}\r\n{{\"b\":\"}}\"}}\n{{\"c\":2}}\n{{}}"), &twice);
+        }
+        let whole = "{\"items\":[\n{\"a\":1},\n{\"b\":\n{}}]}";
+        recovered(whole, &[(1, whole)]);
+    }
+
+    #[test]
+    fn lines_without_end_are_read_in_little_time() {
+        let input = "{\"a\":[\n".repeat(20_000);
+        let mut values = Values::new(input.as_bytes());
+        let mut errors = 0;
+        while let Some(value) = values.next() {
+            assert!(value.is_err());
+            errors += 1;
+            values.recover();
+        }
+        assert_eq!(errors, 20_000);
     }
 
     #[test]

@@ -129,9 +129,29 @@ fn check_takes_files_and_folders_as_one_set() {
     for (path, said) in [("nowhere", "can't read `nowhere`"), ("empty", "no rules in `empty`")] {
         let missing = bench.run(&["check", path], b"");
         assert!(stderr(&missing).contains(said), "{}", stderr(&missing));
-        assert_eq!(missing.status.code(), Some(2));
+        assert_eq!(missing.status.code(), Some(1));
     }
     assert_eq!(bench.run(&["check", "rules.yaml", "--audit-level", "All"], b"").status.code(), Some(2));
+}
+
+#[test]
+fn check_says_everything_although_a_file_cannot_be_read() {
+    let bench = Bench::new();
+    bench.write("a.yaml", b"kind: \xff");
+    bench.write(
+        "b.yaml",
+        RULE.replace("Verb exists", "Verb =").replace("name: r\n", "name: s\n").replace("name: a\n", "name: b\n"),
+    );
+    let output = bench.run(&["check", "nowhere", "a.yaml", "b.yaml", "rules.yaml", "--audit-level", "Request"], b"");
+    let text = stderr(&output);
+    for said in ["error: can't read `nowhere`", "error: `a.yaml` is not UTF-8 at byte 6", "--> b.yaml:8:"] {
+        assert!(text.contains(said), "{text}");
+    }
+    assert!(text.ends_with("\n2 files: 3 errors, 0 warnings\n"), "{text}");
+    assert_eq!(output.status.code(), Some(1));
+    let good = bench.run(&["check", "rules.yaml", "nowhere", "--audit-level", "Request"], b"");
+    assert!(stderr(&good).ends_with("\n1 file: 1 error, 0 warnings\n"), "{}", stderr(&good));
+    assert_eq!(good.status.code(), Some(1));
 }
 
 #[test]
@@ -230,25 +250,52 @@ fn a_bad_event_stands_in_its_place_and_the_others_are_decided() {
     for (index, line) in lines.iter().enumerate() {
         let line: Value = serde_json::from_str(line).unwrap();
         if index == 2 {
-            assert_eq!(line["error"]["line"], 3, "{line}");
-            assert!(line["error"]["code"].is_string() && line["error"]["message"].is_string());
+            assert_eq!(
+                (&line["error"]["code"], &line["error"]["line"]),
+                (&json!("no_verb_or_uri"), &json!(3)),
+                "{line}"
+            );
+            assert!(line["error"]["message"].is_string());
             assert_eq!(line.as_object().unwrap().len(), 1);
         } else {
             assert!(line["error"].is_null() && line["archive"].as_bool().unwrap(), "{line}");
         }
     }
-    for (text, count) in [
-        ("nothing", 1),
-        ("{\"verb\":", 1),
-        ("[1]", 1),
-        ("{\"verb\":\"get\"} x {\"verb\":\"get\"}", 3),
-        ("{\"verb\":7}", 1),
-    ] {
-        let (lines, code) = bench.eval(text, &[]);
-        assert_eq!((lines.len(), code), (count, 1), "{text}: {lines:?}");
-        assert!(lines.iter().any(|line| line.starts_with(r#"{"error":{"code":""#)), "{text}: {lines:?}");
-    }
     assert_eq!(bench.eval("", &[]), (vec![], 0));
+}
+
+/// A bad event has the same code by itself as in a list, and its own line.
+#[test]
+fn a_bad_event_is_told_by_code_and_line() {
+    let bench = Bench::new();
+    // Code and line of each line of output; nothing where it is a decision.
+    let check = |text: &[u8], expected: &[(&str, u64)]| {
+        let (lines, code) = bench.eval(text, &[]);
+        let found: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let found = found.iter().map(|line| {
+            let error = &line["error"];
+            (error["code"].as_str().unwrap_or_default(), error["line"].as_u64().unwrap_or_default())
+        });
+        assert_eq!((found.collect::<Vec<_>>(), code), (expected.to_vec(), 1), "{lines:?}");
+    };
+    let good = r#"{"verb":"get"}"#;
+    check(b"nothing", &[("not_object", 1)]);
+    check(b"[1]", &[("not_object", 1)]);
+    check(format!("{good}\nx {good}").as_bytes(), &[("", 0), ("not_object", 2), ("", 0)]);
+    check(b"{\"verb\":", &[("syntax", 1)]);
+    check(b"{\"verb\":\"get\",\n\n\"requestURI\" 7}", &[("syntax", 3)]);
+    check(b"{\"verb\":7}", &[("wrong_type", 1)]);
+    check(b"\n{\"items\":[{},\n{\"verb\":7}]}", &[("no_verb_or_uri", 2), ("wrong_type", 3)]);
+    check(b"{\"verb\":\"\xff\"}", &[("not_utf8", 1)]);
+    check(b"{\"items\":[{\"verb\":\"\xff\"}]}", &[("not_utf8", 1)]);
+    let deep = format!(r#"{{"verb":"get","requestObject":{}{}}}"#, "[".repeat(128), "]".repeat(128));
+    check(format!("{good}\n{deep}").as_bytes(), &[("", 0), ("too_deep", 2)]);
+    check(format!("{{\"items\":[\n{deep}]}}").as_bytes(), &[("too_deep", 2)]);
+    let huge = format!(r#"{{"verb":"get","unknown":"{}"}}"#, "x".repeat(8 << 20));
+    check(format!("{huge}\n{good}").as_bytes(), &[("too_large", 1), ("", 0)]);
+    // The last line of a log whose writer was killed, and what was written since.
+    let log = format!("{good}\n{{\"verb\":\"ge\n{good}\n{good}");
+    check(log.as_bytes(), &[("", 0), ("syntax", 2), ("", 0), ("", 0)]);
 }
 
 #[test]

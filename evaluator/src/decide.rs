@@ -1,7 +1,8 @@
 //! A batch of events becomes one result: pure, and total whatever the events hold.
 //!
 //! Every event is counted exactly once, under archived, alerted only, ignored or dead-lettered, by whichever of the two
-//! consumers asks; an event that cannot be decided is a culprit, and never takes the others with it.
+//! consumers asks; an event that cannot be decided, or whose part finds no room in the result any more, is a culprit, and
+//! never takes the others with it.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,8 @@ use vedette_proto::bus::v1::{
 };
 use vedette_rules::{DecideError, Decision, RuleSet};
 
+use crate::fit::{self, Room};
+
 /// The batch and the rules that decide it.
 pub(crate) struct Case<'a> {
     /// The event message's id.
@@ -23,6 +26,8 @@ pub(crate) struct Case<'a> {
     pub(crate) generation: u64,
     /// A panic is one event's, not the batch's. Costs a little; for batches that have failed before.
     pub(crate) careful: bool,
+    /// The most bytes that the parts of the result may have.
+    pub(crate) max_bytes: usize,
 }
 
 /// An event that could not be decided.
@@ -40,6 +45,8 @@ pub(crate) struct Culprit {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decided<R> {
     pub(crate) result: R,
+    /// The event of each of the result's parts, by its place in the batch.
+    pub(crate) places: Vec<usize>,
     pub(crate) culprits: Vec<Culprit>,
     /// Comparisons of values of other types than the rules expect.
     pub(crate) mismatches: u64,
@@ -60,7 +67,7 @@ pub(crate) fn alert(case: &Case<'_>) -> Decided<AlertResult> {
 
 fn archive_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<ArchiveResult> {
     let mut counts = ArchiveCounts { evaluated: case.events.events.len() as u64, ..ArchiveCounts::default() };
-    let mut matches = Vec::new();
+    let (mut matches, mut places, mut room) = (Vec::new(), Vec::new(), Room::new(case.max_bytes));
     let mut blind: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     let (mut culprits, mut mismatches) = (Vec::new(), 0);
     for (index, event) in case.events.events.iter().enumerate() {
@@ -73,17 +80,26 @@ fn archive_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<ArchiveResult> {
             }
         };
         mismatches += u64::from(decision.mismatches);
-        if !decision.blind.is_empty() {
-            let level = level_of(&event.json);
-            for miss in decision.blind {
-                let rule = case.rules.rule(miss.rule).qualified.clone();
-                *blind.entry((rule, miss.field, level.clone())).or_default() += 1;
-            }
-        }
-        if decision.archive {
-            counts.archived += 1;
+        let kept = decision.archive.then(|| {
             let rules = decision.matched.iter().map(|rule| case.rules.rule(*rule).qualified.clone()).collect();
-            matches.push(ArchiveMatch { id: event.id.clone(), json: event.json.clone(), rules });
+            ArchiveMatch { id: event.id.clone(), json: event.json.clone(), rules }
+        });
+        let misses = misses(case.rules, &decision, &event.json);
+        let unknown = misses.iter().filter(|miss| !blind.contains_key(*miss));
+        // The level is the client's: what is told of it takes room too.
+        let told: usize = unknown.map(|(rule, field, level)| 32 + rule.len() + field.len() + level.len()).sum();
+        if !room.take(told + kept.as_ref().map_or(0, fit::size)) {
+            counts.dead_lettered += 1;
+            culprits.push(too_large(index, &event.json));
+            continue;
+        }
+        for miss in misses {
+            *blind.entry(miss).or_default() += 1;
+        }
+        if let Some(kept) = kept {
+            counts.archived += 1;
+            places.push(index);
+            matches.push(kept);
         } else if decision.alerts.is_empty() {
             counts.ignored += 1;
         } else {
@@ -101,12 +117,12 @@ fn archive_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<ArchiveResult> {
         matches,
         blind,
     };
-    Decided { result, culprits, mismatches }
+    Decided { result, places, culprits, mismatches }
 }
 
 fn alert_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<AlertResult> {
     let mut counts = AlertCounts { evaluated: case.events.events.len() as u64, ..AlertCounts::default() };
-    let mut alerts = Vec::new();
+    let (mut alerts, mut places, mut room) = (Vec::new(), Vec::new(), Room::new(case.max_bytes));
     let (mut culprits, mut mismatches) = (Vec::new(), 0);
     for (index, event) in case.events.events.iter().enumerate() {
         let raised = judged(case, judge, index, &event.json).and_then(|decision| {
@@ -116,12 +132,15 @@ fn alert_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<AlertResult> {
             }
             let fields = Event::parse(&event.json)
                 .map_err(|error| culprit(index, "unreadable", error.to_string(), &event.json))?;
-            Ok(decision.alerts.into_iter().map(|raised| notice(case.rules, &event.id, &fields, raised)).collect())
+            let notice = |raised| notice(case.rules, &event.id, &fields, raised);
+            let raised: Vec<Alert> = decision.alerts.into_iter().map(notice).collect();
+            if room.take(raised.iter().map(fit::size).sum()) { Ok(raised) } else { Err(too_large(index, &event.json)) }
         });
         match raised {
             Ok(raised) => {
                 counts.alerted += u64::from(!raised.is_empty());
                 counts.alerts += raised.len() as u64;
+                places.extend(raised.iter().map(|_| index));
                 alerts.extend(raised);
             }
             Err(culprit) => {
@@ -138,7 +157,7 @@ fn alert_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<AlertResult> {
         counts: Some(counts),
         alerts,
     };
-    Decided { result, culprits, mismatches }
+    Decided { result, places, culprits, mismatches }
 }
 
 fn judged(case: &Case<'_>, judge: &Judge<'_>, index: usize, json: &Bytes) -> Result<Decision, Culprit> {
@@ -152,12 +171,24 @@ fn judged(case: &Case<'_>, judge: &Judge<'_>, index: usize, json: &Bytes) -> Res
     decided.map_err(|error| culprit(index, "unreadable", error.to_string(), json))
 }
 
+/// An event whose part of the result is too much.
+pub(crate) fn too_large(index: usize, json: &Bytes) -> Culprit {
+    culprit(index, "result_too_large", "the event's part of the result does not fit into a message".to_owned(), json)
+}
+
 fn culprit(index: usize, reason: &'static str, detail: String, json: &Bytes) -> Culprit {
     Culprit { index, reason, detail, json: json.clone() }
 }
 
-fn level_of(json: &[u8]) -> String {
-    Event::parse(json).map(|event| event.level().into_owned()).unwrap_or_default()
+/// Rule, field and level of what the event lacks for its rules.
+fn misses(rules: &RuleSet, decision: &Decision, json: &[u8]) -> Vec<(String, String, String)> {
+    if decision.blind.is_empty() {
+        return Vec::new();
+    }
+    let level = Event::parse(json).map(|event| event.level().into_owned()).unwrap_or_default();
+    let told =
+        |miss: &vedette_rules::BlindMatch| (rules.rule(miss.rule).qualified.clone(), miss.field.clone(), level.clone());
+    decision.blind.iter().map(told).collect()
 }
 
 fn notice(rules: &RuleSet, id: &Bytes, event: &Event<'_>, raised: vedette_rules::AlertMatch) -> Alert {
@@ -166,7 +197,6 @@ fn notice(rules: &RuleSet, id: &Bytes, event: &Event<'_>, raised: vedette_rules:
         event_id: id.clone(),
         rule_id: rule.id.clone(),
         rule: rule.name.clone(),
-        rule_resource: rule.resource.clone(),
         priority: rule.priority.to_string(),
         message: raised.message,
         audit_id: event.audit_id().into_owned(),

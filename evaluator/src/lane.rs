@@ -4,15 +4,14 @@
 //! broker cannot take a result, the batch stays in hand and is reported in progress, so that back-pressure reaches the
 //! event stream, and through it the senders.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use vedette_bus::{Bus, Delivery, Kind, PublishError, Undecodable};
+use vedette_bus::{Bus, Delivery, Kind, PublishError, Undecodable, unix_nanos};
 use vedette_proto::bus::v1::{
     AlertCounts, AlertResult, ArchiveCounts, ArchiveResult, DeadLetter, EventBatch, IngestCounts,
 };
@@ -20,7 +19,7 @@ use vedette_rules::Policy;
 use vedette_service::chain;
 use vedette_service::policy::PolicyWatch;
 
-use crate::decide::{self, Case, Culprit, Decided};
+use crate::decide::{self, Case, Culprit};
 use crate::fit;
 use crate::metrics::Metrics;
 
@@ -84,13 +83,16 @@ impl Lane {
             .await;
     }
 
-    async fn take(&self, delivery: Delivery<EventBatch>) {
+    async fn take(&self, mut delivery: Delivery<EventBatch>) {
         let consumer = self.kind.as_str();
-        match delivery.during(self.settle(&delivery)).await {
+        // Moved out, since it may have many thousand events; what is told to the broker needs it no more.
+        let message = std::mem::replace(&mut delivery.message, Ok(EventBatch::default()));
+        let received = message.as_ref().ok().map(|batch| batch.received_unix_nanos);
+        match delivery.during(self.settle(&delivery, message)).await {
             Ok(()) => {
                 self.metrics.batches.with_label_values(&[consumer]).inc();
-                if let Ok(batch) = &delivery.message {
-                    self.metrics.lag_seconds.with_label_values(&[consumer]).observe(age(batch.received_unix_nanos));
+                if let Some(received) = received {
+                    self.metrics.lag_seconds.with_label_values(&[consumer]).observe(age(received));
                 }
                 // Unconfirmed, it comes again, and its result is known to the broker by its id.
                 if let Err(error) = delivery.ack().await {
@@ -114,20 +116,24 @@ impl Lane {
     }
 
     /// Publishes the result of the delivery and the dead letters that go with it.
-    async fn settle(&self, delivery: &Delivery<EventBatch>) -> Result<(), Failure> {
-        let ready = match &delivery.message {
-            Ok(batch) => self.decide(delivery, batch.clone()).await?,
+    async fn settle(
+        &self,
+        delivery: &Delivery<EventBatch>,
+        message: Result<EventBatch, Undecodable>,
+    ) -> Result<(), Failure> {
+        let ready = match message {
+            Ok(batch) => self.decide(delivery, batch).await?,
             Err(undecodable) if delivery.delivered < CAREFUL => {
                 return Err(Failure::Undecodable(undecodable.error.code()));
             }
-            Err(undecodable) => self.give_up(delivery, undecodable),
+            Err(undecodable) => self.give_up(delivery, &undecodable),
         };
         for culprit in &ready.culprits {
             let letter = self.letter(delivery, culprit);
-            // Both consumers find the same culprits; the same id makes it one letter.
+            // Both consumers find the same culprits; the same id makes it one letter, which is counted once.
             let id = format!("{}/evaluator/{}", delivery.batch, culprit.index);
-            self.persist(|| self.bus.dead_letter(&letter, &id)).await?;
-            self.metrics.dead_lettered.with_label_values(&[culprit.reason]).inc();
+            let written = self.persist(|| self.bus.dead_letter(&letter, &id)).await?;
+            self.metrics.dead_lettered.with_label_values(&[culprit.reason]).inc_by(u64::from(!written.duplicate));
         }
         self.persist(|| self.bus.publish_result(self.kind, &delivery.cluster, &delivery.batch, ready.packed.clone()))
             .await?;
@@ -181,7 +187,7 @@ impl Lane {
             cluster: delivery.cluster.clone(),
             reason: culprit.reason.to_owned(),
             detail: culprit.detail.clone(),
-            unix_nanos: now(),
+            unix_nanos: unix_nanos(),
             batch: delivery.batch.clone(),
             payload: culprit.json.clone(),
         }
@@ -220,18 +226,19 @@ fn ready(
     careful: bool,
 ) -> Ready {
     let (rules, generation) = (&policy.rules, policy.generation);
-    let case = Case { batch: name, events: batch, ingest, rules, generation, careful };
+    let case = Case { batch: name, events: batch, ingest, rules, generation, careful, max_bytes: fit::MAX_RAW };
+    let json = |place: usize| Some(batch.events.get(place)?.json.clone());
     match kind {
         Kind::Archive => {
             let mut decided = decide::archive(&case);
-            let packed = pack(&mut decided, batch);
+            let packed = fit::pack(&mut decided, json);
             metrics.count_archive(&decided.result);
             metrics.mismatches.with_label_values(&[kind.as_str()]).inc_by(decided.mismatches);
             Ready { packed, culprits: decided.culprits }
         }
         Kind::Alert => {
             let mut decided = decide::alert(&case);
-            let packed = pack(&mut decided, batch);
+            let packed = fit::pack(&mut decided, json);
             metrics.count_alert(&decided.result);
             metrics.mismatches.with_label_values(&[kind.as_str()]).inc_by(decided.mismatches);
             Ready { packed, culprits: decided.culprits }
@@ -239,22 +246,7 @@ fn ready(
     }
 }
 
-fn pack<R: fit::Result>(decided: &mut Decided<R>, batch: &EventBatch) -> Bytes {
-    let by_id = std::cell::OnceCell::new();
-    fit::pack(decided, |id| {
-        let by_id: &HashMap<&Bytes, usize> =
-            by_id.get_or_init(|| batch.events.iter().enumerate().map(|(index, event)| (&event.id, index)).collect());
-        let index = *by_id.get(id)?;
-        Some((index, batch.events.get(index)?.json.clone()))
-    })
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
-
-/// Seconds since `unix_nanos`.
-fn age(unix_nanos: i64) -> f64 {
-    Duration::from_nanos(u64::try_from(now().saturating_sub(unix_nanos)).unwrap_or(0)).as_secs_f64()
+/// Seconds since `received`, in nanoseconds since the Unix epoch.
+fn age(received: i64) -> f64 {
+    Duration::from_nanos(u64::try_from(unix_nanos().saturating_sub(received)).unwrap_or(0)).as_secs_f64()
 }

@@ -20,10 +20,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use vedette_bus::{Bus, Kind};
 use vedette_service::policy::PolicyWatch;
-use vedette_service::{Component, Context, chain};
+use vedette_service::{Context, chain};
 
 pub use config::Config;
 
@@ -74,7 +73,8 @@ pub async fn run(config: Config, ctx: Context) -> Result<(), Error> {
     };
     bus.ensure().await.map_err(Error::Ensure)?;
     broker.ready();
-    ctx.spawn(watch_broker(bus.clone(), broker, ctx.shutdown.clone()));
+    let (link, shutdown) = (bus.clone(), ctx.shutdown.clone());
+    ctx.spawn(async move { broker.follow(|up| link.connection_other_than(up), shutdown).await });
     ctx.spawn(announce(bus.clone(), policy.clone(), metrics.clone(), ctx.clone()));
     let workers = Arc::new(Semaphore::new(config.workers));
     let lane = |kind| {
@@ -84,22 +84,6 @@ pub async fn run(config: Config, ctx: Context) -> Result<(), Error> {
     tokio::join!(lane(Kind::Archive), lane(Kind::Alert));
     bus.flush().await;
     Ok(())
-}
-
-/// Tells by `/readyz` whether the broker is there.
-async fn watch_broker(bus: Bus, broker: Component, shutdown: CancellationToken) {
-    let mut up = true;
-    loop {
-        up = tokio::select! {
-            () = shutdown.cancelled() => return,
-            up = bus.connection_other_than(up) => up,
-        };
-        if up {
-            broker.ready();
-        } else {
-            broker.unready("the connection is down");
-        }
-    }
 }
 
 /// Makes the service and the generation in force known while it runs. That it can't be is no reason not to work.

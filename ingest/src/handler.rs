@@ -23,7 +23,7 @@ use crate::{
     intake::{Intake, Terms},
     label,
     metrics::Metrics,
-    publish::{self, Outcome, now_unix_nanos},
+    publish::{self, Outcome},
     refusal::{self, Refusal},
 };
 
@@ -130,7 +130,7 @@ impl Handler {
         let policy = self.policy.current();
         Terms {
             cluster: Arc::clone(cluster),
-            received_unix_nanos: now_unix_nanos(),
+            received_unix_nanos: vedette_bus::unix_nanos(),
             generation: policy.generation,
             audit_level: policy.settings.audit_level,
             k8s_auditing_enabled: policy.settings.k8s_auditing_enabled,

@@ -3,7 +3,7 @@
 //! Nothing is undone when one of them fails: the sender's retry has the same names, and the broker keeps the first of
 //! each. All of it shares one time budget, because a sender that waits for three seconds must not be told too late.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
@@ -66,7 +66,7 @@ async fn store(
     mut parts: Vec<Finished>,
     deadline: Instant,
 ) -> Result<Outcome, PublishError> {
-    let unix_nanos = now_unix_nanos();
+    let unix_nanos = vedette_bus::unix_nanos();
     let mut letters = Vec::new();
     for part in &mut parts {
         let batch = &part.batch;
@@ -74,7 +74,7 @@ async fn store(
     }
     stream::iter(letters.into_iter().map(Ok))
         .try_for_each_concurrent(LETTERS_AT_ONCE, |(id, letter)| async move {
-            bus.dead_letter(&dead_letter(cluster, letter, unix_nanos), &id).await
+            bus.dead_letter(&dead_letter(cluster, letter, unix_nanos), &id).await.map(|_| ())
         })
         .await?;
     stream::iter(parts)
@@ -107,12 +107,6 @@ fn dead_letter(cluster: &str, letter: Letter, unix_nanos: i64) -> DeadLetter {
         batch: String::new(),
         payload: letter.payload.into(),
     }
-}
-
-/// The time, in nanoseconds since the Unix epoch.
-pub(crate) fn now_unix_nanos() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 impl Outcome {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 /// The state of a service's components. Cheap to clone; all clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
@@ -70,6 +72,26 @@ impl Component {
     /// It cannot, because of `why`.
     pub fn unready(&self, why: impl Into<String>) {
         self.set(Some(why.into()));
+    }
+
+    /// Says how a connection is that was up at first, until `shutdown`. `other_than(up)` waits until it is not `up` any
+    /// more, and gives how it is.
+    pub async fn follow<F>(&self, mut other_than: impl FnMut(bool) -> F, shutdown: CancellationToken)
+    where
+        F: Future<Output = bool>,
+    {
+        let mut up = true;
+        loop {
+            up = tokio::select! {
+                () = shutdown.cancelled() => return,
+                up = other_than(up) => up,
+            };
+            if up {
+                self.ready();
+            } else {
+                self.unready("the connection is down");
+            }
+        }
     }
 
     /// Whether it can do its work.

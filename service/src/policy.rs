@@ -5,11 +5,13 @@
 //! looking again every few seconds where that fails.
 //!
 //! **Invariants.** There is always a policy in force. Its generation only grows, over restarts too where there is a state
-//! directory. Files that were refused are reported once, not with every look.
+//! directory. Files that were refused are reported once, not with every look; files on which the compiler panics are refused
+//! like any others, so that the watch goes on.
 
 mod files;
 mod state;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +93,12 @@ pub enum PolicyError {
         /// Everything that was found.
         diagnostics: Vec<Diagnostic>,
     },
+    /// The compiler panicked, which is a mistake in it.
+    #[error("the compiler failed on the rules in {}: please report them", path.display())]
+    Panicked {
+        /// The directory or file.
+        path: PathBuf,
+    },
     /// The state directory cannot be used.
     #[error("keep the rules in {}", path.display())]
     State {
@@ -136,15 +144,21 @@ impl PolicyWatch {
 /// # Errors
 /// If the files cannot be used and no last good set is kept.
 pub async fn watch(config: &PolicyConfig, ctx: &Context) -> Result<PolicyWatch, PolicyError> {
-    watch_every(config, ctx, POLL).await
+    watch_with(config, ctx, POLL, compile).await
 }
 
-async fn watch_every(config: &PolicyConfig, ctx: &Context, poll: Duration) -> Result<PolicyWatch, PolicyError> {
+async fn watch_with(
+    config: &PolicyConfig,
+    ctx: &Context,
+    poll: Duration,
+    compile: Compile,
+) -> Result<PolicyWatch, PolicyError> {
     let metrics = Metrics::new(ctx)?;
     let store = config.state_dir.as_ref().map(|folder| folder.join(format!("{}-policy.json", ctx.name)));
     // Watched before they are read: a change in between is then seen twice rather than never.
     let (told, changes) = mpsc::channel(1);
-    let source = Source { places: Places::new(&config.dir, &config.more), receivers: config.receivers.clone() };
+    let places = Places::new(&config.dir, &config.more);
+    let source = Source { places, receivers: config.receivers.clone(), compile };
     let mut bell = Bell { places: source.places.clone(), told, watcher: None };
     bell.arm();
     let started = {
@@ -174,15 +188,22 @@ async fn watch_every(config: &PolicyConfig, ctx: &Context, poll: Duration) -> Re
 struct Source {
     places: Places,
     receivers: Vec<Receiver>,
+    compile: Compile,
+}
+
+/// What makes a policy of files; apart so that tests can make it fail.
+type Compile = fn(&[SourceFile], u64, &[Receiver]) -> Result<Built, Vec<Diagnostic>>;
+
+fn compile(files: &[SourceFile], generation: u64, receivers: &[Receiver]) -> Result<Built, Vec<Diagnostic>> {
+    Policy::build_with(files, generation, |settings| settings.receivers.extend_from_slice(receivers))
 }
 
 impl Source {
-    fn build(&self, files: &[SourceFile], generation: u64) -> Result<Built, Vec<Diagnostic>> {
-        Policy::build_with(files, generation, |settings| settings.receivers.extend_from_slice(&self.receivers))
-    }
-
-    fn rejected(&self, diagnostics: Vec<Diagnostic>) -> PolicyError {
-        PolicyError::Rejected { path: self.places.name(), diagnostics }
+    fn build(&self, files: &[SourceFile], generation: u64) -> Result<Built, PolicyError> {
+        // The files are only read, so that a panic leaves nothing half done behind.
+        let built = catch_unwind(AssertUnwindSafe(|| (self.compile)(files, generation, &self.receivers)));
+        let built = built.map_err(|_| PolicyError::Panicked { path: self.places.name() })?;
+        built.map_err(|diagnostics| PolicyError::Rejected { path: self.places.name(), diagnostics })
     }
 }
 
@@ -294,7 +315,7 @@ fn build(source: &Source, set: &FileSet, last_good: Option<&LastGood>) -> Result
         Some(last) => set.modified_ms.max(last.generation + 1),
         None => set.modified_ms,
     };
-    source.build(&set.files, generation).map_err(|diagnostics| source.rejected(diagnostics))
+    source.build(&set.files, generation)
 }
 
 fn accept(source: &Source, built: Built) -> Policy {
@@ -319,7 +340,7 @@ fn report(source: &Source, error: &PolicyError) {
         }
         tracing::error!(path = %source.places, diagnostics = diagnostics.len(), "the rules have errors");
     } else {
-        tracing::error!(path = %source.places, error = %chain(error), "the rules cannot be read");
+        tracing::error!(path = %source.places, error = %chain(error), "the rules cannot be used");
     }
 }
 
@@ -391,7 +412,7 @@ impl Keeper {
         let generation = set.modified_ms.max(self.policy.load().generation + 1);
         match self.source.build(&set.files, generation) {
             Ok(built) => self.put_in_force(accept(&self.source, built), &set),
-            Err(diagnostics) => self.refuse(&self.source.rejected(diagnostics)),
+            Err(error) => self.refuse(&error),
         }
         true
     }

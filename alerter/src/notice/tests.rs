@@ -20,7 +20,6 @@ fn exec() -> Alert {
         name: "web-0".to_owned(),
         request_uri: "/api/v1/namespaces/default/pods/web-0/exec?command=sh".to_owned(),
         source_ip: "10.0.0.7".to_owned(),
-        rule_resource: "alerting-rule".to_owned(),
         ..Alert::default()
     }
 }
@@ -62,6 +61,9 @@ fn an_alert_has_kubespheres_labels_and_none_without_a_value() {
         ("verb", "create"),
     ];
     assert_eq!(labels, expected, "sorted, and without the workspace that the event does not have");
+    let alert = Alert { workspace: "demo-workspace".to_owned(), ..exec() };
+    assert_eq!(Labels::of(&alert, "prod", Detail::Objects).get("workspace"), "demo-workspace");
+    assert_eq!(Labels::of(&alert, "prod", Detail::Everything).get("workspace"), "(many)");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use vedette_service::Context;
 use vedette_service::policy::{self, PolicyConfig};
 
 use super::hook::{Hook, Reply};
-use super::rig::{Rig, quick};
+use super::rig::{Rig, quick, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn alerts_without_a_receiver_are_counted_and_done() {
@@ -18,7 +18,7 @@ async fn alerts_without_a_receiver_are_counted_and_done() {
     let sum = rig.books(&["b1", "b2"]).await;
     assert_eq!((sum.sent, sum.unrouted, sum.rejected), (0, 2, 0));
     rig.settled().await;
-    assert_eq!(rig.metric("vedette_alerter_alerts_unrouted_total", ""), 2.0);
+    assert_eq!(rig.metric("vedette_alerter_alerts_unrouted_total", ""), Some(2.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,25 +53,42 @@ async fn what_one_alerter_did_not_deliver_the_next_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_alerter_had_is_counted_by_the_one_that_sends_it() {
+    let mut hook = Hook::start().await;
+    hook.script(|_| Reply::Hang);
+    let mut rig = Rig::new().await;
+    let mut config = quick();
+    config.label_sets_per_minute = 1;
+    config.delivery.timeout_seconds = 60;
+    rig.start(vec![hook.receiver("hook")], config.clone());
+    rig.publish("b1", &["a", "b", "c", "d"]).await;
+    hook.next().await;
+    rig.stop().await;
+    hook.script(|_| Reply::Status(200));
+    rig.start(vec![hook.receiver("hook")], config);
+    let (code, body) = hook.next().await;
+    let many = body["alerts"].as_array().unwrap().iter().find(|alert| alert["labels"]["name"] == "(many)").unwrap();
+    assert_eq!((code, &many["annotations"]["count"]), (200, &serde_json::json!("3")));
+    rig.books(&["b1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_was_killed_is_found_again() {
     let mut hook = Hook::start().await;
     let mut rig = Rig::with(vec![hook.receiver("hook")]).await;
     rig.publish("b1", &["a"]).await;
     assert_eq!(hook.taken(1).await, ["a"]);
     rig.books(&["b1"]).await;
+    assert!(rig.health.is_ready());
+    rig.nats.kill();
+    until("the broker is missed", || !rig.health.is_ready()).await;
     rig = tokio::task::spawn_blocking(move || {
-        rig.nats.kill();
         rig.nats.start_again();
         rig
     })
     .await
     .unwrap();
-    let connected = async {
-        while !rig.bus.connected() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), connected).await.expect("the broker is back");
+    until("the broker is back", || rig.bus.connected() && rig.health.is_ready()).await;
     rig.publish("b2", &["b"]).await;
     assert_eq!(hook.taken(1).await.last().map(String::as_str), Some("b"));
     assert_eq!(rig.books(&["b1", "b2"]).await.sent, 2);
@@ -112,7 +129,7 @@ async fn receivers_change_without_a_restart() {
     let moved = async {
         for batch in 0.. {
             rig.publish(&format!("c{batch}"), &["c"]).await;
-            if rig.metric("vedette_alerter_alerts_unrouted_total", "") > 0.0 {
+            if rig.metric("vedette_alerter_alerts_unrouted_total", "") > Some(0.0) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

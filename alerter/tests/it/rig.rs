@@ -12,8 +12,8 @@ use vedette_bus::{Bus, Overview};
 use vedette_e2e::NatsServer;
 use vedette_proto::bus::v1::{Alert, AlertCounts, AlertEntry, AlertResult, book_entry::Applied};
 use vedette_rules::{Policy, Receiver};
-use vedette_service::Context;
 use vedette_service::policy::PolicyWatch;
+use vedette_service::{Context, Health};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Seconds until the broker delivers again.
@@ -41,6 +41,8 @@ pub(crate) struct Rig {
     pub(crate) bus: Bus,
     pub(crate) clock: TestClock,
     pub(crate) registry: prometheus::Registry,
+    /// What the alerter says of itself.
+    pub(crate) health: Health,
     alerter: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -54,7 +56,7 @@ impl Rig {
         let bus = Bus::connect("test", &config).await.unwrap();
         bus.ensure().await.unwrap();
         let clock = TestClock(Arc::new(Mutex::new(Timestamp::now())));
-        Self { nats, bus, clock, registry: prometheus::Registry::new(), alerter: None }
+        Self { nats, bus, clock, registry: prometheus::Registry::new(), health: Health::default(), alerter: None }
     }
 
     /// A broker and an alerter for these receivers.
@@ -75,6 +77,7 @@ impl Rig {
         self.registry = prometheus::Registry::new();
         let shutdown = CancellationToken::new();
         let ctx = Context::new("alerter", self.registry.clone(), shutdown.clone());
+        self.health = ctx.health.clone();
         let (bus, clock) = (self.bus.clone(), Arc::new(self.clock.clone()));
         let task = tokio::spawn(async move {
             vedette_alerter::run_with(config, bus, policy, clock, ctx).await.unwrap();
@@ -115,7 +118,6 @@ impl Rig {
             event_id: id.into(),
             rule_id: "kubesphere-logging-system/alerting-rule/CreateHostnetworkPod".to_owned(),
             rule: "CreateHostnetworkPod".to_owned(),
-            rule_resource: "alerting-rule".to_owned(),
             priority: "WARNING".to_owned(),
             message: format!("admin create HostNetwork Pod {name} in Namespace default."),
             audit_id: "b0bb3ccb-3f5f-4d62-9c2b-9a8d0f1b2c3d".to_owned(),
@@ -181,16 +183,26 @@ impl Rig {
         tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
     }
 
-    /// The sum of a metric's samples whose labels have this value, or of all for "".
-    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
+    /// The sum of a metric's samples whose labels have this value, or of all for ""; none where there is no such sample.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> Option<f64> {
         let families = self.registry.gather();
         let family = families.iter().find(|family| family.name() == name);
         let samples = family.into_iter().flat_map(|family| family.get_metric());
         samples
             .filter(|sample| label.is_empty() || sample.get_label().iter().any(|it| it.value() == label))
             .map(|sample| sample.get_counter().get_value() + sample.get_gauge().get_value())
-            .sum()
+            .reduce(|sum, value| sum + value)
     }
+}
+
+/// Waits until this holds.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let look = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
 }
 
 /// Settings that make failures quick.

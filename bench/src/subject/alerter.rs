@@ -93,7 +93,6 @@ fn result(seed: u64) -> AlertResult {
             event_id: id.to_le_bytes().to_vec().into(),
             rule_id: "kubesphere-logging-system/alerting-rule/AttachOrExecPod".to_owned(),
             rule: "AttachOrExecPod".to_owned(),
-            rule_resource: "alerting-rule".to_owned(),
             priority: "WARNING".to_owned(),
             message: format!("admin exec Pod web-{id:x} in Namespace shop."),
             audit_id: format!("{id:032x}"),

@@ -84,8 +84,8 @@ async fn full_results_and_dead_letters_refuse_too() {
         payload: noise(900_000).into(),
         ..DeadLetter::default()
     };
-    bus.dead_letter(&letter, "a").await.unwrap();
-    bus.dead_letter(&letter, "a").await.unwrap();
+    assert!(!bus.dead_letter(&letter, "a").await.unwrap().duplicate);
+    assert!(bus.dead_letter(&letter, "a").await.unwrap().duplicate);
     let error = bus.dead_letter(&letter, "b").await.unwrap_err();
     assert!(matches!(error, PublishError::Full { .. }), "{error:?}");
 }

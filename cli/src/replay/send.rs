@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url};
+use vedette_service::chain;
 
 /// What a kube-apiserver's client waits for an answer; it also says so in the query.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -97,7 +98,8 @@ impl Sender {
             if let Some(authorization) = &self.authorization {
                 request = request.header(AUTHORIZATION, authorization);
             }
-            let response = request.send().await.map_err(|error| Refusal { status: None, detail: chain(&error) })?;
+            let refusal = |error: reqwest::Error| Refusal { status: None, detail: chain(&error).to_string() };
+            let response = request.send().await.map_err(refusal)?;
             let status = response.status();
             if status.is_success() {
                 // Read to its end, so that the connection is used again.
@@ -141,23 +143,6 @@ async fn detail(mut response: reqwest::Response) -> String {
     });
     let text = message.unwrap_or_else(|| String::from_utf8_lossy(&text).into_owned());
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// An error of the HTTP client with its causes: the first alone says little more than "sending failed".
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let line = error.to_string();
-        if !text.contains(&line) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&line);
-        }
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

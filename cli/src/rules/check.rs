@@ -16,7 +16,7 @@ Examples:
   vedette rules check deploy/rules
   vedette rules check my-rule.yaml --audit-level Metadata
 
-Exit code 1 if there is an error; warnings alone are no failure.")]
+Exit code 1 if there is an error, or a file can't be read; warnings alone are no failure.")]
 pub(crate) struct Check {
     /// Files or folders with `Rule` and `Webhook` resources: one set, whose resources may refer to each other
     #[arg(value_name = "PATH", required = true, num_args = 1..)]
@@ -30,27 +30,32 @@ pub(crate) struct Check {
 impl Check {
     /// Checks the files.
     pub(crate) fn run(self) -> Outcome {
-        let sources = files::read(&self.paths)?;
+        let (sources, unread) = files::read_all(&self.paths);
+        for failure in &unread {
+            failure.print();
+        }
         let built = Policy::build_with(&sources, 1, |settings| {
             settings.audit_level = self.audit_level.unwrap_or(settings.audit_level);
         });
         let (diagnostics, rules) = match built {
-            Ok(built) => (built.warnings, Some(built.policy.rules.rules().len())),
+            // Without a file, the others are no set that could be in force.
+            Ok(built) => (built.warnings, unread.is_empty().then(|| built.policy.rules.rules().len())),
             Err(diagnostics) => (diagnostics, None),
         };
         files::print(&sources, &diagnostics);
-        eprintln!("{}", summary(sources.len(), rules, &diagnostics));
+        eprintln!("{}", summary(sources.len(), rules, unread.len(), &diagnostics));
         Ok(if rules.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
 /// `3 files, 9 rules in force: 0 errors, 1 warning`
-fn summary(files: usize, rules: Option<usize>, diagnostics: &[Diagnostic]) -> String {
+fn summary(files: usize, rules: Option<usize>, unread: usize, diagnostics: &[Diagnostic]) -> String {
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let rules = rules.map_or(String::new(), |rules| format!(", {} in force", plural(rules, "rule")));
     let notes = count(Severity::Note);
     let notes = if notes > 0 { format!(", {}", plural(notes, "note")) } else { String::new() };
-    let (errors, warnings) = (plural(count(Severity::Error), "error"), plural(count(Severity::Warning), "warning"));
+    let (errors, warnings) =
+        (plural(unread + count(Severity::Error), "error"), plural(count(Severity::Warning), "warning"));
     format!("{}{rules}: {errors}, {warnings}{notes}", plural(files, "file"))
 }
 

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use vedette_audit::list::{Cutter, Limits, ListErrorCode};
-use vedette_audit::{Event, EventError, Level};
+use vedette_audit::event::BadCode;
+use vedette_audit::list::{Cutter, Limits};
+use vedette_audit::{Event, EventError, Level, MAX_EVENT_BYTES};
 use vedette_rules::{Policy, Priority, RuleSet};
 
 use super::files;
@@ -149,9 +150,8 @@ impl<W: Write> Run<'_, W> {
         });
         match cut.and_then(|()| cutter.finish()) {
             Ok(_) => {}
-            Err(error) if error.code == ListErrorCode::NotList && items.is_empty() => {
-                return self.event(&value.bytes, value.line);
-            }
+            // No list: what an event is, or would be if it were good, is said of the whole.
+            Err(_) if items.is_empty() => return self.event(&value.bytes, value.line),
             Err(error) => {
                 let at = usize::try_from(error.offset).unwrap_or(usize::MAX).min(value.bytes.len());
                 let line = value.line + lines(value.bytes.get(..at).unwrap_or_default());
@@ -180,6 +180,11 @@ impl<W: Write> Run<'_, W> {
             Ok(vedette_rules::Decision::default())
         } else {
             event.rewrite(self.level, CLUSTER, &mut stripped);
+            if stripped.len() > MAX_EVENT_BYTES {
+                self.event = Vec::new();
+                let message = "the event is over 8 MiB without its bodies".to_owned();
+                return self.fault(BadCode::TooLarge.as_str(), message, line);
+            }
             self.rules.decide(&stripped)
         };
         self.event = stripped;

@@ -1,4 +1,5 @@
 //! Files of rules: reading them, and showing what the compiler says about them.
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,34 +15,53 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Reads files, and the YAML files of folders, as the services do: what lies deeper, and hidden names, are left out.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
-    let mut files = Vec::new();
+    let (files, failures) = read_all(paths);
+    failures.into_iter().next().map_or(Ok(files), Err)
+}
+
+/// The same, whatever can't be read: that is said of each.
+pub(crate) fn read_all(paths: &[PathBuf]) -> (Vec<SourceFile>, Vec<Failure>) {
+    let (mut files, mut failures) = (Vec::new(), Vec::new());
     let mut budget = MAX_BYTES;
+    // A file that was named twice is meant once.
+    let mut seen = HashSet::new();
     for path in paths {
-        let failed = |source: io::Error| Failure::usage(format!("can't read `{}`", path.display())).because(source);
-        if !fs::metadata(path).map_err(failed)?.is_dir() {
-            files.push(file(path, &mut budget)?);
-            continue;
-        }
-        let mut inside = Vec::new();
-        for entry in fs::read_dir(path).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_rules) && path.is_file() {
-                inside.push(path);
+        let inside = match inside(path) {
+            Ok(inside) => inside,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        for path in inside.into_iter().filter(|path| seen.insert(path.clone())) {
+            match file(&path, &mut budget) {
+                Ok(file) => files.push(file),
+                Err(failure) => failures.push(failure),
             }
         }
-        if inside.is_empty() {
-            let failure = Failure::usage(format!("no rules in `{}`", path.display()));
-            return Err(failure.help("a folder's files that end in .yaml or .yml are read"));
-        }
-        inside.sort();
-        for path in inside {
-            files.push(file(&path, &mut budget)?);
+    }
+    (files, failures)
+}
+
+/// The files that a path names.
+fn inside(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |source: io::Error| Failure::usage(format!("can't read `{}`", path.display())).because(source);
+    if !fs::metadata(path).map_err(failed)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut inside = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_rules) && path.is_file() {
+            inside.push(path);
         }
     }
-    // A file that was named twice is meant once.
-    let mut seen = std::collections::HashSet::new();
-    files.retain(|file| seen.insert(file.name.clone()));
-    Ok(files)
+    if inside.is_empty() {
+        let failure = Failure::usage(format!("no rules in `{}`", path.display()));
+        return Err(failure.help("a folder's files that end in .yaml or .yml are read"));
+    }
+    inside.sort();
+    Ok(inside)
 }
 
 fn is_rules(name: &str) -> bool {

@@ -214,6 +214,44 @@ fn alerts_reach_the_alertmanager_that_is_named() {
     assert!(up.stop().success());
 }
 
+/// From KubeSphere's apiserver to Alertmanager: a list of `Items`, and an alert with the workspace.
+#[test]
+fn an_event_of_kubesphere_is_alerted_with_its_workspace() {
+    let home = Home::new();
+    let alertmanager = Alertmanager::start();
+    let fixture = vedette_e2e::tools::repository("audit/testdata/event-kubesphere-workspace-devops-cluster.json");
+    let mut event: Value = serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap();
+    event["ObjectRef"]["Resource"] = "pods".into();
+    event["ObjectRef"]["Subresource"] = "exec".into();
+    let list = home.path("list.json");
+    fs::write(&list, serde_json::json!({ "Items": [event] }).to_string()).unwrap();
+    let up = home.start(&["--no-sample", "--alertmanager", &alertmanager.url()]);
+    assert!(up.replay(&list, &["--cluster", "member"]).status.success());
+    let status = up.settled("the alert", |status| status["books"]["total"]["alert"]["sent"] == 1);
+    assert_eq!(status["books"]["total"]["archive"]["stored"], 1);
+
+    let address = alertmanager.url().strip_prefix("http://").unwrap().parse().unwrap();
+    let (_, alerts) = vedette_e2e::http::get(address, "/api/v2/alerts").unwrap();
+    let alerts: Value = serde_json::from_str(&alerts).unwrap();
+    let labels = serde_json::json!({
+        "alertname": "AttachOrExecPod",
+        "alerttype": "auditing",
+        "cluster": "member",
+        "name": "build",
+        "namespace": "demo-devops8rl2k",
+        "resource": "pods",
+        "rule_id": "kubesphere-logging-system/alerting-rule/AttachOrExecPod",
+        "severity": "warning",
+        "subresource": "exec",
+        "user": "project-admin",
+        "verb": "create",
+        "workspace": "demo-workspace",
+    });
+    assert_eq!(alerts[0]["labels"], labels, "{alerts}");
+    assert_eq!(alerts[0]["annotations"]["message"], "project-admin exec Pod build in Namespace demo-devops8rl2k.");
+    assert!(up.stop().success());
+}
+
 #[test]
 fn the_rules_of_the_last_start_are_in_force_while_the_files_are_broken() {
     let home = Home::new();

@@ -46,7 +46,7 @@ fn batch(verbs: &[&str]) -> EventBatch {
 }
 
 fn case<'a>(events: &'a EventBatch, ingest: &'a IngestCounts, rules: &'a RuleSet, careful: bool) -> Case<'a> {
-    Case { batch: "b-1", events, ingest, rules, generation: 7, careful }
+    Case { batch: "b-1", events, ingest, rules, generation: 7, careful, max_bytes: fit::MAX_RAW }
 }
 
 #[test]
@@ -94,6 +94,41 @@ fn an_alert_carries_what_the_receiver_needs() {
     assert_eq!(raised.event_id, events.events[1].id);
 }
 
+/// The event as KubeSphere's apiserver sends it and ingest passes it on.
+#[test]
+fn an_alert_of_an_event_in_kubespheres_spelling_carries_the_same() {
+    let sent = include_bytes!("../../../audit/testdata/event-kubesphere-workspace-devops-cluster.json");
+    let mut json = Vec::new();
+    Event::parse(sent).unwrap().rewrite(vedette_audit::Level::Metadata, "host", &mut json);
+    let events = EventBatch {
+        cluster: "host".to_owned(),
+        events: vec![Wire { id: vec![7; 16].into(), json: json.into() }],
+        ..EventBatch::default()
+    };
+    let text = RULES.replace("'Verb = \"delete\"'", "'Workspace = \"demo-workspace\" and Verb = \"create\"'");
+    let rules = Policy::build(&[SourceFile { name: "rules.yaml".to_owned(), text }], 7).unwrap().policy.rules;
+    let decided = alert(&case(&events, &IngestCounts::default(), &rules, false));
+    let expected = Alert {
+        event_id: vec![7; 16].into(),
+        rule_id: "ops/shout/Deleted".to_owned(),
+        rule: "Deleted".to_owned(),
+        priority: "WARNING".to_owned(),
+        message: "create build".to_owned(),
+        audit_id: "b8a4c3d0-63a2-4c4d-8d2f-0a4f6f4f2a77".to_owned(),
+        stage_timestamp: "2026-11-22T08:40:42.194355321+08:00".to_owned(),
+        namespace: "demo-devops8rl2k".to_owned(),
+        workspace: "demo-workspace".to_owned(),
+        user: "project-admin".to_owned(),
+        verb: "create".to_owned(),
+        resource: "pipelines".to_owned(),
+        name: "build".to_owned(),
+        request_uri: "/kapis/devops.kubesphere.io/v1alpha3/namespaces/demo-devops8rl2k/pipelines".to_owned(),
+        source_ip: "192.168.9.2".to_owned(),
+        ..Alert::default()
+    };
+    assert_eq!(decided.result.alerts, [expected]);
+}
+
 #[test]
 fn an_event_that_cannot_be_read_does_not_take_the_others_with_it() {
     let (rules, mut events) = (rules(), batch(&["create", "create", "get"]));
@@ -121,4 +156,43 @@ fn a_careful_look_finds_the_event_that_makes_the_rules_panic() {
     assert_eq!(careful.result.counts.unwrap().dead_lettered, 1);
     let careless = catch_unwind(AssertUnwindSafe(|| archive_by(&case(&events, &counts, &rules, false), &judge)));
     assert!(careless.is_err(), "without care the whole batch fails, and comes again");
+}
+
+/// A small batch can have more matches than memory: what finds no room is put away while the result is built.
+#[test]
+fn a_result_never_grows_beyond_its_bound() {
+    let (rules, mut events) = (rules(), batch(&["delete", "get", "delete", "delete", "watch"]));
+    events.events[3] = events.events[2].clone();
+    let ingest = IngestCounts::default();
+    let whole = case(&events, &ingest, &rules, false);
+    let sizes: Vec<usize> = alert(&whole).result.alerts.iter().map(fit::size).collect();
+    // For the first and the last, but not for the two between them.
+    let room = sizes[0] + sizes[3] + 1;
+    let decided = alert(&Case { max_bytes: room, ..case(&events, &ingest, &rules, false) });
+    assert_eq!(decided.result.counts, Some(AlertCounts { evaluated: 5, alerted: 2, alerts: 2, dead_lettered: 2 }));
+    assert_eq!(decided.places, [0, 4]);
+    let named = |culprits: &[Culprit]| culprits.iter().map(|it| (it.index, it.reason)).collect::<Vec<_>>();
+    assert_eq!(named(&decided.culprits), [(2, "result_too_large"), (3, "result_too_large")]);
+
+    let sizes: Vec<usize> = archive(&whole).result.matches.iter().map(fit::size).collect();
+    let decided = archive(&Case { max_bytes: sizes[0], ..case(&events, &ingest, &rules, false) });
+    let counts = ArchiveCounts { evaluated: 5, archived: 1, alerted_only: 1, ignored: 1, dead_lettered: 2 };
+    assert_eq!((decided.result.counts, decided.places), (Some(counts), vec![0]));
+    assert_eq!(named(&decided.culprits), [(2, "result_too_large"), (3, "result_too_large")]);
+}
+
+/// Levels are the client's to make up.
+#[test]
+fn what_is_told_of_missing_bodies_is_bounded_too() {
+    let (rules, mut events) = (rules(), batch(&["create", "create"]));
+    for (event, level) in events.events.iter_mut().zip(["Metadata", "metadata"]) {
+        event.json = String::from_utf8(event.json.to_vec()).unwrap().replace("Metadata", level).into();
+    }
+    let ingest = IngestCounts::default();
+    let matches = archive(&case(&events, &ingest, &rules, false)).result.matches;
+    let told = 32 + "shout.Host".len() + "RequestObject.spec.hostNetwork".len() + "Metadata".len();
+    let room = matches.iter().map(fit::size).sum::<usize>() + told;
+    let decided = archive(&Case { max_bytes: room, ..case(&events, &ingest, &rules, false) });
+    assert_eq!(decided.result.blind.len(), 1);
+    assert_eq!(decided.culprits.len(), 1);
 }

@@ -62,6 +62,7 @@ async fn an_event_that_cannot_be_decided_is_a_dead_letter_and_the_others_go_on()
     let letters = rig.letters().await;
     let [(_, letter)] = &letters[..] else { panic!("both consumers found it, and it is one letter: {letters:?}") };
     assert_eq!((letter.reason.as_str(), &letter.payload[..]), ("unreadable", &b"{\"verb\":"[..]));
+    assert_eq!(evaluator.metric("vedette_evaluator_dead_letters_total{reason=\"unreadable\"}"), 1.0);
     evaluator.stop().await;
 }
 

@@ -43,7 +43,7 @@ impl Bench {
     }
 
     async fn watch(&self) -> Result<PolicyWatch, PolicyError> {
-        watch_every(&self.config, &self.ctx, NEVER).await
+        watch_with(&self.config, &self.ctx, NEVER, compile).await
     }
 
     /// Stops, as a service does, and starts again.
@@ -148,6 +148,28 @@ async fn broken_files_keep_the_last_good_rules_and_are_refused_once() {
     assert_eq!(names(&policy), ["better"]);
 }
 
+/// A compiler with a mistake in it.
+fn fragile(files: &[SourceFile], generation: u64, receivers: &[Receiver]) -> Result<Built, Vec<Diagnostic>> {
+    assert!(files.iter().all(|file| !file.text.contains("poison")), "a mistake in the compiler");
+    compile(files, generation, receivers)
+}
+
+#[tokio::test]
+async fn a_compiler_that_panics_keeps_the_last_good_rules_and_the_watch() {
+    let bench = Bench::new();
+    bench.write("a.yaml", &rules("good"));
+    let mut policy = watch_with(&bench.config, &bench.ctx, NEVER, fragile).await.unwrap();
+    bench.write("a.yaml", &rules("poison"));
+    refused(&bench, 1).await;
+    assert_eq!((names(&policy), bench.metric("vedette_test_policy_refused")), (vec!["good".to_owned()], 1));
+    bench.write("a.yaml", &rules("better"));
+    becomes(&mut policy, &["better"]).await;
+    let poisoned = Bench::new();
+    poisoned.write("a.yaml", &rules("poison"));
+    let error = watch_with(&poisoned.config, &poisoned.ctx, NEVER, fragile).await.unwrap_err();
+    assert!(matches!(error, PolicyError::Panicked { .. }), "{error}");
+}
+
 #[tokio::test]
 async fn a_service_refuses_to_start_with_broken_rules_and_names_the_place() {
     let bench = Bench::new();
@@ -229,7 +251,7 @@ async fn a_config_map_that_is_replaced_is_seen() {
 async fn looking_regularly_finds_what_nobody_told() {
     let bench = Bench::new();
     bench.write("a.yaml", &rules("first"));
-    let mut policy = watch_every(&bench.config, &bench.ctx, Duration::from_millis(20)).await.unwrap();
+    let mut policy = watch_with(&bench.config, &bench.ctx, Duration::from_millis(20), compile).await.unwrap();
     // The directory is another one now: whoever watches the old one hears nothing.
     let aside = bench.folder.path().join("aside");
     fs::create_dir(&aside).unwrap();
