@@ -175,6 +175,28 @@ async fn an_export_is_every_record_on_a_line_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn large_records_are_exported_and_queried_fewer_at_a_time() {
+    // 20 of them are more than the archive gives at once.
+    let body = "x".repeat(4 << 20);
+    let item = |n: usize| {
+        format!(
+            r#"{{"level":"Request","auditID":"id-{n}","stage":"ResponseComplete","verb":"create",
+            "requestReceivedTimestamp":"2026-11-22T10:00:00.{n:06}Z","requestObject":{{"body":"{body}"}}}}"#
+        )
+    };
+    let sample = Sample::of((0..20).map(|n| item(n).into_bytes()).collect()).await;
+    let rig = Rig::start(sample.archive.clone()).await;
+    let (status, text) = rig.get(&format!("{NEWER}?operation=export")).await;
+    assert_eq!(status, 200, "{}", &text[..text.len().min(1_000)]);
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((records.len(), ids(&records).len()), (20, 20));
+    assert!(records.iter().all(|record| self::text(record, "/RequestObject/body").len() == body.len()));
+    let answer = rig.json(&format!("{EVENTS}?size=20")).await;
+    let records = answer["query"]["records"].as_array().unwrap();
+    assert_eq!((&answer["query"]["total"], records.len(), ids(records).len()), (&json!(20), 20, 20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn statistics_count_events_and_the_requests_that_they_are_of() {
     let sample = Sample::load().await;
     let rig = Rig::start(sample.archive.clone()).await;
