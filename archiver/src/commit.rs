@@ -36,6 +36,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Until batches that were given back are delivered again.
 const GIVEN_BACK: Duration = Duration::from_secs(2);
+/// How long a write may take after the shutdown has begun.
+const LAST: Duration = Duration::from_secs(5);
 /// Acknowledgements under way at a time.
 const ACKNOWLEDGING: usize = 32;
 /// Entries in one message of the books.
@@ -248,7 +250,18 @@ impl Committer {
 
     async fn once(&self, writes: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
         let started = Instant::now();
-        let written = self.archive.write(writes).await;
+        let overdue = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(LAST).await;
+        };
+        let written = tokio::select! {
+            biased;
+            written = self.archive.write(writes) => written,
+            () = overdue => Err(ArchiveError::Unavailable {
+                message: "it did not answer before the service had to stop".to_owned(),
+                source: None,
+            }),
+        };
         self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
         written
     }

@@ -150,6 +150,21 @@ async fn one_that_can_not_reach_its_archive_leaves_the_batches_to_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_while_the_archive_does_not_answer_it_ends_and_gives_its_batches_back() {
+    let mut rig = Rig::with_ack_wait(FOREVER).await;
+    let hung = Failing::new(rig.archive(), Fault::HangAfterWrite);
+    rig.start(hung.clone());
+    rig.publish(&result("a", 10, 0..3)).await;
+    hung.writes_reach(1).await;
+    rig.stop().await;
+    rig.start(rig.archive());
+    let books = rig.books(1).await;
+    books.balance();
+    assert_eq!(books.stored_duplicate_rejected("a"), (3, 0, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_that_is_refused_goes_to_the_dead_letters_verbatim() {
     let mut rig = Rig::new().await;
     rig.start(Failing::new(rig.archive(), Fault::Reject("pod-1")));
