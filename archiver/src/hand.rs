@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 use vedette_bus::Delivery;
 use vedette_proto::bus::v1::ArchiveResult;
 
-type InHand = Arc<Mutex<HashMap<u64, Arc<Delivery<ArchiveResult>>>>>;
+/// A delivery: the message's place in the stream, and how often it has been delivered. One that was given up as lost and
+/// its successor can be in hand together.
+type Key = (u64, i64);
+type InHand = Arc<Mutex<HashMap<Key, Arc<Delivery<ArchiveResult>>>>>;
 
 /// The deliveries that are being worked on. Cheap to clone.
 #[derive(Clone, Default)]
@@ -22,13 +25,13 @@ impl Hand {
     /// Takes a delivery in hand.
     pub(crate) fn take(&self, delivery: &Arc<Delivery<ArchiveResult>>) {
         let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        deliveries.insert(delivery.sequence, Arc::clone(delivery));
+        deliveries.insert(key(delivery), Arc::clone(delivery));
     }
 
     /// Lets it go: it has been acknowledged, or given back.
     pub(crate) fn let_go(&self, delivery: &Delivery<ArchiveResult>) {
         let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        deliveries.remove(&delivery.sequence);
+        deliveries.remove(&key(delivery));
     }
 
     /// Reports progress three times in each `ack_wait`, until `stop`.
@@ -50,4 +53,8 @@ impl Hand {
             }
         }
     }
+}
+
+fn key(delivery: &Delivery<ArchiveResult>) -> Key {
+    (delivery.sequence, delivery.delivered)
 }

@@ -2,8 +2,8 @@
 //!
 //! The archiver pulls archive results, gathers them into commits, writes each commit to the archive, then its books to the
 //! broker, and acknowledges last. `gather` makes commits, `commit` takes one through its steps (and says what happens
-//! when a process is killed between any two of them), `hand` keeps batches from being delivered to someone else
-//! meanwhile, `upkeep` drops old days and tells whether the archive works.
+//! when a process is killed between any two of them), `gate` leaves batches to others while the archive is away, `hand` keeps
+//! those at work from being delivered to someone else meanwhile, `upkeep` drops old days and tells whether the archive works.
 //!
 //! **Invariants.** A batch is acknowledged after the archive and the books have it, never before. Of a batch's documents
 //! each is stored, a duplicate, or rejected with a dead letter, and the books say which. At most two commits are in
@@ -12,6 +12,7 @@
 mod batch;
 mod commit;
 mod config;
+mod gate;
 mod gather;
 mod hand;
 mod metrics;
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, Mode};
 use vedette_bus::Bus;
@@ -30,6 +31,7 @@ use vedette_service::{Context, chain};
 pub use config::{CommitConfig, Config};
 
 use commit::Committer;
+use gate::Gate;
 use hand::Hand;
 use metrics::Metrics;
 
@@ -88,14 +90,16 @@ pub async fn run_with(archive: Arc<dyn Archive>, config: Config, ctx: Context) -
     let ack_wait = Duration::from_secs(config.nats.ack_wait_seconds.max(1));
     let report = hand.clone().report(ack_wait, done.clone());
     let (sender, receiver) = mpsc::channel(1);
-    let gather = gather::gather(bus.clone(), config, hand.clone(), metrics.clone(), ctx.shutdown.clone(), sender);
+    let (gate, opens) = watch::channel(Gate::Open);
+    let gather =
+        gather::gather(bus.clone(), config, hand.clone(), metrics.clone(), ctx.shutdown.clone(), opens, sender);
     let committer =
         Committer { archive, bus: bus.clone(), hand, metrics, archive_ready, broker_ready, shutdown: ctx.shutdown };
     // Tasks of their own, since writing to an embedded archive blocks the task that does it.
     let (report, gather) = (tokio::spawn(report), tokio::spawn(gather));
     let commit = tokio::spawn(async move {
         let _done = done.drop_guard();
-        committer.run(receiver).await;
+        committer.run(receiver, gate).await;
     });
     let ended = tokio::join!(gather, commit, report);
     bus.flush().await;

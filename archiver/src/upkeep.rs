@@ -23,7 +23,11 @@ pub(crate) async fn retain(archive: Arc<dyn Archive>, days: u32, metrics: Metric
         return;
     }
     loop {
-        let pause = match archive.purge(cutoff_micros(days, SystemTime::now())).await {
+        let purged = tokio::select! {
+            () = stop.cancelled() => return,
+            purged = archive.purge(cutoff_micros(days, SystemTime::now())) => purged,
+        };
+        let pause = match purged {
             Ok(purged) if purged.days > 0 => {
                 tracing::info!(purged.days, purged.events, "dropped old days");
                 metrics.purged_days.inc_by(purged.days);
@@ -46,7 +50,10 @@ pub(crate) async fn retain(archive: Arc<dyn Archive>, days: u32, metrics: Metric
 /// Keeps the archive's readiness true while nothing is written.
 pub(crate) async fn watch(archive: Arc<dyn Archive>, component: Component, stop: CancellationToken) {
     loop {
-        let health = archive.health().await;
+        let health = tokio::select! {
+            () = stop.cancelled() => return,
+            health = archive.health() => health,
+        };
         if health.ready {
             component.ready();
         } else {

@@ -18,9 +18,8 @@ use tokio::time::Instant;
 use crate::Bus;
 use crate::topology::is_label;
 
-/// How long answers are waited for after the last one came.
-const QUIET: Duration = Duration::from_millis(200);
-/// How long they are waited for at most.
+/// How long answers are waited for. All of it: how much later than the others a busy service answers is not known, and one
+/// that is not waited for does not run, to whoever asked.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Services listed at most.
 const MOST: usize = 1024;
@@ -133,17 +132,14 @@ impl Bus {
         let mut answers = self.client().subscribe(inbox.clone()).await.map_err(AnnounceError::Subscribe)?;
         self.client().publish_with_reply("$SRV.INFO", inbox, "".into()).await.map_err(AnnounceError::Ask)?;
         let deadline = Instant::now() + PATIENCE;
-        // The first answer may be as late as the broker is slow; those after it come together.
-        let mut until = deadline;
         let mut services = Vec::new();
         while services.len() < MOST {
-            let Ok(Some(answer)) = tokio::time::timeout_at(until, answers.next()).await else { break };
+            let Ok(Some(answer)) = tokio::time::timeout_at(deadline, answers.next()).await else { break };
             if answer.status.is_some() {
                 break;
             }
             if let Ok(service) = serde_json::from_slice::<Announced>(&answer.payload) {
                 services.push(service);
-                until = deadline.min(Instant::now() + QUIET);
             }
         }
         services.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));

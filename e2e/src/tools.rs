@@ -32,9 +32,10 @@ pub fn system(name: &str, package: &str) -> PathBuf {
 
 /// The folder that `scripts/tools.sh` installs into: `vedette` in the user's cache folder.
 pub fn cache() -> PathBuf {
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").expect("HOME or XDG_CACHE_HOME is set")).join(".cache")
-    });
+    let base =
+        std::env::var_os("XDG_CACHE_HOME").filter(|base| !base.is_empty()).map(PathBuf::from).unwrap_or_else(|| {
+            PathBuf::from(std::env::var_os("HOME").expect("HOME or XDG_CACHE_HOME is set")).join(".cache")
+        });
     base.join("vedette")
 }
 

@@ -102,15 +102,19 @@ impl Days {
 
     /// Drops a day for good; readers that have it open keep what they see. Returns how many documents it had.
     pub(super) fn drop_day(&self, day: Day) -> Result<u64, ArchiveError> {
-        let events = self.write().remove(&day).map_or(0, |index| index.searcher().num_docs());
         let dropped = self.dir.join(format!("{}.{DROPPED}", day.name('-')));
         let failed = |error: io::Error| ArchiveError::unavailable_by("can't remove a day's directory", error);
-        match fs::rename(self.path(day), &dropped) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(events),
-            renamed => renamed.map_err(failed)?,
-        }
+        let gone = |result: io::Result<()>| match result {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(failed),
+        };
+        // What an earlier drop left half removed is in the way of the new name.
+        gone(fs::remove_dir_all(&dropped))?;
+        gone(fs::rename(self.path(day), &dropped))?;
+        // Not before: a day that stays on disk stays in the answers, and is dropped by the next purge.
+        let events = self.write().remove(&day).map_or(0, |index| index.searcher().num_docs());
         sync(&self.dir)?;
-        fs::remove_dir_all(&dropped).map_err(failed)?;
+        gone(fs::remove_dir_all(&dropped))?;
         Ok(events)
     }
 

@@ -131,7 +131,8 @@ fn cut<'a>(items: Vec<Item<'a>>, max_items: usize, max_bytes: usize) -> Vec<Vec<
     requests
 }
 
-/// Sends one request's items until each has its fate; items that fail for the moment are sent again, alone.
+/// Sends one request's items until each has its fate; items that fail for the moment are sent again, alone. A request that
+/// fails as a whole is the caller's to send again: it knows what else to do while the engine is away.
 async fn send(transport: &Transport, config: &SearchConfig, mut items: Vec<Item<'_>>) -> Result<Fates, ArchiveError> {
     let mut done = Vec::with_capacity(items.len());
     let mut attempt = 0;
@@ -151,7 +152,6 @@ async fn send(transport: &Transport, config: &SearchConfig, mut items: Vec<Item<
                 done.extend(fates);
                 return Ok(done);
             }
-            Err(Failed::Other(error)) if error.is_retryable() => (items, Some(error)),
             Err(Failed::Other(error)) => return Err(error),
         };
         items = again;
@@ -228,13 +228,12 @@ async fn once(transport: &Transport, config: &SearchConfig, items: &[Item<'_>]) 
     if answer.status.as_u16() == 413 {
         return Err(Failed::TooLarge);
     }
-    let reason = Reason::of(&answer.body);
-    if !answer.status.is_success() && (answer.status.as_u16() != 400 || reason.kind.is_empty()) {
-        // Not the engine's own answer to what it was sent: a proxy, a wrong address.
-        return Err(other(ArchiveError::unavailable(format!(
-            "the engine answered {}: {reason}",
-            answer.status.as_u16()
-        ))));
+    if !answer.status.is_success() {
+        let (status, reason) = (answer.status.as_u16(), Reason::of(&answer.body));
+        if status != 400 || reason.kind.is_empty() {
+            // Not the engine's own answer to what it was sent: a proxy, a wrong address.
+            return Err(other(ArchiveError::unavailable(format!("the engine answered {status}: {reason}"))));
+        }
     }
     let bulk: Bulk = answer.success().and_then(|answer| answer.parse()).map_err(other)?;
     if bulk.items.len() != items.len() {

@@ -14,6 +14,8 @@ use crate::corpus;
 use crate::suite::Subject;
 
 const PREFIX: &str = "ks-whizard-auditing";
+/// What an engine may take for anything.
+const LIMIT: Duration = Duration::from_secs(120);
 
 struct Rig {
     name: &'static str,
@@ -176,20 +178,24 @@ impl Rig {
         let batches = corpus::batches("s");
         let writing = {
             let (archive, batches) = (Arc::clone(archive), batches.clone());
+            // Again and again, so that it is killed in the middle however fast the engine is.
             self.runtime.spawn(async move {
-                for batch in batches.chunks(4) {
-                    archive.write(batch).await?;
+                loop {
+                    for batch in batches.chunks(4) {
+                        if let Err(error) = archive.write(batch).await {
+                            return error;
+                        }
+                    }
                 }
-                Ok::<_, vedette_archive::ArchiveError>(())
             })
         };
-        let limit = Instant::now() + Duration::from_secs(60);
+        let limit = Instant::now() + LIMIT;
         while self.ask(Method::GET, &format!("{PREFIX}-*/_count"), Value::Null)["count"].as_u64().unwrap_or(0) == 0 {
             assert!(Instant::now() < limit, "nothing is written");
             self.refresh();
         }
         self.node.kill();
-        let error = self.runtime.block_on(writing).unwrap().unwrap_err();
+        let error = self.runtime.block_on(async { tokio::time::timeout(LIMIT, writing).await }).unwrap().unwrap();
         assert!(error.is_retryable(), "{error}");
         let health = self.runtime.block_on(archive.health());
         assert!(!health.ready, "{health:?}");

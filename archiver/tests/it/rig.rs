@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, Mode, Page, Query};
-use vedette_archiver::Config;
+use vedette_archiver::{CommitConfig, Config};
 use vedette_audit::event::Event;
 use vedette_bus::Bus;
 use vedette_e2e::NatsServer;
@@ -20,8 +20,10 @@ use vedette_proto::bus::v1::{
 use vedette_service::Context;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Seconds until the broker delivers again.
+/// Seconds until the broker delivers again, where a test does not need another time.
 const ACK_WAIT: u64 = 2;
+/// Longer than any test waits: what the broker delivers again, it was given back.
+pub(crate) const FOREVER: u64 = 120;
 
 /// Everything that a test needs.
 pub(crate) struct Rig {
@@ -30,6 +32,9 @@ pub(crate) struct Rig {
     archive: Arc<dyn Archive>,
     _folder: TempDir,
     pub(crate) retention_days: u32,
+    /// What one commit may have.
+    pub(crate) commit: CommitConfig,
+    broker: vedette_bus::Config,
     running: Vec<Running>,
 }
 
@@ -46,14 +51,21 @@ pub(crate) struct Books(BTreeMap<String, ArchiveEntry>);
 
 impl Rig {
     pub(crate) async fn new() -> Self {
+        Self::with_ack_wait(ACK_WAIT).await
+    }
+
+    /// One whose broker waits so many seconds for acknowledgements.
+    pub(crate) async fn with_ack_wait(ack_wait_seconds: u64) -> Self {
         vedette_service::tls::install_provider();
         let nats = tokio::task::spawn_blocking(NatsServer::start).await.unwrap();
-        let bus = Bus::connect("test", &broker(&nats)).await.unwrap();
+        let broker = vedette_bus::Config { url: nats.url(), ack_wait_seconds, ..vedette_bus::Config::default() };
+        let bus = Bus::connect("test", &broker).await.unwrap();
         bus.ensure().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = vedette_archive::Config::embedded(folder.path());
         let archive = vedette_archive::open(&config, Mode::Write).await.unwrap();
-        Self { nats, bus, archive, _folder: folder, retention_days: 0, running: Vec::new() }
+        let commit = CommitConfig { delay_millis: 20, ..CommitConfig::default() };
+        Self { nats, bus, archive, _folder: folder, retention_days: 0, commit, broker, running: Vec::new() }
     }
 
     /// The archive that outlives archivers.
@@ -69,9 +81,8 @@ impl Rig {
     pub(crate) fn start_another(&mut self, archive: Arc<dyn Archive>) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let ctx = Context::new("archiver", prometheus::Registry::new(), CancellationToken::new());
-        let mut config = Config { nats: broker(&self.nats), ..Config::default() };
+        let mut config = Config { nats: self.broker.clone(), commit: self.commit.clone(), ..Config::default() };
         config.archive.retention_days = self.retention_days;
-        config.commit.delay_millis = 20;
         let running = ctx.clone();
         let task = runtime.spawn(async move { vedette_archiver::run_with(archive, config, running).await.unwrap() });
         self.running.push(Running { runtime, ctx, task });
@@ -174,10 +185,27 @@ impl Rig {
         states.into_iter().find(|state| state.name == name).expect("it has that component").reason
     }
 
+    /// Waits until a metric has this value.
+    pub(crate) async fn metric_reaches(&self, name: &str, value: f64) {
+        let reaching = async {
+            while self.find_metric(name) != Some(value) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reaching)
+            .await
+            .unwrap_or_else(|_| panic!("{name} is {:?}", self.find_metric(name)));
+    }
+
     pub(crate) fn metric(&self, name: &str) -> f64 {
+        self.find_metric(name).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    /// `None` as long as the archiver starts.
+    fn find_metric(&self, name: &str) -> Option<f64> {
         let page = String::from_utf8(vedette_service::metrics::render(&self.running[0].ctx.registry)).unwrap();
-        let line = page.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}: {page}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
+        let line = page.lines().find(|line| line.starts_with(name))?;
+        Some(line.rsplit(' ').next()?.parse().unwrap())
     }
 }
 
@@ -211,10 +239,6 @@ impl Books {
             assert_eq!(entry.ingest.as_ref().unwrap().published, counts.evaluated, "{batch}");
         }
     }
-}
-
-fn broker(nats: &NatsServer) -> vedette_bus::Config {
-    vedette_bus::Config { url: nats.url(), ack_wait_seconds: ACK_WAIT, ..vedette_bus::Config::default() }
 }
 
 /// The n-th event, as ingest rewrites it.

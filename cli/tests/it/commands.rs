@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use vedette_e2e::{tools, wait};
+use vedette_e2e::{Service, tools, wait};
 
 use super::kit::{Home, LIMIT, errors, json, text, vedette};
 
@@ -125,28 +125,17 @@ fn status_names_what_needs_attention() {
 fn status_says_when_the_broker_is_away() {
     // A console alone, whose broker is not there: everything else it knows, it says.
     let home = Home::new();
-    let console = home.path("console.yaml");
     let port = vedette_e2e::ports::free();
-    fs::write(
-        &console,
-        format!(
-            "listen: 127.0.0.1:{port}\ntoken: a-long-enough-token\narchive: {{ embedded: {{ dir: {:?} }} }}\n\
-             nats: {{ url: \"nats://127.0.0.1:9\" }}\n",
-            home.path("archive")
-        ),
-    )
-    .unwrap();
-    let mut service = Command::new(tools::built("vedette-console"))
-        .arg("--config")
-        .arg(&console)
-        .stderr(fs::File::create(home.path("console.log")).unwrap())
-        .spawn()
-        .unwrap();
+    let config = format!(
+        "listen: 127.0.0.1:{port}\ntoken: a-long-enough-token\narchive: {{ embedded: {{ dir: {:?} }} }}\n\
+         nats: {{ url: \"nats://127.0.0.1:9\" }}\n",
+        home.path("archive")
+    );
+    let mut service = Service::spawn("vedette-console", &config, &[]);
     let url = format!("http://127.0.0.1:{port}");
     let ask = || vedette().args(["status", "--url", &url, "--token", "a-long-enough-token"]).output().unwrap();
     let answer = wait::until(LIMIT, "the console", || Some(ask()).filter(|answer| answer.status.code() != Some(2)));
-    service.kill().unwrap();
-    service.wait().unwrap();
+    service.kill();
     assert_eq!(answer.status.code(), Some(1), "{}{}", text(&answer), errors(&answer));
     assert!(text(&answer).contains("✗ the broker is away"), "{}", text(&answer));
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
-use vedette_e2e::{Alertmanager, wait};
+use vedette_e2e::{Alertmanager, Engine, SearchNode, wait};
 
 use super::kit::{Home, LIMIT, Up, errors, expected, json, sample_lines, text, vedette};
 
@@ -112,7 +113,12 @@ fn a_first_start_that_is_killed_is_completed_by_the_second_one() {
     let up = home.spawn(&[]);
     let sent = home.data().join("sample").join("sent");
     let taken = |sent: &Path| fs::read_to_string(sent).map_or(0, |text| text.lines().count());
-    wait::until(LIMIT, "the first lists", || (taken(&sent) >= 10).then_some(()));
+    // Looked at more often than `wait::until` does, which would let it come to the end.
+    let end = Instant::now() + LIMIT;
+    while taken(&sent) < 10 {
+        assert!(Instant::now() < end, "nothing is sent");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let left = home.nats_server();
     up.kill();
     let first = taken(&sent);
@@ -133,6 +139,29 @@ fn a_first_start_that_is_killed_is_completed_by_the_second_one() {
     assert_eq!(statistics["books"]["total"]["alert"]["alerted"], count.alerted);
     assert!(up.stop().success());
     nothing_runs(&home);
+}
+
+#[test]
+fn records_go_to_the_search_engine_that_a_flag_names() {
+    let node = SearchNode::start(Engine::OpenSearch);
+    for flag in ["--elasticsearch", "--opensearch"] {
+        let home = Home::new();
+        let sample = home.small_sample(5);
+        // Both write the same batches to the same engine: the second one finds its own events, and adds none.
+        let up = home.start(&["--no-sample", "--retention-days", "0", flag, &node.url()]);
+        assert!(up.replay(&sample, &["--cluster", "edge-1"]).status.success());
+        let count = count(5);
+        let status = up.settled("the sample", |status| {
+            status["books"]["total"]["ingest"]["received"] == count.received && status["archive"]["ready"] == true
+        });
+        assert!(status["archive"]["detail"].as_str().unwrap().starts_with("OpenSearch 3."), "{status:#}");
+        assert_eq!(status["books"]["total"]["archive"]["stored"], count.stored, "{status:#}");
+        let found = || json(&up.ask(&["query", "--stats", "-o", "json"]))["events"] == count.stored;
+        wait::until(LIMIT, "the engine to show them", || found().then_some(()));
+        assert!(!home.data().join("archive").exists(), "there is no embedded archive beside it");
+        assert!(up.stop().success());
+        nothing_runs(&home);
+    }
 }
 
 #[test]

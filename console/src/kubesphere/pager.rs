@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use vedette_archive::{Archive, ArchiveError, MAX_WINDOW, Page, Query};
 
-/// Records held at a time. Few, since one may have megabytes.
+/// Records held at a time. Few, since one may have megabytes; fewer still where they are too large together.
 const CHUNK: u64 = 100;
 
 /// The way through the records that match.
@@ -22,6 +22,8 @@ pub(crate) struct Pager {
     newest_first: bool,
     /// Records still wanted; `None`: all.
     left: Option<u64>,
+    /// Records to ask for at a time.
+    chunk: u64,
     timeout: Duration,
     begun: bool,
     ended: bool,
@@ -77,21 +79,28 @@ impl Pager {
         newest_first: bool,
         left: Option<u64>,
     ) -> Self {
-        Self { archive, query, from, newest_first, left, timeout, begun: false, ended: false }
+        Self { archive, query, from, newest_first, left, chunk: CHUNK, timeout, begun: false, ended: false }
     }
 
     /// The next records; `None` after the last. The first chunk comes also if it is empty, for its total.
     pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, End> {
-        let size = self.left.unwrap_or(CHUNK).min(CHUNK);
-        if self.ended || (self.begun && size == 0) {
-            return Ok(None);
-        }
-        if self.from + size > MAX_WINDOW {
-            return Err(End::Crowded);
-        }
-        let page = Page { from: self.from, size, newest_first: self.newest_first };
-        let search = tokio::time::timeout(self.timeout, self.archive.search(&self.query, &page)).await;
-        let hits = search.map_err(|_| End::Slow)?.map_err(End::Archive)?;
+        let (size, hits) = loop {
+            let size = self.left.unwrap_or(self.chunk).min(self.chunk);
+            if self.ended || (self.begun && size == 0) {
+                return Ok(None);
+            }
+            if self.from + size > MAX_WINDOW {
+                return Err(End::Crowded);
+            }
+            let page = Page { from: self.from, size, newest_first: self.newest_first };
+            let search = tokio::time::timeout(self.timeout, self.archive.search(&self.query, &page)).await;
+            match search.map_err(|_| End::Slow)? {
+                Ok(hits) => break (size, hits),
+                // More than the archive gives at once. Where these lie, others as large may follow.
+                Err(ArchiveError::Invalid { parameter: "size", .. }) if size > 1 => self.chunk = size / 2,
+                Err(error) => return Err(End::Archive(error)),
+            }
+        };
         self.begun = true;
         let found = hits.documents.len() as u64;
         self.ended = found < size;

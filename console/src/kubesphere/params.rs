@@ -75,7 +75,8 @@ impl Request {
             codes: params.list("response_code_filter").iter().filter_map(|code| code.parse().ok()).collect(),
             statuses: params.list("response_status_filter"),
             start_micros: params.time("start_time")?,
-            end_micros: params.time("end_time")?,
+            // A second is in the answer whole, as it is in Elasticsearch, which fills up what a time leaves out.
+            end_micros: params.time("end_time")?.map(|end| end.saturating_add(MICROS - 1)),
         };
         Ok(Self { operation, query, page, interval })
     }

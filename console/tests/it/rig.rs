@@ -101,12 +101,17 @@ impl Drop for Rig {
 impl Sample {
     /// The first lists of the sample that a kube-apiserver sent; every other event is of the cluster `member`.
     pub(crate) async fn load() -> Self {
+        Self::of(items()).await
+    }
+
+    /// These events.
+    pub(crate) async fn of(items: Vec<Vec<u8>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = vedette_archive::Config::embedded(folder.path());
         let archive = vedette_archive::open(&config, Mode::Write).await.unwrap();
         let mut documents: BTreeMap<EventId, Document> = BTreeMap::new();
         let mut events = Vec::new();
-        for (place, item) in items().into_iter().enumerate() {
+        for (place, item) in items.into_iter().enumerate() {
             let cluster = if place % 2 == 0 { "default" } else { "member" };
             let event = Event::parse(&item).unwrap();
             let id = event.id(cluster);

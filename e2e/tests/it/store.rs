@@ -1,8 +1,10 @@
-//! What a real search engine holds, read by its own API and not by the product's.
+//! What the archive holds: a real search engine's by its own API and not by the product's; the embedded one's by export, the
+//! only way to it.
 
 use serde_json::{Value, json};
 
 use crate::sample::Key;
+use crate::stack::Stack;
 
 const INDEX: &str = "ks-whizard-auditing-*";
 const PAGE: usize = 5_000;
@@ -40,6 +42,22 @@ pub(crate) async fn all(client: &reqwest::Client, url: &str) -> Vec<Stored> {
         let next = json!({ "scroll": "1m", "scroll_id": page["_scroll_id"] });
         page = call(client.post(format!("{url}/_search/scroll")).json(&next)).await;
     }
+}
+
+/// Every record of these clusters, and that there are no others.
+pub(crate) async fn exported(stack: &Stack, clusters: &[String]) -> Vec<Stored> {
+    let path = "/kapis/tenant.kubesphere.io/v1alpha2/auditing/events";
+    let mut stored = Vec::new();
+    for cluster in clusters {
+        let url = format!("{}{path}?operation=export&cluster={cluster}", stack.console_url());
+        let answer = stack.client.get(url).bearer_auth(stack.token()).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{status}: {text}");
+        stored.extend(text.lines().map(|line| document(&serde_json::from_str(line).unwrap())));
+    }
+    let answer = stack.ask(&format!("{path}?operation=statistics")).await.unwrap();
+    assert_eq!(answer["statistics"]["events"], stored.len(), "there are records of other clusters");
+    stored
 }
 
 fn document(source: &Value) -> Stored {
