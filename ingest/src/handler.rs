@@ -20,7 +20,7 @@ use crate::{
     body::{Coding, Reader},
     budget::{Budget, Denied, Rates},
     config::Limits,
-    intake::{Intake, Terms},
+    intake::{Finished, Intake, Terms},
     label,
     metrics::Metrics,
     publish::{self, Outcome, now_unix_nanos},
@@ -109,7 +109,8 @@ impl Handler {
         (seen.dialect, seen.events) = intake.seen();
         read?;
         let parts = intake.finish()?;
-        // What is published was held before, and smaller than now: `share` lives until the broker has it.
+        // From here on only what is published is held.
+        share.hold(parts.iter().map(Finished::held).sum()).map_err(|denied| self.denied(denied))?;
         publish::publish(&self.bus, &self.metrics, &cluster, parts, self.limits.publish()).await
     }
 

@@ -146,7 +146,8 @@ impl Work {
         }
         self.scratch.clear();
         let rewritten = event.rewrite(self.terms.audit_level, &self.terms.cluster, &mut self.scratch);
-        if self.scratch.len() > MAX_EVENT_BYTES {
+        // An event within the limit stays whole, though what is added to it may lift it over.
+        if rewritten.oversize && self.scratch.len() > MAX_EVENT_BYTES {
             self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", event.bytes());
         } else {
             self.part.publish(id, &self.scratch, rewritten.oversize);

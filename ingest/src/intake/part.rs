@@ -152,7 +152,7 @@ impl Part {
 }
 
 impl Finished {
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.message.len() + self.letters.iter().map(Letter::held).sum::<usize>()
     }
 }

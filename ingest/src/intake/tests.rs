@@ -165,6 +165,17 @@ fn an_event_too_large_without_its_bodies_is_a_letter_too() {
 }
 
 #[test]
+fn an_event_of_just_the_limit_goes_on_whole() {
+    let frame = sized(1, 0)[0].len();
+    let item = sized(1, MAX_EVENT_BYTES - frame).remove(0);
+    assert_eq!(item.len(), MAX_EVENT_BYTES);
+    let parts = take(&list(std::slice::from_ref(&item))).unwrap();
+    assert_eq!(parts[0].counts, IngestCounts { received: 1, published: 1, ..IngestCounts::default() });
+    assert_eq!(events(&parts), [item.replacen('{', r#"{"Cluster":"c1","#, 1)]);
+    assert!(parts[0].message.len() < vedette_bus::MAX_PAYLOAD);
+}
+
+#[test]
 fn an_oversize_event_goes_on_without_its_bodies() {
     let parts = take(&list(&sized(1, MAX_EVENT_BYTES))).unwrap();
     assert_eq!((parts[0].counts.published, parts[0].counts.oversize), (1, 1));
