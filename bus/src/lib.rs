@@ -21,7 +21,7 @@ mod pull;
 mod topology;
 
 pub use announce::{AnnounceError, Announced, Announcement};
-pub use codec::{DecodeError, MAX_ITEMS, MAX_RAW_BYTES, decode, encode};
+pub use codec::{DecodeError, MAX_ITEMS, MAX_RAW_BYTES, decode, encode, pack};
 pub use config::{Config, Limits};
 pub use connect::{Bus, ConnectError};
 pub use counts::{CountsError, format_counts, parse_counts};
