@@ -182,10 +182,10 @@ impl Bus {
     }
 }
 
-/// Returns when the connection is down.
-pub(crate) async fn went_down(link: &mut watch::Receiver<Link>) {
+/// Returns when the connection that was `known` is down, also where there is another one already.
+pub(crate) async fn went_down(link: &mut watch::Receiver<Link>, known: Link) {
     // An error means that the client is closed for good, which is down too.
-    let _ = link.wait_for(|state| !state.up).await;
+    let _ = link.wait_for(|state| !state.up || state.epoch != known.epoch).await;
 }
 
 fn check(config: &Config) -> Result<(), ConnectError> {
@@ -273,10 +273,10 @@ fn note(link: &watch::Sender<Link>, event: &async_nats::Event) {
     }
 }
 
-/// Doubles from 50 ms to 2 s: a broker that restarts is back within a second, and 2 s is soon enough for any other.
+/// Doubles from 50 ms to 1.6 s: a broker that restarts is back within a second, and 1.6 s is soon enough for any other.
 fn reconnect_delay(attempts: usize) -> Duration {
     let exponent = u32::try_from(attempts).unwrap_or(u32::MAX).min(6);
-    Duration::from_millis((25_u64 << exponent).min(2000))
+    Duration::from_millis(25_u64 << exponent)
 }
 
 async fn first_connection(
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn reconnecting_slows_down_to_two_seconds() {
+    fn reconnecting_slows_down_and_never_stops() {
         assert_eq!(reconnect_delay(1), Duration::from_millis(50));
         assert_eq!(reconnect_delay(4), Duration::from_millis(400));
         assert_eq!(reconnect_delay(usize::MAX), Duration::from_millis(1600));
@@ -366,3 +366,15 @@ mod tests {
         assert!(matches!(Bus::connect("test", &config).await, Err(ConnectError::Config(_))));
     }
 }
+    #[tokio::test]
+    async fn a_connection_that_is_back_at_once_was_down_all_the_same() {
+        let known = Link { up: true, epoch: 4 };
+        let (sender, mut link) = watch::channel(known);
+        let limit = Duration::from_secs(60);
+        assert!(tokio::time::timeout(Duration::from_millis(10), went_down(&mut link, known)).await.is_err());
+        note(&sender, &async_nats::Event::Disconnected);
+        note(&sender, &async_nats::Event::Connected);
+        assert!(sender.borrow().up);
+        tokio::time::timeout(limit, went_down(&mut link, known)).await.unwrap();
+    }
+

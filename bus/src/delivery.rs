@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, EventBatch, IngestCounts};
 
-use crate::connect::{Link, went_down};
+use crate::connect::went_down;
 use crate::publish::{COUNTS, MESSAGE_ID, is_batch_id};
 use crate::pull::{Pulled, Puller};
 use crate::topology::{events_stream, is_label};
@@ -109,12 +109,12 @@ impl<T> Delivery<T> {
     pub async fn ack(&self) -> Result<(), AckError> {
         let Acker { bus, subject, epoch } = &self.acker;
         let mut link = bus.link();
-        let Link { up, epoch: now } = *link.borrow_and_update();
-        if !up {
+        let known = *link.borrow();
+        if !known.up {
             return Err(self.away());
         }
         // A broker that was killed may not know of the delivery any more, and says nothing then.
-        let patience = if now == *epoch { CONFIRMED } else { CONFIRMED_LATE };
+        let patience = if known.epoch == *epoch { CONFIRMED } else { CONFIRMED_LATE };
         let request = Request::new().payload(AckKind::Ack.into()).timeout(Some(patience));
         tokio::select! {
             biased;
@@ -124,7 +124,7 @@ impl<T> Delivery<T> {
                     Err(AckError::Unconfirmed { stream: self.stream.clone(), sequence: self.sequence, source })
                 }
             },
-            () = went_down(&mut link) => Err(self.away()),
+            () = went_down(&mut link, known) => Err(self.away()),
         }
     }
 

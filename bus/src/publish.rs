@@ -243,7 +243,8 @@ impl Bus {
         let deadline = Instant::now() + timeout;
         let unavailable = |reason| PublishError::Unavailable { subject: subject.clone(), reason };
         let mut link = self.link();
-        if !link.borrow_and_update().up {
+        let known = *link.borrow();
+        if !known.up {
             return Err(unavailable(Unavailable::Away));
         }
         let bytes = payload.len();
@@ -261,7 +262,7 @@ impl Bus {
             biased;
             answer = self.client().send_request(subject.clone(), request) => answer,
             // An answer that was under way when the connection broke never comes.
-            () = went_down(&mut link) => return Err(unavailable(Unavailable::Away)),
+            () = went_down(&mut link, known) => return Err(unavailable(Unavailable::Away)),
             () = tokio::time::sleep_until(deadline) => return Err(unavailable(Unavailable::TimedOut)),
         };
         match answer {
