@@ -32,7 +32,8 @@ use std::{
 
 use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
-use vedette_bus::{Announcement, Bus};
+use tokio_util::task::TaskTracker;
+use vedette_bus::{Announcement, Bus, NotReady};
 use vedette_service::{Component, Context, Settings, admin::AdminConfig, chain, metrics::MetricError, policy, tls};
 
 pub use auth::TokenError;
@@ -43,6 +44,8 @@ use config::{Durability, TlsMode};
 const PROBE: Duration = Duration::from_secs(2);
 
 /// Why ingest does not run.
+const NOT_READY: &str = "the broker is not ready for events";
+
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -192,10 +195,8 @@ impl Probe {
                 }
                 Err(error) => {
                     self.broker.unready(chain(&error).to_string());
-                    if let Err(error) = self.bus.ensure().await {
-                        tracing::debug!(error = %chain(&error), "set up the broker again");
-                    }
-                    Some("the broker is not ready for events")
+                    self.closed.send_replace(Some(NOT_READY));
+                    self.set_up_again(&error).await
                 }
             };
             self.closed.send_replace(closed);
@@ -203,6 +204,22 @@ impl Probe {
     }
 }
 
+
+    /// Sets the broker up again where that may help; returns why events may still not be published.
+    async fn set_up_again(&self, error: &NotReady) -> Option<&'static str> {
+        if matches!(error, NotReady::Away) {
+            return Some(NOT_READY);
+        }
+        if let Err(error) = self.bus.ensure().await {
+            tracing::debug!(error = %chain(&error), "set up the broker again");
+            return Some(NOT_READY);
+        }
+        if self.bus.ready().await.is_err() {
+            return Some(NOT_READY);
+        }
+        self.broker.ready();
+        None
+    }
 /// The acceptor, and the authority of a self-signed certificate.
 fn tls_of(config: &Config) -> Result<(Option<TlsAcceptor>, Option<PathBuf>), Error> {
     let client_ca = config.tls.client_ca.as_deref();
