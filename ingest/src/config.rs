@@ -93,7 +93,7 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Bytes held of all bodies at once.
     pub in_flight_bytes: usize,
-    /// Bytes of one event; it loses its bodies above 8 MiB.
+    /// Bytes of one event; it loses its bodies above 8 MiB, and is a dead letter above this.
     pub event_bytes: usize,
     /// Bytes a second of one cluster, on average; 0 is no limit. More is answered 429.
     pub cluster_bytes_per_second: u64,

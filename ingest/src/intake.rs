@@ -54,8 +54,6 @@ struct Work {
     finished: Vec<Finished>,
     /// The first item that is no JSON.
     error: Option<ListError>,
-    /// An event as it goes on, before its length is known.
-    scratch: Vec<u8>,
     dialect: Option<Dialect>,
     seen: u64,
     letters: usize,
@@ -68,7 +66,6 @@ impl Intake {
             terms,
             finished: Vec::new(),
             error: None,
-            scratch: Vec::new(),
             dialect: None,
             seen: 0,
             letters: 0,
@@ -92,10 +89,7 @@ impl Intake {
 
     /// The bytes of memory held.
     pub(crate) fn held(&self) -> usize {
-        self.cutter.held()
-            + self.work.scratch.capacity()
-            + self.work.part.held()
-            + self.work.finished.iter().map(Finished::held).sum::<usize>()
+        self.cutter.held() + self.work.part.held() + self.work.finished.iter().map(Finished::held).sum::<usize>()
     }
 
     /// How the list is spelled, once that is known, and how many of its items were read.
@@ -121,8 +115,13 @@ impl Work {
         }
         self.dialect = Some(item.dialect);
         self.seen += 1;
-        if !self.part.is_empty() && self.part.received_bytes() + item.bytes.len() > PART_BYTES {
+        if !self.part.is_empty() && self.part.received_bytes() + item.length() > PART_BYTES {
             self.close_part();
+        }
+        if let Some(over) = item.over {
+            self.part.receive(EventId::of_over(&self.terms.cluster, &over.hash), over.length);
+            self.letter(BadCode::TooLarge, "the event is larger than one may be", item.bytes, over.length);
+            return;
         }
         match Event::parse(item.bytes) {
             Ok(event) => self.event(&event, item.dialect),
@@ -130,7 +129,7 @@ impl Work {
                 EventErrorKind::Bad { code, .. } => {
                     let id = EventId::of_bad(&self.terms.cluster, item.bytes);
                     self.part.receive(id, item.bytes.len());
-                    self.letter(code, &error.to_string(), item.bytes);
+                    self.letter(code, &error.to_string(), item.bytes, item.bytes.len());
                 }
                 EventErrorKind::Syntax { .. } => self.error = Some(ListError::in_item(item.offset, &error)),
             },
@@ -144,17 +143,12 @@ impl Work {
             self.part.drop_event(reason);
             return;
         }
-        self.scratch.clear();
-        let rewritten = event.rewrite(self.terms.audit_level, &self.terms.cluster, &mut self.scratch);
-        // An event within the limit stays whole, though what is added to it may lift it over.
-        if rewritten.oversize && self.scratch.len() > MAX_EVENT_BYTES {
-            self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", event.bytes());
-        } else {
-            self.part.publish(id, &self.scratch, rewritten.oversize);
+        let (level, bytes) = (self.terms.audit_level, event.bytes());
+        if event.kept_bytes(level) > MAX_EVENT_BYTES {
+            self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", bytes, bytes.len());
+            return;
         }
-        if self.scratch.capacity() > PART_BYTES {
-            self.scratch = Vec::new();
-        }
+        self.part.publish(id, bytes.len(), |out| event.rewrite(level, &self.terms.cluster, out).oversize);
     }
 
     fn drop_reason(&self, event: &Event<'_>, dialect: Dialect) -> Option<&'static str> {
@@ -167,9 +161,10 @@ impl Work {
         }
     }
 
-    fn letter(&mut self, code: BadCode, detail: &str, item: &[u8]) {
+    /// The item just received, of this length, is a bad event; `item` is it or its beginning.
+    fn letter(&mut self, code: BadCode, detail: &str, item: &[u8], length: usize) {
         self.letters += 1;
-        self.part.dead_letter(code, detail, item, self.letters);
+        self.part.dead_letter(code, detail, item, length, self.letters);
     }
 
     fn close_part(&mut self) {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 use vedette_bus::{Bus, PublishError};
-use vedette_proto::bus::v1::{DeadLetter, IngestCounts};
+use vedette_proto::bus::v1::IngestCounts;
 use vedette_service::chain;
 
 use crate::{
@@ -66,7 +66,6 @@ async fn store(
     mut parts: Vec<Finished>,
     deadline: Instant,
 ) -> Result<Outcome, PublishError> {
-    let unix_nanos = now_unix_nanos();
     let mut letters = Vec::new();
     for part in &mut parts {
         let batch = &part.batch;
@@ -74,7 +73,7 @@ async fn store(
     }
     stream::iter(letters.into_iter().map(Ok))
         .try_for_each_concurrent(LETTERS_AT_ONCE, |(id, letter)| async move {
-            bus.dead_letter(&dead_letter(cluster, letter, unix_nanos), &id).await
+            bus.publish_dead_letter("ingest", cluster, letter.code.as_str(), &id, letter.message).await
         })
         .await?;
     stream::iter(parts)
@@ -95,18 +94,6 @@ async fn store(
 /// The name of a letter: the same when the same body comes again, and different for two equal items of one body.
 fn letter_id(batch: &str, letter: &Letter) -> String {
     format!("{batch}/{}", letter.index)
-}
-
-fn dead_letter(cluster: &str, letter: Letter, unix_nanos: i64) -> DeadLetter {
-    DeadLetter {
-        service: "ingest".to_owned(),
-        cluster: cluster.to_owned(),
-        reason: letter.code.as_str().to_owned(),
-        detail: letter.detail,
-        unix_nanos,
-        batch: String::new(),
-        payload: letter.payload.into(),
-    }
 }
 
 /// The time, in nanoseconds since the Unix epoch.

@@ -107,9 +107,6 @@ async fn rejects_what_is_too_large() {
     let unannounced = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
     // What must be held is refused, however long the body is said to be.
     rig.post(unannounced).await.check(413, "must be held at once");
-    rig.post(list("items", "a", 1, 300_000))
-        .await
-        .check(413, "expected an event to have at most 300000 bytes at byte 10");
     rig.post(list("items", "a", 1, 200_000)).await.check(200, "");
 
     let spaces = vec![b' '; 50_000_000];
@@ -127,6 +124,24 @@ async fn rejects_what_is_too_large() {
     post_coded(&rig, "zstd", b"x".to_vec()).await.check(415, "`Content-Encoding: gzip`");
     post_coded(&rig, "gzip, gzip", b"x".to_vec()).await.check(415, "gzip");
     post_coded(&rig, "gzip", good).await.check(200, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_what_is_too_large_for_an_event_and_takes_the_others() {
+    let rig = Rig::start(|config, _| config.limits.event_bytes = 300_000).await;
+    let [small, large] = [list("items", "a", 1, 10), list("items", "b", 1, 300_000)];
+    let item = |list: &Bytes| String::from_utf8(list[10..list.len() - 2].to_vec()).unwrap();
+    let body = format!(r#"{{"items":[{},{},{}]}}"#, item(&small), item(&large), item(&list("items", "c", 1, 10)));
+    for again in [false, true] {
+        let answer = rig.post(body.clone()).await;
+        assert_eq!((answer.events("received"), answer.events("duplicate")), (3, if again { 3 } else { 0 }));
+        let [letter] = &rig.letters().await[..] else { panic!("one letter") };
+        assert_eq!((&*letter.reason, &*letter.cluster), ("too_large", "default"));
+        assert_eq!(letter.payload, item(&large).as_bytes()[..300_000]);
+        let kept = format!("only the first 300000 of its {} bytes are kept", item(&large).len());
+        assert!(letter.detail.ends_with(&kept), "{}", letter.detail);
+    }
+    assert_eq!(rig.messages(1).await[0].counts.published, 2);
 }
 
 async fn post_coded(rig: &Rig, coding: &str, body: Vec<u8>) -> Answer {
