@@ -44,6 +44,8 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Intake {
     cutter: Cutter,
+    /// The body is refused for what stands in it: what is still to come of it means nothing.
+    spent: bool,
     work: Work,
 }
 
@@ -70,7 +72,7 @@ impl Intake {
             seen: 0,
             letters: 0,
         };
-        Self { cutter: Cutter::new(limits), work }
+        Self { cutter: Cutter::new(limits), spent: false, work }
     }
 
     /// Takes the next piece of the body.
@@ -81,10 +83,17 @@ impl Intake {
         let work = &mut self.work;
         let cut = self.cutter.push(chunk, &mut |item| work.item(&item));
         // An item before the place where cutting failed comes first.
-        match work.error.take() {
+        let result = match work.error.take() {
             Some(error) => Err(error),
             None => cut,
-        }
+        };
+        self.spent = result.is_err();
+        result
+    }
+
+    /// The cutter of a body that is refused for something else, to count what is still to come of it.
+    pub(crate) fn rest(self) -> Option<Cutter> {
+        (!self.spent).then_some(self.cutter)
     }
 
     /// The bytes of memory held.

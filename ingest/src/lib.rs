@@ -17,6 +17,7 @@ pub mod config;
 mod handler;
 mod intake;
 mod label;
+mod loss;
 mod metrics;
 mod publish;
 mod refusal;
@@ -32,6 +33,7 @@ use std::{
 
 use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 use tokio_util::task::TaskTracker;
 use vedette_bus::{Announcement, Bus, NotReady};
 use vedette_service::{Component, Context, Settings, admin::AdminConfig, chain, metrics::MetricError, policy, tls};
@@ -143,6 +145,7 @@ impl Ingest {
             budget: budget::Budget::new(config.limits.in_flight_bytes, metrics.in_flight.clone()),
             rates: budget::Rates::new(config.limits.cluster_bytes_per_second, config.limits.cluster_burst_bytes),
             metrics,
+            tasks: TaskTracker::new(),
         };
         let server = server::Server::new(handler, tls, config.limits, context.shutdown.clone());
         let probe = Probe { bus, broker, closed: closed_sender };

@@ -47,7 +47,8 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(handler: Handler, tls: Option<TlsAcceptor>, limits: Limits, shutdown: CancellationToken) -> Self {
         let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { handler: Arc::new(handler), tls, limits, shutdown, slots, connections: TaskTracker::new() }
+        let connections = handler.tasks.clone();
+        Self { handler: Arc::new(handler), tls, limits, shutdown, slots, connections }
     }
 
     /// Serves all listeners until the shutdown, then lets requests in hand end.
