@@ -102,7 +102,8 @@ impl Handler {
             self.charge(&cluster, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         }
         let mut intake = Intake::new(self.terms(&cluster), self.list_limits());
-        let mut share = self.budget.share();
+        let mut share = self.budget.share(&cluster);
+        let mut free = self.rates.burst();
         let read = reader
             .read(coding, |chunk| {
                 self.metrics.bytes.inc_by(chunk.len() as u64);
@@ -110,7 +111,10 @@ impl Handler {
                 loss.seen(intake.seen());
                 pushed?;
                 if announced.is_none() {
-                    self.charge(&cluster, chunk.len())?;
+                    // A body that has emptied a full bucket is charged no more: it could never pass.
+                    let charged = chunk.len().min(free);
+                    free -= charged;
+                    self.charge(&cluster, charged)?;
                 }
                 share.hold(intake.held()).map_err(|denied| self.denied(denied))
             })
@@ -119,9 +123,12 @@ impl Handler {
             loss.go_on_with(intake.rest().filter(|_| counted));
             return Err(refusal);
         }
-        let parts = intake.finish()?;
-        // From here on only what is published is held.
+        let mut parts = intake.finish()?;
+        // From here on only what is published is held; its bytes until the client has let go of them.
         share.hold(parts.iter().map(Finished::held).sum()).map_err(|denied| self.denied(denied))?;
+        for message in parts.iter_mut().flat_map(Finished::messages) {
+            *message = share.part(std::mem::take(message));
+        }
         Ok(Taken { cluster, parts, share })
     }
 
@@ -149,7 +156,7 @@ impl Handler {
         let rest = path.strip_prefix(PATH);
         match rest.map(|rest| rest.strip_prefix('/')) {
             Some(None) if rest == Some("") => Ok((Arc::clone(&self.cluster), false)),
-            Some(Some(cluster)) if label::is_label(cluster) => Ok((cluster.into(), true)),
+            Some(Some(cluster)) if vedette_bus::is_label(cluster) => Ok((cluster.into(), true)),
             Some(Some(_)) => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, format!("the path names no cluster: {}", label::RULE)))
             }
@@ -183,10 +190,10 @@ impl Handler {
             Denied::Busy => {
                 Refusal::too_many("too many bytes are being taken in already", std::time::Duration::from_secs(1))
             }
-            Denied::Never => Refusal::too_large(format!(
-                "expected a body of which at most {} bytes must be held at once",
-                self.limits.in_flight_bytes
-            )),
+            Denied::Never => Refusal::too_many(
+                "expected a body of which less must be held at once than all bodies together may hold",
+                std::time::Duration::from_secs(60),
+            ),
         }
     }
 }

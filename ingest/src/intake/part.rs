@@ -196,6 +196,11 @@ impl Finished {
     pub(crate) fn held(&self) -> usize {
         self.message.len() + self.letters.iter().map(Letter::held).sum::<usize>()
     }
+
+    /// All that is sent of it.
+    pub(crate) fn messages(&mut self) -> impl Iterator<Item = &mut Bytes> {
+        std::iter::once(&mut self.message).chain(self.letters.iter_mut().map(|letter| &mut letter.message))
+    }
 }
 
 impl Letter {

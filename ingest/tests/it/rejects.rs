@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use tokio::io::AsyncWriteExt;
 
-use crate::rig::{Answer, PATH, Rig, begin, list, read_answer};
+use crate::rig::{Answer, PATH, Rig, begin, client, list, read_answer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_what_is_no_json_and_no_list_and_says_what_and_where() {
@@ -103,7 +103,7 @@ async fn rejects_what_is_too_large() {
     assert!(body.len() > 1_000_000);
     rig.post(body.clone()).await.check(413, "expected a body of at most 1000000 bytes");
     // What must be held is refused, however long the body is said to be.
-    rig.post(chunked(&body)).await.check(413, "must be held at once");
+    rig.post(chunked(&body)).await.check(429, "less must be held at once");
     rig.post(list("items", "a", 1, 200_000)).await.check(200, "");
 
     let spaces = vec![b' '; 50_000_000];
@@ -160,6 +160,28 @@ async fn keeps_what_is_too_large_for_an_event_and_takes_the_others() {
         assert!(letter.detail.ends_with(&kept), "{}", letter.detail);
     }
     assert_eq!(rig.messages(1).await[0].counts.published, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_of_one_cluster_leave_room_for_others() {
+    let rig = Rig::start_plain(|config| {
+        config.limits.event_bytes = 200_000;
+        config.limits.in_flight_bytes = 400_000;
+    })
+    .await;
+    let body = list("items", "slow", 1, 100_000);
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        let mut stream = rig.connect().await;
+        begin(&mut stream, body.len(), "", &body[..40_000]).await;
+        slow.push(stream);
+    }
+    // Some of them are refused.
+    rig.until("all that one cluster may hold", async |rig| rig.metric("in_flight_bytes", &[]) >= 280_000.0).await;
+    let answer = rig.post_to(&format!("{PATH}/calm"), list("items", "b", 1, 20_000)).await;
+    assert_eq!(answer.events("published"), 1);
+    drop(slow);
+    rig.until("all to be given back", async |rig| rig.metric("in_flight_bytes", &[]) == 0.0).await;
 }
 
 async fn post_coded(rig: &Rig, coding: &str, body: Vec<u8>) -> Answer {
@@ -255,4 +277,9 @@ async fn slows_down_one_cluster_without_the_others() {
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((100..800).contains(&wait), "{wait}");
     rig.post_to(&path("calm"), list("items", "c", 1, 700)).await.check(200, "");
+    rig.post_to(&path("flood"), list("Items", "d", 5, 700)).await.check(429, "more than its share");
+    assert_eq!(rig.metric("sender_lost_total", &[]), 5.0, "KubeSphere never sends again");
+    // One that is larger than a full bucket empties it, and passes.
+    rig.post_to(&path("large"), chunked(&list("items", "e", 5, 7000))).await.check(200, "");
+    rig.post_to(&path("large"), chunked(&list("items", "f", 1, 0))).await.check(429, "more than its share");
 }
