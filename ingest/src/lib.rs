@@ -34,7 +34,6 @@ use std::{
 use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::TaskTracker;
 use vedette_bus::{Announcement, Bus, NotReady};
 use vedette_service::{Component, Context, Settings, admin::AdminConfig, chain, metrics::MetricError, policy, tls};
 
@@ -45,9 +44,9 @@ use config::{Durability, TlsMode};
 /// How often the broker is asked whether events may be published.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// Why ingest does not run.
 const NOT_READY: &str = "the broker is not ready for events";
 
+/// Why ingest does not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -205,8 +204,6 @@ impl Probe {
             self.closed.send_replace(closed);
         }
     }
-}
-
 
     /// Sets the broker up again where that may help; returns why events may still not be published.
     async fn set_up_again(&self, error: &NotReady) -> Option<&'static str> {
@@ -223,6 +220,8 @@ impl Probe {
         self.broker.ready();
         None
     }
+}
+
 /// The acceptor, and the authority of a self-signed certificate.
 fn tls_of(config: &Config) -> Result<(Option<TlsAcceptor>, Option<PathBuf>), Error> {
     let client_ca = config.tls.client_ca.as_deref();

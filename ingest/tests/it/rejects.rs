@@ -184,6 +184,16 @@ async fn slow_bodies_of_one_cluster_leave_room_for_others() {
     rig.until("all to be given back", async |rig| rig.metric("in_flight_bytes", &[]) == 0.0).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_idle_connections_of_http_2_too() {
+    let rig = Rig::start_plain(|config| config.limits.keep_alive_seconds = 1).await;
+    let client = client(None).http2_prior_knowledge().build().unwrap();
+    let answer = Answer::of(client.post(rig.url(PATH)).body(list("items", "a", 1, 0)).send().await.unwrap()).await;
+    assert_eq!((answer.events("published"), answer.version), (1, reqwest::Version::HTTP_2));
+    assert_eq!(rig.metric("connections", &[]), 1.0);
+    rig.until("the connection to end", async |rig| rig.metric("connections", &[]) == 0.0).await;
+}
+
 async fn post_coded(rig: &Rig, coding: &str, body: Vec<u8>) -> Answer {
     let request = rig.client.post(rig.url(PATH)).header("Content-Encoding", coding).body(body);
     Answer::of(request.send().await.unwrap()).await
