@@ -87,6 +87,8 @@ struct Cuts {
     few: [Cut; 8],
     len: usize,
     more: Vec<Cut>,
+    /// How many there are of each kind.
+    named: [u8; 6],
 }
 
 /// One top-level member with what separates it from the one before.
@@ -112,8 +114,18 @@ enum CutKind {
     Annotations,
 }
 
+/// So often may an event name one of these members: no sender does so twice, and each takes more memory here than in the
+/// event. Each kind is counted apart, so that no event that was taken is refused for what [`Event::rewrite`] adds.
+const MOST_NAMED: u8 = 64;
+
 impl Cuts {
-    fn push(&mut self, cut: Cut) {
+    /// Returns whether there was room.
+    #[must_use]
+    fn push(&mut self, cut: Cut) -> bool {
+        match self.named.get_mut(cut.what as usize) {
+            Some(named) if *named < MOST_NAMED => *named += 1,
+            _ => return false,
+        }
         match self.few.get_mut(self.len) {
             Some(slot) => {
                 *slot = cut;
@@ -121,6 +133,7 @@ impl Cuts {
             }
             None => self.more.push(cut),
         }
+        true
     }
 
     fn iter(&self) -> impl Iterator<Item = &Cut> {

@@ -42,18 +42,36 @@ impl EventId {
         Self::of(cluster, item, false, std::iter::empty())
     }
 
+    /// What stands for an item over its limit, by the BLAKE3 hash of its bytes. No item begins with a zero byte, so none
+    /// has such an id by chance.
+    pub fn of_over(cluster: &str, hash: &[u8; 32]) -> Self {
+        let mut hasher = named(cluster);
+        hasher.update(&[0]);
+        hasher.update(hash);
+        Self(finish(&hasher))
+    }
+
     /// The id of a valid item. `types` are the members to leave out, from the separator before each, in order.
     pub(crate) fn of(cluster: &str, item: &[u8], spaced: bool, types: impl Iterator<Item = Range<usize>>) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(cluster.as_bytes());
-        hasher.update(&[0]);
         let mut types = types.peekable();
-        if spaced || types.peek().is_some() {
-            hasher.update(&normal(item, types));
-        } else {
+        if !spaced && types.peek().is_none() {
+            let mut hasher = named(cluster);
             hasher.update(item);
+            return Self(finish(&hasher));
         }
-        Self(finish(&hasher))
+        let mut normal = Normal { hasher: named(cluster), buffer: [0; BUFFER], filled: 0, begun: 0 };
+        let mut from = 0;
+        for gap in types {
+            normal.take(item.get(from..gap.start).unwrap_or_default(), spaced);
+            if normal.begun == 0 {
+                // The first member goes: its brace stays, and the next member's comma goes.
+                normal.push(b"{");
+            }
+            from = gap.end;
+        }
+        normal.take(item.get(from..).unwrap_or_default(), spaced);
+        normal.flush();
+        Self(finish(&normal.hasher))
     }
 }
 
@@ -103,44 +121,82 @@ fn finish(hasher: &blake3::Hasher) -> [u8; 16] {
     bytes
 }
 
-/// A valid item without white space outside strings and without `types`.
-fn normal(item: &[u8], types: impl Iterator<Item = Range<usize>>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(item.len());
-    let mut from = 0;
-    for gap in types {
-        compact(item.get(from..gap.start).unwrap_or_default(), &mut out);
-        if out.is_empty() {
-            // The first member goes: its brace stays, and the next member's comma goes below.
-            out.push(b'{');
-        }
-        from = gap.end;
-    }
-    compact(item.get(from..).unwrap_or_default(), &mut out);
-    if out.get(1) == Some(&b',') {
-        out.remove(1);
-    }
-    out
+/// A hasher that has been given what every id of the cluster begins with.
+fn named(cluster: &str) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(cluster.as_bytes());
+    hasher.update(&[0]);
+    hasher
 }
 
-/// Appends a piece of valid JSON, cut between tokens, without white space outside strings.
-fn compact(piece: &[u8], out: &mut Vec<u8>) {
-    let mut at = 0;
-    while let Some(byte) = piece.get(at) {
-        match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => at += 1,
-            b'"' => {
-                let string = piece.get(at..).unwrap_or_default();
-                let mut scanner = Scanner::new(string);
-                // A valid item's strings end.
-                let length = scanner.string().map_or(string.len(), |span| span.end + 1);
-                out.extend_from_slice(string.get(..length).unwrap_or_default());
-                at += length;
+/// Bytes that are gathered before they are hashed: BLAKE3 is fast on runs alone.
+const BUFFER: usize = 2048;
+
+/// Hashes a valid item as its identity wants it, without a copy of it.
+struct Normal {
+    hasher: blake3::Hasher,
+    buffer: [u8; BUFFER],
+    filled: usize,
+    /// How many bytes of the item were hashed, up to 2.
+    begun: u8,
+}
+
+impl Normal {
+    /// Takes a piece of the item, cut between tokens.
+    fn take(&mut self, piece: &[u8], spaced: bool) {
+        if !spaced {
+            return self.push(piece);
+        }
+        let mut at = 0;
+        while let Some(byte) = piece.get(at) {
+            let length = match byte {
+                b' ' | b'\n' | b'\r' | b'\t' => {
+                    at += 1;
+                    continue;
+                }
+                b'"' => {
+                    let string = piece.get(at..).unwrap_or_default();
+                    // A valid item's strings end.
+                    Scanner::new(string).string().map_or(string.len(), |span| span.end + 1)
+                }
+                _ => 1,
+            };
+            self.push(piece.get(at..at + length).unwrap_or_default());
+            at += length;
+        }
+    }
+
+    /// Takes what is hashed as it is, but for a comma right after the first brace: that of a member that went.
+    fn push(&mut self, mut bytes: &[u8]) {
+        while self.begun < 2 {
+            let Some((first, rest)) = bytes.split_first() else { return };
+            if self.begun == 0 || *first != b',' {
+                self.begun += 1;
+                self.gather(std::slice::from_ref(first));
             }
-            _ => {
-                out.push(*byte);
-                at += 1;
+            bytes = rest;
+        }
+        self.gather(bytes);
+    }
+
+    fn gather(&mut self, bytes: &[u8]) {
+        if self.filled + bytes.len() > BUFFER {
+            self.flush();
+        }
+        match self.buffer.get_mut(self.filled..self.filled + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.filled += bytes.len();
+            }
+            None => {
+                self.hasher.update(bytes);
             }
         }
+    }
+
+    fn flush(&mut self) {
+        self.hasher.update(self.buffer.get(..self.filled).unwrap_or_default());
+        self.filled = 0;
     }
 }
 

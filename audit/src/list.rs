@@ -1,7 +1,8 @@
 //! Cuts a list that streams in into its items, without building a tree of it.
 //!
 //! A body is taken in whatever pieces the network makes of it. An item that lies within one piece is handed on as a
-//! slice of it; only what is not complete yet is held. The cutter looks for brackets and strings alone inside an item:
+//! slice of it; only what is not complete yet is held, and of an item over its limit only the beginning, so that one of
+//! them spoils no list. The cutter looks for brackets and strings alone inside an item:
 //! whether the item is JSON is for [`crate::event::Event::parse`] to say. Everything outside the items is checked here.
 
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod value;
 use std::borrow::Cow;
 
 use crate::{
+    MAX_EVENT_BYTES,
     event::EventError,
     level::Dialect,
     scan::{self, Fault, FaultKind},
@@ -26,7 +28,7 @@ const SINGLE: &str = "expected a list and found a single event: send it as `{\"k
 /// What a cutter takes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one item.
+    /// Bytes of one item; a larger one is handed on as [`Over`]. With 0, items are counted and nothing of them is held.
     pub item_bytes: usize,
     /// Bytes of any other member of the list, such as `metadata`, or of a member's name.
     pub member_bytes: usize,
@@ -46,8 +48,26 @@ pub struct Item<'a> {
     pub dialect: Dialect,
     /// The offset of the item's first byte in the body.
     pub offset: u64,
-    /// The item's bytes, without white space around them.
+    /// The item's bytes, without white space around them; the first ones alone of an item over its limit.
     pub bytes: &'a [u8],
+    /// What is known of an item over its limit.
+    pub over: Option<Over>,
+}
+
+/// The whole of an item of which only the beginning was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// Its bytes.
+    pub length: usize,
+    /// The BLAKE3 hash of all of them.
+    pub hash: [u8; 32],
+}
+
+impl Item<'_> {
+    /// The bytes of the whole item, as received.
+    pub fn length(&self) -> usize {
+        self.over.map_or(self.bytes.len(), |over| over.length)
+    }
 }
 
 /// Why a body is no list of events.
@@ -71,7 +91,7 @@ pub enum ListErrorCode {
     Syntax,
     /// JSON, but no list of events.
     NotList,
-    /// An item or another member is over its limit: to be answered by 413, not 400.
+    /// A member beside the items is over its limit: to be answered by 413, not 400.
     TooLarge,
 }
 
@@ -95,12 +115,21 @@ pub struct Cutter {
     finder: Option<Finder>,
     /// The beginning of the name, value or item that `finder` follows, from pieces before.
     held: Vec<u8>,
+    /// The item that `finder` follows is over its limit; `held` are its first bytes.
+    over: Option<Beyond>,
     /// The offset in the body of the next byte, and of the first one of what `finder` follows.
     offset: u64,
     start: u64,
     dialect: Option<Dialect>,
     /// There are members of an event where a list has its items.
     looks_single: bool,
+}
+
+/// An item whose end has not come yet, over its limit.
+#[derive(Debug)]
+struct Beyond {
+    length: usize,
+    hasher: Box<blake3::Hasher>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +164,7 @@ impl Cutter {
             state: State::Start,
             finder: None,
             held: Vec::new(),
+            over: None,
             offset: 0,
             start: 0,
             dialect: None,
@@ -167,8 +197,7 @@ impl Cutter {
             };
             self.finder = None;
             let part = rest.get(..length).unwrap_or_default();
-            if self.held.is_empty() {
-                self.within_limit(length)?;
+            if self.held.is_empty() && self.over.is_none() && length <= self.limit() {
                 self.complete(part, item)?;
             } else {
                 self.hold(part)?;
@@ -184,9 +213,17 @@ impl Cutter {
         Ok(())
     }
 
-    /// The bytes held of what is not complete yet.
+    /// The bytes of memory held for what is not complete yet.
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.held.capacity()
+    }
+
+    /// From now on items are counted alone: nothing of them is held.
+    pub fn hold_no_items(&mut self) {
+        self.limits.item_bytes = 0;
+        if self.state == State::Item && self.finder.is_some() {
+            self.held = Vec::new();
+        }
     }
 
     /// Says that the body has ended.
@@ -253,8 +290,10 @@ impl Cutter {
     fn complete(&mut self, bytes: &[u8], item: &mut dyn FnMut(Item<'_>)) -> Result<(), ListError> {
         self.state = match self.state {
             State::Item => {
+                let over =
+                    self.over.take().map(|over| Over { length: over.length, hash: over.hasher.finalize().into() });
                 if let Some(dialect) = self.dialect {
-                    item(Item { dialect, offset: self.start, bytes });
+                    item(Item { dialect, offset: self.start, bytes, over });
                 }
                 State::AfterItem
             }
@@ -304,29 +343,49 @@ impl Cutter {
         }
     }
 
-    /// Holds the beginning of what is not complete yet. The buffer grows by quarters: a large item must not take twice
-    /// its size.
+    /// Holds the beginning of what is not complete yet. The buffer grows by quarters and to no more than the limit: a
+    /// large item must not take twice its size.
     fn hold(&mut self, bytes: &[u8]) -> Result<(), ListError> {
-        let length = self.held.len() + bytes.len();
-        self.within_limit(length)?;
+        let (length, limit) = (self.held.len() + bytes.len(), self.limit());
+        if self.over.is_some() || length > limit {
+            return self.pass(bytes);
+        }
         if length > self.held.capacity() {
-            let wanted = length.max(self.held.capacity() + self.held.capacity() / 4);
-            self.held.reserve_exact(wanted - self.held.len());
+            let quarter = self.held.capacity() + self.held.capacity() / 4;
+            self.held.reserve_exact(length.max(quarter.min(limit)) - self.held.len());
         }
         self.held.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn within_limit(&self, length: usize) -> Result<(), ListError> {
-        let (what, limit) = match self.state {
-            State::Item => ("an event", self.limits.item_bytes),
-            _ => ("a member beside the events", self.limits.member_bytes),
-        };
-        if length <= limit {
-            return Ok(());
+    /// Takes more of an item than may be held: only its beginning stays, the rest is counted and hashed.
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), ListError> {
+        if self.state != State::Item {
+            let limit = self.limits.member_bytes;
+            let message = format!("expected a member beside the events to have at most {limit} bytes");
+            return Err(ListError { code: ListErrorCode::TooLarge, offset: self.start, message });
         }
-        let message = format!("expected {what} to have at most {limit} bytes");
-        Err(ListError { code: ListErrorCode::TooLarge, offset: self.start, message })
+        let over = self.over.get_or_insert_with(|| {
+            let mut hasher = Box::new(blake3::Hasher::new());
+            hasher.update(&self.held);
+            Beyond { length: self.held.len(), hasher }
+        });
+        over.length += bytes.len();
+        over.hasher.update(bytes);
+        let kept = self.limits.item_bytes.min(MAX_EVENT_BYTES);
+        if self.held.len() > kept {
+            self.held.truncate(kept);
+            self.held.shrink_to_fit();
+        }
+        let more = bytes.get(..kept - self.held.len()).unwrap_or(bytes);
+        self.held.reserve_exact(more.len());
+        self.held.extend_from_slice(more);
+        Ok(())
+    }
+
+    /// The bytes that what `finder` follows may have.
+    fn limit(&self) -> usize {
+        if self.state == State::Item { self.limits.item_bytes } else { self.limits.member_bytes }
     }
 
     /// What stands beside the items must be JSON too.

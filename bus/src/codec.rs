@@ -4,10 +4,12 @@
 //! frame may unpack to, and the entries that a message may hold (two bytes of protobuf become a struct of hundreds).
 
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{DecodeContext, WireType, decode_key, skip_field};
+use zstd::bulk::{Compressor, Decompressor};
 
 /// The most bytes that a message may unpack to.
 pub const MAX_RAW_BYTES: usize = 64 * 1024 * 1024;
@@ -71,10 +73,43 @@ impl DecodeError {
     }
 }
 
+/// Compressors, or decompressors, that wait to be used again: making one costs as much as packing a small message.
+struct Pool<T>(Mutex<Vec<T>>);
+
+/// So many are kept: more are not at work at once for long.
+const KEPT: usize = 4;
+
+static COMPRESSORS: Pool<Compressor<'static>> = Pool(Mutex::new(Vec::new()));
+static DECOMPRESSORS: Pool<Decompressor<'static>> = Pool(Mutex::new(Vec::new()));
+
+impl<T> Pool<T> {
+    fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn put(&self, one: T) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(one);
+        }
+    }
+}
+
 /// Encodes and compresses a message.
 pub fn encode<M: Message>(message: &M) -> Bytes {
+    pack(&message.encode_to_vec())
+}
+
+/// Compresses a message that is encoded already.
+pub fn pack(raw: &[u8]) -> Bytes {
     #[expect(clippy::expect_used, reason = "into a buffer of the bound's size, compressing fails only without memory")]
-    let packed = zstd::bulk::compress(&message.encode_to_vec(), LEVEL).expect("memory for the compressor");
+    let (mut packed, compressor) = COMPRESSORS
+        .take()
+        .map_or_else(|| Compressor::new(LEVEL), Ok)
+        .and_then(|mut compressor| Ok((compressor.compress(raw)?, compressor)))
+        .expect("memory for the compressor");
+    COMPRESSORS.put(compressor);
+    packed.shrink_to_fit();
     Bytes::from(packed)
 }
 
@@ -93,7 +128,13 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     if declared.is_some_and(|size| size > limit as u64) {
         return Err(DecodeError::TooLarge { limit });
     }
-    let expected = declared.and_then(|size| usize::try_from(size).ok()).unwrap_or(packed.len().saturating_mul(4));
+    if let Some(size) = declared.and_then(|size| usize::try_from(size).ok()) {
+        let mut decompressor = DECOMPRESSORS.take().map_or_else(Decompressor::new, Ok).map_err(DecodeError::Unpack)?;
+        let raw = decompressor.decompress(packed, size);
+        DECOMPRESSORS.put(decompressor);
+        return raw.map_err(DecodeError::Unpack);
+    }
+    let expected = packed.len().saturating_mul(4);
     let mut decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(DecodeError::Unpack)?;
     decoder.window_log_max(WINDOW_LOG_MAX).map_err(DecodeError::Unpack)?;
     let mut raw = Vec::with_capacity(expected.min(limit).saturating_add(1));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::context::{AccountError, AccountErrorKind};
 use tokio::sync::{Semaphore, watch};
+use tokio_util::task::TaskTracker;
 
 use crate::Config;
 use crate::dead::DeadTally;
@@ -24,7 +25,12 @@ struct Inner {
     link: watch::Receiver<Link>,
     in_flight: Arc<Semaphore>,
     dead: tokio::sync::Mutex<DeadTally>,
+    /// Tasks that give back what was fetched.
+    leaving: TaskTracker,
 }
+
+/// How long an end in good order may take.
+const FLUSHED: Duration = Duration::from_secs(2);
 
 /// The state of the connection; `epoch` grows with every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +131,8 @@ impl Bus {
         let in_flight = Arc::new(Semaphore::new(config.in_flight_bytes()));
         let dead = tokio::sync::Mutex::new(DeadTally::default());
         tracing::info!(nats.url = %url, nats.version = %client.server_info().version, "connected to the broker");
-        Ok(Self { inner: Arc::new(Inner { client, jetstream, config: config.clone(), link, in_flight, dead }) })
+        let (config, leaving) = (config.clone(), TaskTracker::new());
+        Ok(Self { inner: Arc::new(Inner { client, jetstream, config, link, in_flight, dead, leaving }) })
     }
 
     /// Whether the connection is up at this moment.
@@ -150,10 +157,25 @@ impl Bus {
         self.inner.client.server_info().version
     }
 
-    /// Sends what is still in the client's buffers, for a good end.
+    /// Sends what is still in the client's buffers, for a good end; what was fetched by streams that are dropped has been
+    /// given back then.
     pub async fn flush(&self) {
         if self.connected() {
-            let _ = tokio::time::timeout(Duration::from_secs(2), self.inner.client.flush()).await;
+            let _ = tokio::time::timeout(FLUSHED, async {
+                self.inner.leaving.close();
+                self.inner.leaving.wait().await;
+                self.inner.client.flush().await
+            })
+            .await;
+            self.inner.leaving.reopen();
+        }
+    }
+
+    /// Runs what gives fetched messages back, beside everything else: [`flush`](Self::flush) waits for it.
+    pub(crate) fn leave(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Without a runtime, everything ends; the messages come again after `ack_wait`.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.inner.leaving.spawn_on(task, &runtime);
         }
     }
 
@@ -182,10 +204,10 @@ impl Bus {
     }
 }
 
-/// Returns when the connection is down.
-pub(crate) async fn went_down(link: &mut watch::Receiver<Link>) {
+/// Returns when the connection that was `known` is down, also where there is another one already.
+pub(crate) async fn went_down(link: &mut watch::Receiver<Link>, known: Link) {
     // An error means that the client is closed for good, which is down too.
-    let _ = link.wait_for(|state| !state.up).await;
+    let _ = link.wait_for(|state| !state.up || state.epoch != known.epoch).await;
 }
 
 fn check(config: &Config) -> Result<(), ConnectError> {
@@ -273,10 +295,10 @@ fn note(link: &watch::Sender<Link>, event: &async_nats::Event) {
     }
 }
 
-/// Doubles from 50 ms to 2 s: a broker that restarts is back within a second, and 2 s is soon enough for any other.
+/// Doubles from 50 ms to 1.6 s: a broker that restarts is back within a second, and 1.6 s is soon enough for any other.
 fn reconnect_delay(attempts: usize) -> Duration {
     let exponent = u32::try_from(attempts).unwrap_or(u32::MAX).min(6);
-    Duration::from_millis((25_u64 << exponent).min(2000))
+    Duration::from_millis(25_u64 << exponent)
 }
 
 async fn first_connection(
@@ -353,10 +375,22 @@ mod tests {
     }
 
     #[test]
-    fn reconnecting_slows_down_to_two_seconds() {
+    fn reconnecting_slows_down_and_never_stops() {
         assert_eq!(reconnect_delay(1), Duration::from_millis(50));
         assert_eq!(reconnect_delay(4), Duration::from_millis(400));
         assert_eq!(reconnect_delay(usize::MAX), Duration::from_millis(1600));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_back_at_once_was_down_all_the_same() {
+        let known = Link { up: true, epoch: 4 };
+        let (sender, mut link) = watch::channel(known);
+        let limit = Duration::from_secs(60);
+        assert!(tokio::time::timeout(Duration::from_millis(10), went_down(&mut link, known)).await.is_err());
+        note(&sender, &async_nats::Event::Disconnected);
+        note(&sender, &async_nats::Event::Connected);
+        assert!(sender.borrow().up);
+        tokio::time::timeout(limit, went_down(&mut link, known)).await.unwrap();
     }
 
     #[tokio::test]

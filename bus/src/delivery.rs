@@ -9,13 +9,14 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, EventBatch, IngestCounts};
 
-use crate::connect::{Link, went_down};
+use crate::connect::went_down;
 use crate::publish::{COUNTS, MESSAGE_ID, is_batch_id};
-use crate::pull::{Pulled, Puller};
+use crate::pull::{Pulled, Puller, give_back};
 use crate::topology::{events_stream, is_label};
 use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, decode, parse_counts};
 
-/// Bytes that may have been fetched and not taken, over all partitions; a single message may be larger.
+/// Bytes that are asked for at once over all partitions, where none of them needs more for its largest message: each asks
+/// for at least [`MAX_PAYLOAD`](crate::MAX_PAYLOAD), and up to twice what it asks for may wait to be taken.
 const PREFETCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long a confirmation is waited for …
@@ -109,12 +110,12 @@ impl<T> Delivery<T> {
     pub async fn ack(&self) -> Result<(), AckError> {
         let Acker { bus, subject, epoch } = &self.acker;
         let mut link = bus.link();
-        let Link { up, epoch: now } = *link.borrow_and_update();
-        if !up {
+        let known = *link.borrow();
+        if !known.up {
             return Err(self.away());
         }
         // A broker that was killed may not know of the delivery any more, and says nothing then.
-        let patience = if now == *epoch { CONFIRMED } else { CONFIRMED_LATE };
+        let patience = if known.epoch == *epoch { CONFIRMED } else { CONFIRMED_LATE };
         let request = Request::new().payload(AckKind::Ack.into()).timeout(Some(patience));
         tokio::select! {
             biased;
@@ -124,7 +125,7 @@ impl<T> Delivery<T> {
                     Err(AckError::Unconfirmed { stream: self.stream.clone(), sequence: self.sequence, source })
                 }
             },
-            () = went_down(&mut link) => Err(self.away()),
+            () = went_down(&mut link, known) => Err(self.away()),
         }
     }
 
@@ -189,7 +190,7 @@ impl Bus {
         let share = (self.config().prefetch / usize::from(partitions)).max(1);
         let bytes = PREFETCH_BYTES / usize::from(partitions);
         let pulls = (0..partitions).map(|partition| {
-            let puller = Puller::new(self, &events_stream(partition), kind.as_str(), share, bytes);
+            let puller = Puller::new(self, &events_stream(partition), kind.as_str(), share, bytes).giving_back();
             messages(puller)
         });
         let bus = self.clone();
@@ -214,7 +215,8 @@ impl Bus {
         T: prost::Message + Default + 'static,
     {
         let puller =
-            Puller::new(self, kind.results_stream(), kind.results_durable(), self.config().prefetch, PREFETCH_BYTES);
+            Puller::new(self, kind.results_stream(), kind.results_durable(), self.config().prefetch, PREFETCH_BYTES)
+                .giving_back();
         let bus = self.clone();
         messages(puller)
             .then(move |message| deliver(bus.clone(), message, move |message| read_result::<T>(message, names)))
@@ -247,7 +249,8 @@ where
     R: Fn(&async_nats::Message) -> Read<T> + Send + 'static,
 {
     let subject = message.reply.clone()?;
-    let message = jetstream::Message { message, context: bus.jetstream().clone() };
+    let unread = Unread { bus, subject, held: true };
+    let message = jetstream::Message { message, context: unread.bus.jetstream().clone() };
     let (stream, sequence, delivered, pending) = match message.info() {
         Ok(info) => (info.stream.to_owned(), info.stream_sequence, info.delivered, info.pending),
         Err(error) => {
@@ -267,6 +270,7 @@ where
     let cluster = cluster(&message).unwrap_or("unknown").to_owned();
     let bytes = message.payload.len();
     let payload = message.payload;
+    let (bus, subject) = unread.taken();
     Some(Delivery {
         message: result.map_err(|error| Undecodable { error, payload }),
         batch,
@@ -279,6 +283,30 @@ where
         bytes,
         acker: Acker { bus, subject, epoch },
     })
+}
+
+/// A message that is being decoded: where the stream is dropped meanwhile, it goes back.
+struct Unread {
+    bus: Bus,
+    subject: async_nats::Subject,
+    held: bool,
+}
+
+impl Unread {
+    /// The message goes on to whoever acknowledges it.
+    fn taken(mut self) -> (Bus, async_nats::Subject) {
+        self.held = false;
+        (self.bus.clone(), self.subject.clone())
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if self.held {
+            let (bus, subject) = (self.bus.clone(), self.subject.clone());
+            self.bus.leave(async move { give_back(&bus, subject).await });
+        }
+    }
 }
 
 /// The cluster that the subject names.

@@ -22,16 +22,16 @@ mod time;
 mod topology;
 
 pub use announce::{AnnounceError, Announced, Announcement};
-pub use codec::{DecodeError, MAX_ITEMS, MAX_RAW_BYTES, decode, encode};
+pub use codec::{DecodeError, MAX_ITEMS, MAX_RAW_BYTES, decode, encode, pack};
 pub use config::{Config, Limits};
 pub use connect::{Bus, ConnectError};
 pub use counts::{CountsError, format_counts, parse_counts};
 pub use dead::DeadLetters;
 pub use delivery::{AckError, Delivery, Undecodable};
 pub use overview::{ConsumerView, Overview, OverviewError, StreamView};
-pub use publish::{PublishError, Published, Unavailable};
+pub use publish::{PublishError, Published, Unavailable, pack_letter};
 pub use time::unix_nanos;
-pub use topology::{EnsureError, Kind, NotReady, partition};
+pub use topology::{EnsureError, Kind, NotReady, is_label, partition};
 
 /// The largest message that a Vedette broker takes, in bytes: `max_payload` of the nats-server.
 pub const MAX_PAYLOAD: usize = 9 * 1024 * 1024;

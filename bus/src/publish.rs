@@ -137,6 +137,19 @@ impl PublishError {
     }
 }
 
+/// Packs a dead letter. A payload that neither fits nor compresses is cut, and the letter's detail says so: better than one
+/// that can never be delivered nor put away.
+pub fn pack_letter(letter: &DeadLetter) -> Bytes {
+    let packed = encode(letter);
+    if packed.len() <= MAX_LETTER {
+        return packed;
+    }
+    let (bytes, kept) = (letter.payload.len(), MAX_LETTER / 2);
+    let detail = format!("{} (the payload is cut: {kept} of {bytes} bytes)", letter.detail);
+    let payload = letter.payload.slice(..kept.min(bytes));
+    encode(&DeadLetter { detail, payload, ..letter.clone() })
+}
+
 /// A payload that gives its share of the bytes in flight back when the client has written or dropped it.
 struct Tracked {
     payload: Bytes,
@@ -202,25 +215,32 @@ impl Bus {
         self.publish(subject, headers, compressed, self.config().publish_timeout()).await
     }
 
-    /// Stores what could not be processed. `msg_id` makes a second attempt no second letter. A payload that neither fits nor
-    /// compresses is cut, and the letter's detail says so: better than one that can never be delivered nor put away.
+    /// Stores what could not be processed. `msg_id` makes a second attempt no second letter.
     ///
     /// # Errors
     /// See [`PublishError`].
     pub async fn dead_letter(&self, letter: &DeadLetter, msg_id: &str) -> Result<Published, PublishError> {
+        self.publish_dead_letter(&letter.service, &letter.cluster, &letter.reason, msg_id, pack_letter(letter)).await
+    }
+
+    /// Stores a dead letter that [`pack_letter`] has packed already, for callers that hold many.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish_dead_letter(
+        &self,
+        service: &str,
+        cluster: &str,
+        reason: &str,
+        msg_id: &str,
+        packed: Bytes,
+    ) -> Result<Published, PublishError> {
         let mut headers = headers(msg_id)?;
-        if !is_reason(&letter.reason) {
+        if !is_reason(reason) {
             return Err(PublishError::Name { what: "a reason" });
         }
-        headers.insert(REASON, letter.reason.as_str());
-        let subject = dead_subject(label(&letter.service)?, label(&letter.cluster)?);
-        let mut packed = encode(letter);
-        if packed.len() > MAX_LETTER {
-            let (bytes, kept) = (letter.payload.len(), MAX_LETTER / 2);
-            let detail = format!("{} (the payload is cut: {kept} of {bytes} bytes)", letter.detail);
-            let payload = letter.payload.slice(..kept.min(bytes));
-            packed = encode(&DeadLetter { detail, payload, ..letter.clone() });
-        }
+        headers.insert(REASON, reason);
+        let subject = dead_subject(label(service)?, label(cluster)?);
         self.publish(subject, headers, packed, self.config().publish_timeout()).await
     }
 
@@ -243,7 +263,8 @@ impl Bus {
         let deadline = Instant::now() + timeout;
         let unavailable = |reason| PublishError::Unavailable { subject: subject.clone(), reason };
         let mut link = self.link();
-        if !link.borrow_and_update().up {
+        let known = *link.borrow();
+        if !known.up {
             return Err(unavailable(Unavailable::Away));
         }
         let bytes = payload.len();
@@ -261,7 +282,7 @@ impl Bus {
             biased;
             answer = self.client().send_request(subject.clone(), request) => answer,
             // An answer that was under way when the connection broke never comes.
-            () = went_down(&mut link) => return Err(unavailable(Unavailable::Away)),
+            () = went_down(&mut link, known) => return Err(unavailable(Unavailable::Away)),
             () = tokio::time::sleep_until(deadline) => return Err(unavailable(Unavailable::TimedOut)),
         };
         match answer {

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::pull::BatchConfig;
 use async_nats::{Message, StatusCode, Subscriber};
 use futures::{FutureExt, StreamExt};
@@ -24,6 +25,8 @@ const EXPIRES: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How long what was under way is waited for when pulling ends.
+const LEFT: Duration = Duration::from_secs(1);
 
 /// What pulling brought.
 pub(crate) enum Pulled {
@@ -57,6 +60,8 @@ pub(crate) struct Puller {
     /// After a failure: when to ask again.
     pause: Duration,
     not_before: Option<Instant>,
+    /// Its messages are acknowledged one by one: those that nobody takes go back.
+    acknowledged: bool,
 }
 
 impl Puller {
@@ -74,7 +79,15 @@ impl Puller {
             deadline: Instant::now(),
             pause: PAUSE_MIN,
             not_before: None,
+            acknowledged: false,
         }
+    }
+
+    /// What has arrived and was not taken goes back to the broker when this is dropped, for others at once instead of after
+    /// `ack_wait`.
+    pub(crate) fn giving_back(mut self) -> Self {
+        self.acknowledged = true;
+        self
     }
 
     /// The next message. What has arrived stays for the next call if this one is dropped.
@@ -211,6 +224,33 @@ impl Puller {
         self.not_before = Some(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
     }
+}
+
+impl Drop for Puller {
+    fn drop(&mut self) {
+        let Some(mut inbox) = self.inbox.take().filter(|_| self.acknowledged) else { return };
+        let bus = self.bus.clone();
+        self.bus.leave(async move {
+            let _ = tokio::time::timeout(LEFT, async {
+                // The broker sends nothing more after this; what was under way still arrives.
+                if inbox.messages.drain().await.is_err() {
+                    return;
+                }
+                while let Some(message) = inbox.messages.next().await {
+                    if let Message { status: None | Some(StatusCode::OK), reply: Some(subject), .. } = message {
+                        give_back(&bus, subject).await;
+                    }
+                }
+            })
+            .await;
+        });
+    }
+}
+
+/// Gives a message back that nobody has looked at, to be delivered again at once.
+pub(crate) async fn give_back(bus: &Bus, subject: async_nats::Subject) {
+    // Not heard, it comes again after `ack_wait`.
+    let _ = bus.client().publish(subject, AckKind::Nak(None).into()).await;
 }
 
 fn said(message: &Message, words: &str) -> bool {

@@ -1,7 +1,8 @@
 //! The streams, subjects and durables, and keeping them as they must be.
 //!
-//! JetStream acknowledges and drops a message of an interest stream that no consumer waits for. Streams and durables are
-//! therefore created together, by whoever comes first, and nobody may publish events before [`Bus::ready`] says so.
+//! JetStream acknowledges and drops a message of an interest stream that no consumer waits for. Nobody may therefore publish
+//! events before [`Bus::ready`] says so; and since whoever was told so before cannot be stopped, an event stream that is
+//! created takes no events before its durables are there: until then it has a subject that nobody publishes to.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{CreateStreamError, GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
-    Config as StreamConfig, ConsumerError, ConsumerErrorKind, DiscardPolicy, RetentionPolicy, StorageType,
+    Config as StreamConfig, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy,
+    StorageType,
 };
 
 use crate::{Bus, Config};
@@ -161,6 +163,11 @@ pub(crate) fn events_stream(partition: u16) -> String {
     format!("VEDETTE_EVENTS_{partition}")
 }
 
+/// What a stream listens to before its durables are there.
+fn setup_subject(stream: &str) -> String {
+    format!("vedette.setup.{stream}")
+}
+
 pub(crate) fn events_subject(partitions: u16, cluster: &str) -> String {
     format!("vedette.events.{}.{cluster}", partition(cluster, partitions))
 }
@@ -177,8 +184,8 @@ pub(crate) fn books_subject(service: &str, cluster: &str) -> String {
     format!("vedette.books.{service}.{cluster}")
 }
 
-/// Whether `text` is an RFC 1123 label, and so one token of a subject.
-pub(crate) fn is_label(text: &str) -> bool {
+/// Whether `text` is an RFC 1123 label, and so one token of a subject: what names clusters and services.
+pub fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
@@ -196,11 +203,12 @@ impl Bus {
     /// # Errors
     /// If JetStream refuses: no room on disk, or a setting that it cannot change in place.
     pub async fn ensure(&self) -> Result<(), EnsureError> {
-        for wanted in wanted(self.config()) {
-            self.ensure_stream(&wanted.stream).await?;
-            for durable in &wanted.durables {
-                self.ensure_durable(&wanted.stream.name, durable).await?;
+        for Wanted { stream, durables } in wanted(self.config()) {
+            let found = self.find_or_create(&stream).await?;
+            for durable in &durables {
+                self.ensure_durable(&stream.name, durable).await?;
             }
+            self.update_stream(&found, &stream).await?;
         }
         self.refuse_left_over().await
     }
@@ -226,19 +234,24 @@ impl Bus {
         self.jetstream().get_stream(DEAD).await.map(|_| ()).map_err(|source| NotReady::Dead { source })
     }
 
-    async fn ensure_stream(&self, wanted: &StreamConfig) -> Result<(), EnsureError> {
+    /// The stream as it is, or as it was created just now.
+    async fn find_or_create(&self, wanted: &StreamConfig) -> Result<StreamConfig, EnsureError> {
         let stream = wanted.name.clone();
         if let Some(found) = self.find_stream(&stream).await? {
-            return self.update_stream(&found, wanted).await;
+            return Ok(found);
         }
-        match self.jetstream().create_stream(wanted.clone()).await {
-            Ok(_) => {
+        let mut first = wanted.clone();
+        if first.retention == RetentionPolicy::Interest {
+            first.subjects = vec![setup_subject(&stream)];
+        }
+        match self.jetstream().create_stream(first).await {
+            Ok(created) => {
                 tracing::info!(nats.stream = %stream, "created a stream");
-                Ok(())
+                Ok(created.cached_info().config.clone())
             }
             Err(source) => match self.find_stream(&stream).await? {
                 // Someone else was faster.
-                Some(found) => self.update_stream(&found, wanted).await,
+                Some(found) => Ok(found),
                 None => Err(EnsureError::Create { stream, max_bytes: wanted.max_bytes, source }),
             },
         }
@@ -257,6 +270,7 @@ impl Bus {
         if changes.is_empty() {
             return Ok(());
         }
+        let opened = found.subjects == [setup_subject(&found.name)];
         // What others added (placement, metadata) stays.
         let merged = StreamConfig {
             subjects: wanted.subjects.clone(),
@@ -269,10 +283,12 @@ impl Bus {
             duplicate_window: wanted.duplicate_window,
             storage: wanted.storage,
             num_replicas: wanted.num_replicas,
+            persist_mode: wanted.persist_mode,
             ..found.clone()
         };
         let stream = wanted.name.clone();
         match self.jetstream().update_stream(merged).await {
+            Ok(_) if opened => Ok(()),
             Ok(_) => {
                 tracing::warn!(nats.stream = %stream, changes = %changes, "changed a stream's settings back");
                 Ok(())
@@ -424,6 +440,10 @@ fn stream_changes(found: &StreamConfig, wanted: &StreamConfig) -> String {
         storage,
         num_replicas
     );
+    // Written behind, a message is acknowledged before it is on disk.
+    if found.persist_mode.unwrap_or_default() != PersistenceMode::Default {
+        changes.push(format!("persist_mode: {:?} → Default", found.persist_mode.unwrap_or_default()));
+    }
     changes.join(", ")
 }
 
@@ -444,7 +464,7 @@ mod tests {
         for good in ["a", "default", "eu-1", "0", &"a".repeat(63)] {
             assert!(is_label(good), "{good}");
         }
-        for bad in ["", "-a", "a-", "a.b", "A", "a*", ">", "a b", "ä", &"a".repeat(64)] {
+        for bad in ["", "-a", "a-", "a.b", "A", "a_b", "*", "a*", ">", "a b", "a\n", "ä", &"a".repeat(64)] {
             assert!(!is_label(bad), "{bad}");
         }
     }

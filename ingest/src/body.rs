@@ -59,11 +59,13 @@ pub(crate) struct Reader<'a> {
     deadline: Instant,
     /// Bytes read, as sent.
     read: u64,
+    /// A piece that was read and not taken: the one that was too much.
+    left: Option<Bytes>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(body: Incoming, limits: &'a Limits) -> Self {
-        Self { body, limits, deadline: Instant::now() + limits.body(), read: 0 }
+        Self { body, limits, deadline: Instant::now() + limits.body(), read: 0, left: None }
     }
 
     /// The length that the sender announced, if any.
@@ -124,6 +126,7 @@ impl<'a> Reader<'a> {
             let Ok(chunk) = frame.into_data() else { continue };
             self.read += chunk.len() as u64;
             if self.read > self.limits.body_bytes {
+                self.left = Some(chunk);
                 return Err(too_large(self.limits.body_bytes));
             }
             return Ok(Some(chunk));
@@ -145,12 +148,17 @@ impl<'a> Reader<'a> {
         self.read > 0
     }
 
-    /// Reads on, to no purpose but that the sender gets done; not for long.
-    pub(crate) async fn drain(mut self) {
+    /// Reads on so that the sender gets done, not for long; `look` sees what comes.
+    pub(crate) async fn drain(mut self, mut look: impl FnMut(&[u8]) + Send) {
         let until = Instant::now() + DRAIN_TIME;
         let mut left = DRAIN_BYTES;
+        if let Some(chunk) = self.left.take() {
+            look(&chunk);
+        }
         while let Ok(Some(Ok(frame))) = tokio::time::timeout_at(until, self.body.frame()).await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+            let Some(chunk) = frame.data_ref() else { continue };
+            look(chunk);
+            left = left.saturating_sub(chunk.len() as u64);
             if left == 0 {
                 break;
             }

@@ -2,30 +2,38 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use prometheus::IntGauge;
 
 /// Clusters that are remembered at most: without credentials, anybody on this machine may make names up.
 const MOST_CLUSTERS: usize = 10_000;
 
 /// The bytes that all bodies together may hold.
+///
+/// Half of them are a cluster's own at most, so that slow or large bodies of one starve no other. It may pass that with a
+/// single body, since one event may be larger, or while nobody else holds anything; an eighth is left to others even then.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     limit: usize,
-    used: Arc<AtomicUsize>,
+    held: Arc<Mutex<Held>>,
     gauge: IntGauge,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    all: usize,
+    clusters: HashMap<Arc<str>, usize>,
 }
 
 /// What one body holds of the budget; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Budget,
+    cluster: Arc<str>,
     bytes: usize,
 }
 
@@ -34,40 +42,75 @@ pub(crate) struct Share {
 pub(crate) enum Denied {
     /// Others hold too much now.
     Busy,
-    /// It alone is more than everything.
+    /// It alone is more than one may hold.
     Never,
+}
+
+/// A message that holds its part of the budget until it is dropped.
+struct Kept {
+    message: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.message
+    }
 }
 
 impl Budget {
     pub(crate) fn new(limit: usize, gauge: IntGauge) -> Self {
-        Self { limit, used: Arc::default(), gauge }
+        Self { limit, held: Arc::default(), gauge }
     }
 
-    pub(crate) fn share(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
+    pub(crate) fn share(&self, cluster: &Arc<str>) -> Share {
+        Share { budget: self.clone(), cluster: Arc::clone(cluster), bytes: 0 }
     }
+}
+
+impl Held {
+    /// Whether a cluster that holds `own` may hold `after` instead, `alone` by this one body.
+    fn fits(&self, limit: usize, own: usize, after: usize, alone: bool) -> bool {
+        let all = self.all - own + after;
+        if after <= limit / 2 { all <= limit } else { (alone || self.all == own) && all <= most(limit) }
+    }
+}
+
+/// What a single cluster may hold at most.
+pub(crate) fn most(limit: usize) -> usize {
+    limit - limit / 8
 }
 
 impl Share {
     /// Holds `bytes` in all from now on.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Denied> {
         let budget = &self.budget;
-        if bytes > budget.limit {
+        if bytes > most(budget.limit) {
             return Err(Denied::Never);
         }
-        if let Some(more) = bytes.checked_sub(self.bytes) {
-            let taken = budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(more).filter(|used| *used <= budget.limit)
-            });
-            if taken.is_err() {
-                return Err(Denied::Busy);
-            }
-        } else {
-            budget.used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+        let mut held = budget.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = held.clusters.get(&self.cluster).copied().unwrap_or(0);
+        let after = own - self.bytes + bytes;
+        if bytes > self.bytes && !held.fits(budget.limit, own, after, own == self.bytes) {
+            return Err(Denied::Busy);
         }
-        budget.gauge.add(i64::try_from(bytes).unwrap_or(0) - i64::try_from(self.bytes).unwrap_or(0));
+        held.all = held.all - self.bytes + bytes;
+        if after == 0 {
+            held.clusters.remove(&self.cluster);
+        } else {
+            held.clusters.insert(Arc::clone(&self.cluster), after);
+        }
+        budget.gauge.set(i64::try_from(held.all).unwrap_or(i64::MAX));
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// The message with its part of what this share holds, which it keeps until it is dropped.
+    pub(crate) fn part(&mut self, message: Bytes) -> Bytes {
+        let bytes = message.len().min(self.bytes);
+        self.bytes -= bytes;
+        let share = Self { budget: self.budget.clone(), cluster: Arc::clone(&self.cluster), bytes };
+        Bytes::from_owner(Kept { message, _share: share })
     }
 }
 
@@ -96,6 +139,11 @@ impl Rates {
     /// Without `bytes_per_second` nothing is limited.
     pub(crate) fn new(bytes_per_second: u64, burst: u64) -> Self {
         Self { bytes_per_second: bytes_per_second as f64, burst: burst as f64, buckets: Mutex::default() }
+    }
+
+    /// Bytes of a full bucket.
+    pub(crate) fn burst(&self) -> usize {
+        self.burst as usize
     }
 
     /// Takes `bytes` for `cluster`.
@@ -139,22 +187,49 @@ impl Rates {
 mod tests {
     use super::*;
 
+    fn budget(limit: usize) -> (Budget, impl Fn(&str) -> Share) {
+        let budget = Budget::new(limit, IntGauge::new("held", "held").unwrap());
+        (budget.clone(), move |cluster| budget.share(&cluster.into()))
+    }
+
     #[test]
     fn shares_are_bounded_together_and_given_back() {
-        let gauge = IntGauge::new("held", "held").unwrap();
-        let budget = Budget::new(100, gauge.clone());
-        let (mut one, mut two) = (budget.share(), budget.share());
-        assert_eq!(one.hold(60), Ok(()));
-        assert_eq!(two.hold(41), Err(Denied::Busy));
+        let (budget, share) = budget(160);
+        let (mut one, mut two, mut other) = (share("a"), share("a"), share("b"));
+        assert_eq!(one.hold(141), Err(Denied::Never));
+        assert_eq!(one.hold(100), Ok(()), "nobody else holds anything");
+        assert_eq!(two.hold(41), Err(Denied::Busy), "an eighth is left");
         assert_eq!(two.hold(40), Ok(()));
-        assert_eq!(gauge.get(), 100);
-        assert_eq!(one.hold(101), Err(Denied::Never));
-        assert_eq!(one.hold(10), Ok(()));
-        assert_eq!(two.hold(90), Ok(()));
-        drop(one);
-        assert_eq!((two.hold(100), gauge.get()), (Ok(()), 100));
-        drop(two);
-        assert_eq!((gauge.get(), budget.used.load(Ordering::Relaxed)), (0, 0));
+        assert_eq!(other.hold(21), Err(Denied::Busy));
+        assert_eq!(other.hold(20), Ok(()), "others find room whatever one cluster does");
+        assert_eq!(budget.gauge.get(), 160);
+        assert_eq!((one.hold(50), one.hold(51)), (Ok(()), Err(Denied::Busy)), "half, now that another is there");
+        assert_eq!((one.hold(30), other.hold(80)), (Ok(()), Ok(())));
+        drop(other);
+        assert_eq!((one.hold(100), budget.gauge.get()), (Ok(()), 140));
+        drop((one, two));
+        assert_eq!((budget.gauge.get(), budget.held.lock().unwrap().clusters.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_single_body_may_pass_its_clusters_half() {
+        let (_, share) = budget(160);
+        let (mut calm, mut large, mut more) = (share("calm"), share("a"), share("a"));
+        assert_eq!((calm.hold(10), large.hold(130)), (Ok(()), Ok(())));
+        assert_eq!((large.hold(131), more.hold(1), calm.hold(30)), (Err(Denied::Busy), Err(Denied::Busy), Ok(())));
+    }
+
+    #[test]
+    fn a_message_holds_its_part_until_it_is_let_go_of() {
+        let (budget, share) = budget(160);
+        let mut body = share("a");
+        body.hold(50).unwrap();
+        let message = body.part(Bytes::from_static(&[7; 30]));
+        let copy = message.clone();
+        drop((body, message));
+        assert_eq!((&copy[..], budget.gauge.get()), (&[7; 30][..], 30));
+        drop(copy);
+        assert_eq!(budget.gauge.get(), 0);
     }
 
     #[test]

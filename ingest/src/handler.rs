@@ -11,17 +11,19 @@ use hyper::{
 };
 use serde_json::json;
 use tokio::sync::watch;
-use vedette_audit::{Dialect, list};
+use tokio_util::task::TaskTracker;
+use vedette_audit::list::{self, Cutter};
 use vedette_bus::Bus;
 use vedette_service::policy::PolicyWatch;
 
 use crate::{
     auth::{Guard, Peer},
     body::{Coding, Reader},
-    budget::{Budget, Denied, Rates},
+    budget::{Budget, Denied, Rates, Share},
     config::Limits,
-    intake::{Intake, Terms},
+    intake::{Finished, Intake, Terms},
     label,
+    loss::Loss,
     metrics::Metrics,
     publish::{self, Outcome},
     refusal::{self, Refusal},
@@ -43,74 +45,110 @@ pub(crate) struct Handler {
     pub(crate) budget: Budget,
     pub(crate) rates: Rates,
     pub(crate) metrics: Metrics,
+    /// What must end before the service does.
+    pub(crate) tasks: TaskTracker,
 }
 
-/// How far a refused body was read.
-#[derive(Debug, Default)]
-struct Seen {
-    dialect: Option<Dialect>,
-    events: u64,
+/// A body that was read whole: what is to be published, and what of the budget it holds.
+struct Taken {
+    cluster: Arc<str>,
+    parts: Vec<Finished>,
+    share: Share,
 }
 
 impl Handler {
     /// Answers one request.
-    pub(crate) async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+    pub(crate) async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let mut reader = Reader::new(body, &self.limits);
-        let mut seen = Seen::default();
-        let response = match self.take(&head, &mut reader, peer, &mut seen).await {
-            Ok(outcome) => success(&outcome),
+        let mut loss = Loss::new(self.metrics.sender_lost.clone());
+        let response = match self.take(&head, &mut reader, peer, &mut loss).await {
+            Ok(taken) => match self.publish(taken, loss).await {
+                Ok(outcome) => success(&outcome),
+                Err(refusal) => refused(&refusal),
+            },
             Err(refusal) => {
-                self.note(&refusal, &seen);
                 // A sender that still waits to be told to send has nothing under way.
                 let waits = head.headers.contains_key(EXPECT) && !reader.touched();
                 if refusal.status != StatusCode::REQUEST_TIMEOUT && !waits {
-                    reader.drain().await;
+                    reader.drain(|chunk| loss.read(chunk)).await;
                 }
-                refusal.response()
+                refused(&refusal)
             }
         };
         self.metrics.answered(response.status());
         response
     }
 
+    /// Reads a body. What a known sender loses with it is told to `loss`.
     async fn take(
         &self,
         head: &Parts,
         reader: &mut Reader<'_>,
         peer: &Peer,
-        seen: &mut Seen,
-    ) -> Result<Outcome, Refusal> {
+        loss: &mut Loss,
+    ) -> Result<Taken, Refusal> {
         let (cluster, named) = self.cluster_of(head.uri.path())?;
         if head.method != Method::POST {
             return Err(Refusal::method_not_allowed());
         }
         self.guard.check(&cluster, named, peer, head.headers.get(AUTHORIZATION))?;
         let coding = Coding::of(&head.headers)?;
-        if let Some(why) = *self.closed.borrow() {
-            return Err(Refusal::unavailable(why, std::time::Duration::from_secs(5)));
-        }
+        // What is packed is not unpacked only to be counted: KubeSphere's sender packs nothing.
+        let counted = coding == Coding::Identity;
+        loss.go_on_with(counted.then(|| Cutter::new(self.list_limits())));
         let announced = reader.announced().filter(|_| coding == Coding::Identity);
         if let Some(bytes) = announced {
             self.charge(&cluster, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         }
         let mut intake = Intake::new(self.terms(&cluster), self.list_limits());
-        let mut share = self.budget.share();
+        let mut share = self.budget.share(&cluster);
+        let mut free = self.rates.burst();
         let read = reader
             .read(coding, |chunk| {
                 self.metrics.bytes.inc_by(chunk.len() as u64);
+                let pushed = intake.push(chunk);
+                loss.seen(intake.seen());
+                pushed?;
                 if announced.is_none() {
-                    self.charge(&cluster, chunk.len())?;
+                    // A body that has emptied a full bucket is charged no more: it could never pass.
+                    let charged = chunk.len().min(free);
+                    free -= charged;
+                    self.charge(&cluster, charged)?;
                 }
-                intake.push(chunk)?;
                 share.hold(intake.held()).map_err(|denied| self.denied(denied))
             })
             .await;
-        (seen.dialect, seen.events) = intake.seen();
-        read?;
-        let parts = intake.finish()?;
-        // What is published was held before, and smaller than now: `share` lives until the broker has it.
-        publish::publish(&self.bus, &self.metrics, &cluster, parts, self.limits.publish()).await
+        if let Err(refusal) = read {
+            loss.go_on_with(intake.rest().filter(|_| counted));
+            return Err(refusal);
+        }
+        let mut parts = intake.finish()?;
+        // From here on only what is published is held; its bytes until the client has let go of them.
+        share.hold(parts.iter().map(Finished::held).sum()).map_err(|denied| self.denied(denied))?;
+        for message in parts.iter_mut().flat_map(Finished::messages) {
+            *message = share.part(std::mem::take(message));
+        }
+        Ok(Taken { cluster, parts, share })
+    }
+
+    /// Publishes what was read, in a task of its own: what the broker stores is counted so, whether or not the sender
+    /// still waits.
+    async fn publish(self: &Arc<Self>, taken: Taken, mut loss: Loss) -> Result<Outcome, Refusal> {
+        let closed = *self.closed.borrow();
+        if let Some(why) = closed {
+            return Err(Refusal::unavailable(why, std::time::Duration::from_secs(5)));
+        }
+        let handler = Arc::clone(self);
+        let publishing = self.tasks.spawn(async move {
+            let Taken { cluster, parts, share } = taken;
+            let (bus, metrics) = (&handler.bus, &handler.metrics);
+            let result = publish::publish(bus, metrics, &cluster, parts, handler.limits.publish(), &mut loss).await;
+            drop(share);
+            result
+        });
+        let ended = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the events were not published");
+        publishing.await.map_err(ended)?
     }
 
     /// The cluster of a path, and whether the path names it.
@@ -118,7 +156,7 @@ impl Handler {
         let rest = path.strip_prefix(PATH);
         match rest.map(|rest| rest.strip_prefix('/')) {
             Some(None) if rest == Some("") => Ok((Arc::clone(&self.cluster), false)),
-            Some(Some(cluster)) if label::is_label(cluster) => Ok((cluster.into(), true)),
+            Some(Some(cluster)) if vedette_bus::is_label(cluster) => Ok((cluster.into(), true)),
             Some(Some(_)) => {
                 Err(Refusal::new(StatusCode::NOT_FOUND, format!("the path names no cluster: {}", label::RULE)))
             }
@@ -152,19 +190,17 @@ impl Handler {
             Denied::Busy => {
                 Refusal::too_many("too many bytes are being taken in already", std::time::Duration::from_secs(1))
             }
-            Denied::Never => Refusal::too_large(format!(
-                "expected a body of which at most {} bytes must be held at once",
-                self.limits.in_flight_bytes
-            )),
+            Denied::Never => Refusal::too_many(
+                "expected a body of which less must be held at once than all bodies together may hold",
+                std::time::Duration::from_secs(60),
+            ),
         }
     }
+}
 
-    fn note(&self, refusal: &Refusal, seen: &Seen) {
-        if seen.dialect == Some(Dialect::KubeSphere) {
-            self.metrics.lost(seen.events);
-        }
-        tracing::debug!(http.status = refusal.status.as_u16(), reason = %refusal.message, "refused a request");
-    }
+fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
+    tracing::debug!(http.status = refusal.status.as_u16(), reason = %refusal.message, "refused a request");
+    refusal.response()
 }
 
 /// The answer to a body that was taken.

@@ -44,6 +44,8 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Intake {
     cutter: Cutter,
+    /// The body is refused for what stands in it: what is still to come of it means nothing.
+    spent: bool,
     work: Work,
 }
 
@@ -54,8 +56,6 @@ struct Work {
     finished: Vec<Finished>,
     /// The first item that is no JSON.
     error: Option<ListError>,
-    /// An event as it goes on, before its length is known.
-    scratch: Vec<u8>,
     dialect: Option<Dialect>,
     seen: u64,
     letters: usize,
@@ -68,12 +68,11 @@ impl Intake {
             terms,
             finished: Vec::new(),
             error: None,
-            scratch: Vec::new(),
             dialect: None,
             seen: 0,
             letters: 0,
         };
-        Self { cutter: Cutter::new(limits), work }
+        Self { cutter: Cutter::new(limits), spent: false, work }
     }
 
     /// Takes the next piece of the body.
@@ -84,18 +83,22 @@ impl Intake {
         let work = &mut self.work;
         let cut = self.cutter.push(chunk, &mut |item| work.item(&item));
         // An item before the place where cutting failed comes first.
-        match work.error.take() {
+        let result = match work.error.take() {
             Some(error) => Err(error),
             None => cut,
-        }
+        };
+        self.spent = result.is_err();
+        result
+    }
+
+    /// The cutter of a body that is refused for something else, to count what is still to come of it.
+    pub(crate) fn rest(self) -> Option<Cutter> {
+        (!self.spent).then_some(self.cutter)
     }
 
     /// The bytes of memory held.
     pub(crate) fn held(&self) -> usize {
-        self.cutter.held()
-            + self.work.scratch.capacity()
-            + self.work.part.held()
-            + self.work.finished.iter().map(Finished::held).sum::<usize>()
+        self.cutter.held() + self.work.part.held() + self.work.finished.iter().map(Finished::held).sum::<usize>()
     }
 
     /// How the list is spelled, once that is known, and how many of its items were read.
@@ -121,8 +124,13 @@ impl Work {
         }
         self.dialect = Some(item.dialect);
         self.seen += 1;
-        if !self.part.is_empty() && self.part.received_bytes() + item.bytes.len() > PART_BYTES {
+        if !self.part.is_empty() && self.part.received_bytes() + item.length() > PART_BYTES {
             self.close_part();
+        }
+        if let Some(over) = item.over {
+            self.part.receive(EventId::of_over(&self.terms.cluster, &over.hash), over.length);
+            self.letter(BadCode::TooLarge, "the event is larger than one may be", item.bytes, over.length);
+            return;
         }
         match Event::parse(item.bytes) {
             Ok(event) => self.event(&event, item.dialect),
@@ -130,7 +138,7 @@ impl Work {
                 EventErrorKind::Bad { code, .. } => {
                     let id = EventId::of_bad(&self.terms.cluster, item.bytes);
                     self.part.receive(id, item.bytes.len());
-                    self.letter(code, &error.to_string(), item.bytes);
+                    self.letter(code, &error.to_string(), item.bytes, item.bytes.len());
                 }
                 EventErrorKind::Syntax { .. } => self.error = Some(ListError::in_item(item.offset, &error)),
             },
@@ -144,16 +152,12 @@ impl Work {
             self.part.drop_event(reason);
             return;
         }
-        self.scratch.clear();
-        let rewritten = event.rewrite(self.terms.audit_level, &self.terms.cluster, &mut self.scratch);
-        if self.scratch.len() > MAX_EVENT_BYTES {
-            self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", event.bytes());
-        } else {
-            self.part.publish(id, &self.scratch, rewritten.oversize);
+        let (level, bytes) = (self.terms.audit_level, event.bytes());
+        if event.kept_bytes(level) > MAX_EVENT_BYTES {
+            self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", bytes, bytes.len());
+            return;
         }
-        if self.scratch.capacity() > PART_BYTES {
-            self.scratch = Vec::new();
-        }
+        self.part.publish(id, bytes.len(), |out| event.rewrite(level, &self.terms.cluster, out).oversize);
     }
 
     fn drop_reason(&self, event: &Event<'_>, dialect: Dialect) -> Option<&'static str> {
@@ -166,9 +170,10 @@ impl Work {
         }
     }
 
-    fn letter(&mut self, code: BadCode, detail: &str, item: &[u8]) {
+    /// The item just received, of this length, is a bad event; `item` is it or its beginning.
+    fn letter(&mut self, code: BadCode, detail: &str, item: &[u8], length: usize) {
         self.letters += 1;
-        self.part.dead_letter(code, detail, item, self.letters);
+        self.part.dead_letter(code, detail, item, length, self.letters);
     }
 
     fn close_part(&mut self) {

@@ -17,6 +17,7 @@ pub mod config;
 mod handler;
 mod intake;
 mod label;
+mod loss;
 mod metrics;
 mod publish;
 mod refusal;
@@ -32,7 +33,8 @@ use std::{
 
 use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
-use vedette_bus::{Announcement, Bus};
+use tokio_util::task::TaskTracker;
+use vedette_bus::{Announcement, Bus, NotReady};
 use vedette_service::{Component, Context, Settings, admin::AdminConfig, chain, metrics::MetricError, policy, tls};
 
 pub use auth::TokenError;
@@ -41,6 +43,8 @@ use config::{Durability, TlsMode};
 
 /// How often the broker is asked whether events may be published.
 const PROBE: Duration = Duration::from_secs(2);
+
+const NOT_READY: &str = "the broker is not ready for events";
 
 /// Why ingest does not run.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +144,7 @@ impl Ingest {
             budget: budget::Budget::new(config.limits.in_flight_bytes, metrics.in_flight.clone()),
             rates: budget::Rates::new(config.limits.cluster_bytes_per_second, config.limits.cluster_burst_bytes),
             metrics,
+            tasks: TaskTracker::new(),
         };
         let server = server::Server::new(handler, tls, config.limits, context.shutdown.clone());
         let probe = Probe { bus, broker, closed: closed_sender };
@@ -192,14 +197,28 @@ impl Probe {
                 }
                 Err(error) => {
                     self.broker.unready(chain(&error).to_string());
-                    if let Err(error) = self.bus.ensure().await {
-                        tracing::debug!(error = %chain(&error), "set up the broker again");
-                    }
-                    Some("the broker is not ready for events")
+                    self.closed.send_replace(Some(NOT_READY));
+                    self.set_up_again(&error).await
                 }
             };
             self.closed.send_replace(closed);
         }
+    }
+
+    /// Sets the broker up again where that may help; returns why events may still not be published.
+    async fn set_up_again(&self, error: &NotReady) -> Option<&'static str> {
+        if matches!(error, NotReady::Away) {
+            return Some(NOT_READY);
+        }
+        if let Err(error) = self.bus.ensure().await {
+            tracing::debug!(error = %chain(&error), "set up the broker again");
+            return Some(NOT_READY);
+        }
+        if self.bus.ready().await.is_err() {
+            return Some(NOT_READY);
+        }
+        self.broker.ready();
+        None
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Metrics {
     dead_lettered: IntCounterVec,
     duplicate: IntCounter,
     oversize: IntCounter,
-    sender_lost: IntCounter,
+    pub(crate) sender_lost: IntCounter,
     requests: IntCounterVec,
     pub(crate) bytes: IntCounter,
     pub(crate) in_flight: IntGauge,
@@ -40,7 +40,7 @@ impl Metrics {
             oversize: context.counter("oversize_total", "Events that lost their bodies for their size.")?,
             sender_lost: context.counter(
                 "sender_lost_total",
-                "Events of refused bodies whose sender never sends again (KubeSphere's), as far as they were read.",
+                "Events that were not stored and whose sender never sends again (KubeSphere's), as far as they were read.",
             )?,
             requests: context.counters("requests_total", "Requests by the status of the answer.", &["code"])?,
             bytes: context.counter("received_bytes_total", "Bytes of bodies read, unpacked.")?,
@@ -79,9 +79,5 @@ impl Metrics {
 
     pub(crate) fn answered(&self, status: StatusCode) {
         self.requests.with_label_values(&[status.as_str()]).inc();
-    }
-
-    pub(crate) fn lost(&self, events: u64) {
-        self.sender_lost.inc_by(events);
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 use vedette_bus::{Bus, PublishError};
-use vedette_proto::bus::v1::{DeadLetter, IngestCounts};
+use vedette_proto::bus::v1::IngestCounts;
 use vedette_service::chain;
 
 use crate::{
     intake::{Finished, Letter},
+    loss::Loss,
     metrics::Metrics,
     refusal::Refusal,
 };
@@ -31,7 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) duplicate: u64,
 }
 
-/// Publishes the parts of one body within `limit` and counts them.
+/// Publishes the parts of one body within `limit`, counts them, and tells `loss` what was stored, whatever becomes of the
+/// rest.
 ///
 /// # Errors
 /// A refusal that says when to send again, if any message was not stored in time.
@@ -41,13 +43,16 @@ pub(crate) async fn publish(
     cluster: &str,
     parts: Vec<Finished>,
     limit: Duration,
+    loss: &mut Loss,
 ) -> Result<Outcome, Refusal> {
     let deadline = Instant::now() + limit;
     let timer = metrics.publish_seconds.start_timer();
-    let result = tokio::time::timeout_at(deadline, store(bus, metrics, cluster, parts, deadline)).await;
+    let mut outcome = Outcome::default();
+    let result = tokio::time::timeout_at(deadline, store(bus, metrics, cluster, parts, deadline, &mut outcome)).await;
     timer.observe_duration();
+    loss.stored(outcome.received);
     match result {
-        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Ok(())) => Ok(outcome),
         Ok(Err(error)) => {
             tracing::warn!(error = %chain(&error), code = error.code(), cluster, "events were not published");
             Err(Refusal::from(&error))
@@ -65,8 +70,8 @@ async fn store(
     cluster: &str,
     mut parts: Vec<Finished>,
     deadline: Instant,
-) -> Result<Outcome, PublishError> {
-    let unix_nanos = vedette_bus::unix_nanos();
+    outcome: &mut Outcome,
+) -> Result<(), PublishError> {
     let mut letters = Vec::new();
     for part in &mut parts {
         let batch = &part.batch;
@@ -74,39 +79,26 @@ async fn store(
     }
     stream::iter(letters.into_iter().map(Ok))
         .try_for_each_concurrent(LETTERS_AT_ONCE, |(id, letter)| async move {
-            bus.dead_letter(&dead_letter(cluster, letter, unix_nanos), &id).await.map(|_| ())
+            bus.publish_dead_letter("ingest", cluster, letter.code.as_str(), &id, letter.message).await.map(|_| ())
         })
         .await?;
-    stream::iter(parts)
+    let mut stored = stream::iter(parts)
         .map(|part| async move {
             let left = deadline.saturating_duration_since(Instant::now());
             let published = bus.publish_events(cluster, &part.batch, &part.counts, part.message, left).await?;
             metrics.count(&part.counts, published.duplicate);
             Ok((part.counts, published.duplicate))
         })
-        .buffer_unordered(PARTS_AT_ONCE)
-        .try_fold(Outcome::default(), |mut outcome, (counts, duplicate)| async move {
-            outcome.add(&counts, duplicate);
-            Ok(outcome)
-        })
-        .await
+        .buffer_unordered(PARTS_AT_ONCE);
+    while let Some((counts, duplicate)) = stored.try_next().await? {
+        outcome.add(&counts, duplicate);
+    }
+    Ok(())
 }
 
 /// The name of a letter: the same when the same body comes again, and different for two equal items of one body.
 fn letter_id(batch: &str, letter: &Letter) -> String {
     format!("{batch}/{}", letter.index)
-}
-
-fn dead_letter(cluster: &str, letter: Letter, unix_nanos: i64) -> DeadLetter {
-    DeadLetter {
-        service: "ingest".to_owned(),
-        cluster: cluster.to_owned(),
-        reason: letter.code.as_str().to_owned(),
-        detail: letter.detail,
-        unix_nanos,
-        batch: String::new(),
-        payload: letter.payload.into(),
-    }
 }
 
 impl Outcome {

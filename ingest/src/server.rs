@@ -13,7 +13,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::Instant,
 };
 use tokio_rustls::TlsAcceptor;
@@ -34,6 +34,22 @@ const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 const HTTP2_STREAMS: u32 = 64;
 const HTTP2_PING: Duration = Duration::from_secs(30);
 
+/// One request that is not answered yet.
+struct InHand(Arc<watch::Sender<usize>>);
+
+impl InHand {
+    fn new(requests: &Arc<watch::Sender<usize>>) -> Self {
+        requests.send_modify(|requests| *requests += 1);
+        Self(Arc::clone(requests))
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.send_modify(|requests| *requests -= 1);
+    }
+}
+
 /// What all connections share.
 pub(crate) struct Server {
     pub(crate) handler: Arc<Handler>,
@@ -47,7 +63,8 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(handler: Handler, tls: Option<TlsAcceptor>, limits: Limits, shutdown: CancellationToken) -> Self {
         let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { handler: Arc::new(handler), tls, limits, shutdown, slots, connections: TaskTracker::new() }
+        let connections = handler.tasks.clone();
+        Self { handler: Arc::new(handler), tls, limits, shutdown, slots, connections }
     }
 
     /// Serves all listeners until the shutdown, then lets requests in hand end.
@@ -112,29 +129,43 @@ impl Server {
         connections.dec();
     }
 
-    /// Serves one connection; the first request's head must be there by `deadline`.
+    /// Serves one connection; the first request's head must be there by `deadline`, and it ends where no request is in hand
+    /// for long.
     async fn http<S>(&self, stream: S, peer: Peer, deadline: Instant)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let peer = Arc::new(peer);
-        let begun = Arc::new(Notify::new());
+        let (requests, mut in_hand) = watch::channel(0_usize);
+        let requests = Arc::new(requests);
         let service = service_fn(|request: Request<Incoming>| {
-            begun.notify_one();
+            let request_in_hand = InHand::new(&requests);
             let (handler, peer) = (Arc::clone(&self.handler), Arc::clone(&peer));
-            async move { Ok::<_, std::convert::Infallible>(handler.handle(request, &peer).await) }
+            async move {
+                let response = handler.handle(request, &peer).await;
+                drop(request_in_hand);
+                Ok::<_, std::convert::Infallible>(response)
+            }
         });
         let builder = self.builder();
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let (mut waiting, mut ending) = (true, false);
+        let (mut waiting, mut ending, mut until) = (true, false, deadline);
         let result = loop {
+            let idle = *in_hand.borrow() == 0;
             tokio::select! {
                 result = connection.as_mut() => break result,
-                () = begun.notified(), if waiting => waiting = false,
-                () = tokio::time::sleep_until(deadline), if waiting => {
+                Ok(()) = in_hand.changed() => {
+                    waiting = false;
+                    until = Instant::now() + self.limits.keep_alive();
+                }
+                () = tokio::time::sleep_until(until), if waiting => {
                     tracing::debug!("a request's head took too long");
                     return;
+                }
+                () = tokio::time::sleep_until(until), if idle && !waiting && !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
                 }
                 () = self.shutdown.cancelled(), if !ending => {
                     ending = true;

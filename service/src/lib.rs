@@ -28,6 +28,7 @@ pub mod context;
 pub mod error;
 pub mod health;
 pub mod metrics;
+mod place;
 pub mod policy;
 pub mod program;
 pub mod telemetry;

@@ -17,6 +17,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::place;
+
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -193,7 +195,7 @@ fn write(file: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft).map_err(failed)?;
     out.write_all(text.as_bytes()).map_err(failed)?;
     out.sync_all().map_err(failed)?;
-    fs::rename(&draft, file).map_err(failed)
+    place::put(&draft, file).map_err(failed)
 }
 
 #[cfg(test)]

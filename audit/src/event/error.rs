@@ -40,7 +40,7 @@ pub enum BadCode {
     NotObject,
     /// Nested deeper than [`crate::MAX_DEPTH`].
     TooDeep,
-    /// A member that we read has a value of another type than ours.
+    /// A member that we read has a value of another type than ours, or is named far too often.
     WrongType,
     /// Neither `verb` nor `requestURI`.
     NoVerbOrUri,
@@ -79,11 +79,6 @@ impl EventError {
             EventErrorKind::Syntax { .. } => "syntax",
             EventErrorKind::Bad { code, .. } => code.as_str(),
         }
-    }
-
-    /// Whether the item is JSON and only no event: a dead letter, where a syntax error refuses the whole body.
-    pub fn is_bad_event(&self) -> bool {
-        matches!(self.kind, EventErrorKind::Bad { .. })
     }
 
     /// The dead letter's error.

@@ -88,8 +88,11 @@ pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
                 }
             }
         }
-        if let Some(what) = cut {
-            event.cuts.push(Cut { what, separator, value, end: reader.scanner.pos() });
+        if let Some(what) = cut
+            && !event.cuts.push(Cut { what, separator, value, end: reader.scanner.pos() })
+        {
+            let detail = "expected no member to be named more than 64 times";
+            reader.wrong.get_or_insert(EventError::bad(BadCode::WrongType, detail, separator));
         }
         Ok(())
     })?;

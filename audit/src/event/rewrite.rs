@@ -24,14 +24,13 @@ impl Event<'_> {
     /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
     /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
     pub fn rewrite(&self, level: Level, cluster: &str, out: &mut Vec<u8>) -> Rewritten {
-        let oversize = self.bytes.len() > MAX_EVENT_BYTES;
-        let level = if oversize || self.resource().is_empty() { level.min(Level::Metadata) } else { level };
+        let (oversize, level) = self.lowered(level);
         // A level that we don't know may record anything.
         let lower = self.recorded_level().is_none_or(|recorded| recorded > level);
         let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();
         let start = out.len();
 
-        out.reserve(self.bytes.len().min(MAX_EVENT_BYTES) + cluster.len() + 64);
+        out.reserve(self.kept_bytes(level) + cluster.len() + 128);
         out.extend_from_slice(b"{\"Cluster\":");
         text::push_string(out, cluster);
         if oversize && annotations.is_none() {
@@ -40,19 +39,13 @@ impl Event<'_> {
         }
         // Each member goes on with what separates it from the one before: the first one's brace becomes a comma, unless
         // that member is dropped and the next one brings its own.
-        let keeps = |cut: &Cut| match cut.what {
-            CutKind::Cluster => false,
-            CutKind::RequestObject => level >= Level::Request,
-            CutKind::ResponseObject => level >= Level::RequestResponse,
-            CutKind::Type | CutKind::Level | CutKind::Annotations => true,
-        };
         let open = self.bytes.iter().position(|byte| *byte == b'{').unwrap_or_default();
-        if self.cuts.iter().next().is_none_or(|first| first.separator != open || keeps(first)) {
+        if self.cuts.iter().next().is_none_or(|first| first.separator != open || first.stays(level)) {
             out.push(b',');
         }
         let mut from = open + 1;
         for cut in self.cuts.iter() {
-            if !keeps(cut) {
+            if !cut.stays(level) {
                 self.copy(from, cut.separator, out);
             } else if cut.what == CutKind::Level && lower && self.bytes.get(cut.value) == Some(&b'"') {
                 self.copy(from, cut.value, out);
@@ -73,6 +66,20 @@ impl Event<'_> {
         Rewritten { oversize }
     }
 
+    /// The bytes of the event, as received, that [`Self::rewrite`] lets through at this level.
+    pub fn kept_bytes(&self, level: Level) -> usize {
+        let (_, level) = self.lowered(level);
+        let gone = self.cuts.iter().filter(|cut| !cut.stays(level)).map(|cut| cut.end - cut.separator);
+        self.bytes.len() - gone.sum::<usize>()
+    }
+
+    /// Whether the event is over [`MAX_EVENT_BYTES`], and the level at which it goes on where `level` is asked for.
+    fn lowered(&self, level: Level) -> (bool, Level) {
+        let oversize = self.bytes.len() > MAX_EVENT_BYTES;
+        let bodiless = oversize || self.resource().is_empty();
+        (oversize, if bodiless { level.min(Level::Metadata) } else { level })
+    }
+
     fn copy(&self, from: usize, to: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
     }
@@ -87,5 +94,17 @@ impl Event<'_> {
         }
         text::push_string(out, OVERSIZE_ANNOTATION);
         out.extend_from_slice(b":\"true\"}");
+    }
+}
+
+impl Cut {
+    /// Whether the member goes on at this level as it came, or with another value.
+    fn stays(&self, level: Level) -> bool {
+        match self.what {
+            CutKind::Cluster => false,
+            CutKind::RequestObject => level >= Level::Request,
+            CutKind::ResponseObject => level >= Level::RequestResponse,
+            CutKind::Type | CutKind::Level | CutKind::Annotations => true,
+        }
     }
 }

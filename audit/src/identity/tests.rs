@@ -44,6 +44,20 @@ fn a_batch_is_its_events_in_order() {
 fn an_item_that_is_no_event_counts_verbatim() {
     assert_ne!(EventId::of_bad("default", b"[1]"), EventId::of_bad("default", b"[ 1]"));
     assert_ne!(EventId::of_bad("default", b"[1]"), EventId::of_bad("other", b"[1]"));
+    assert_ne!(EventId::of_bad("default", b"\",\""), EventId::of_bad("default", b"\"\""));
+    let over = |cluster, item: &[u8]| EventId::of_over(cluster, blake3::hash(item).as_bytes());
+    assert_ne!(over("default", b"[1]"), over("default", b"[2]"));
+    assert_ne!(over("default", b"[1]"), over("other", b"[1]"));
+}
+
+#[test]
+fn runs_of_any_length_are_hashed_alike() {
+    for length in (0..5000).step_by(7).chain([2047, 2048, 2049, 100_000]) {
+        let bare = format!(r#"{{"verb":"{}","a":[1,2]}}"#, "x".repeat(length));
+        let typed = format!(r#"{{"kind":"Event", "verb":"{}" ,"a":[ 1,2]}}"#, "x".repeat(length));
+        let id = |item: &str| Event::parse(item.as_bytes()).unwrap().id("c");
+        assert_eq!(id(&typed), id(&bare), "{length}");
+    }
 }
 
 proptest! {

@@ -205,3 +205,31 @@ async fn dropping_a_wait_for_a_delivery_loses_none() {
         delivery.ack().await.unwrap();
     }
 }
+
+/// A puller that ends must not keep for `ack_wait` what others could do at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_fetched_and_not_taken_goes_back_at_once() {
+    let server = NatsServer::start();
+    let mut config = config(&server);
+    (config.prefetch, config.ack_wait_seconds) = (16, 2 * LIMIT.as_secs());
+    let (first, second) = (bus(&config).await, bus(&config).await);
+    for number in 0..16 {
+        publish(&first, "default", &format!("b{number}")).await.unwrap();
+    }
+    let mut deliveries = first.events(Kind::Alert);
+    let taken = next(&mut deliveries).await;
+    let fetched = async || second.overview().await.unwrap().consumers[0].ack_pending;
+    until("all to be fetched", async || fetched().await == 16).await;
+    drop(deliveries);
+    first.flush().await;
+    let mut deliveries = second.events(Kind::Alert);
+    let mut ids = std::collections::BTreeSet::from([taken.batch.clone()]);
+    while ids.len() < 16 {
+        let delivery = next(&mut deliveries).await;
+        assert_ne!(delivery.batch, taken.batch, "what was taken is not given back");
+        delivery.ack().await.unwrap();
+        ids.insert(delivery.batch);
+    }
+    taken.ack().await.unwrap();
+    until("nothing to be left", async || fetched().await == 0).await;
+}

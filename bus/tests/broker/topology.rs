@@ -1,9 +1,12 @@
 //! What the broker is set up as.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{Config as StreamConfig, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{
+    Config as StreamConfig, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
+};
 use vedette_bus::{Bus, ConnectError, EnsureError, Kind, NotReady};
 use vedette_e2e::NatsServer;
 
@@ -193,4 +196,59 @@ async fn a_connection_waits_for_a_broker_that_is_still_starting() {
     .await
     .unwrap();
     super::within("a connection", connecting).await.unwrap().unwrap();
+}
+
+/// An interest stream acknowledges what no durable waits for, and forgets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_made_again_drops_nothing_that_it_acknowledges() {
+    let (server, bus) = started().await;
+    let plain = plain(&server).await;
+    for round in 0..5 {
+        plain.delete_stream("VEDETTE_EVENTS_0").await.unwrap();
+        let stop = AtomicBool::new(false);
+        let publisher = |name: usize| {
+            let (bus, stop) = (&bus, &stop);
+            async move {
+                let mut acknowledged = 0_u64;
+                for number in 0.. {
+                    if publish(bus, "default", &format!("r{round}-{name}-{number}")).await.is_ok() {
+                        acknowledged += 1;
+                    }
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                acknowledged
+            }
+        };
+        let ensuring = async {
+            bus.ensure().await.unwrap();
+            // At least one is published once all is there.
+            publish(&bus, "default", &format!("r{round}-last")).await.unwrap();
+            stop.store(true, Ordering::Relaxed);
+            1
+        };
+        let publishers = futures::future::join_all((0..8).map(publisher));
+        let (last, others) = super::within("a round", futures::future::join(ensuring, publishers)).await;
+        let acknowledged = last + others.into_iter().sum::<u64>();
+        assert_eq!(bus.overview().await.unwrap().streams[0].messages, acknowledged, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_acknowledges_before_it_writes_is_refused() {
+    let server = NatsServer::start();
+    let plain = plain(&server).await;
+    let hasty = StreamConfig {
+        name: "VEDETTE_DEAD".to_owned(),
+        subjects: vec!["vedette.dead.*.*".to_owned()],
+        persist_mode: Some(PersistenceMode::Async),
+        ..StreamConfig::default()
+    };
+    plain.create_stream(hasty).await.unwrap();
+    let bus = Bus::connect("test", &config(&server)).await.unwrap();
+    let error = bus.ensure().await.unwrap_err();
+    assert!(matches!(&error, EnsureError::Update { stream, .. } if stream == "VEDETTE_DEAD"), "{error:?}");
+    assert!(error.to_string().contains("persist_mode: Async → Default"), "{error}");
 }

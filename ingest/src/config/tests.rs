@@ -31,6 +31,8 @@ fn the_example_is_valid_and_says_the_defaults() {
 fn nothing_at_all_is_valid() {
     Config::default().validate().unwrap();
     assert_eq!(Config::default().tls.mode(), TlsMode::SelfSigned);
+    let limits = Limits::default();
+    assert_eq!((limits.body_bytes, limits.in_flight_bytes), (48 << 20, 24 << 20), "what the documents promise");
 }
 
 #[test]
@@ -55,7 +57,10 @@ fn what_makes_no_sense_is_named() {
         "`tls.clientCa`: senders show certificates over TLS alone, and `mode` is `off`",
     );
     check_invalid("tls: {mode: 'off', key: k, certificate: c}", "`tls.certificate`: is not used in this `mode`");
-    check_invalid("limits: {inFlightBytes: 1000}", "`limits.eventBytes`: expected at most `inFlightBytes`");
+    check_invalid(
+        "limits: {inFlightBytes: 1000}",
+        "`limits.eventBytes`: expected at most seven eighths of `inFlightBytes`",
+    );
     check_invalid("limits: {idleSeconds: 0}", "`limits.idleSeconds`: expected more than 0");
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use vedette_audit::list::ListErrorCode;
-use vedette_proto::bus::v1::{EventBatch, IngestCounts};
+use vedette_proto::bus::v1::{DeadLetter, EventBatch, IngestCounts};
 
 use super::*;
 
@@ -30,6 +30,10 @@ fn take(body: &str) -> Result<Vec<Finished>, ListError> {
 
 fn unpack(part: &Finished) -> EventBatch {
     vedette_bus::decode(&part.message, vedette_bus::MAX_RAW_BYTES).unwrap()
+}
+
+fn letter(letter: &Letter) -> DeadLetter {
+    vedette_bus::decode(&letter.message, vedette_bus::MAX_RAW_BYTES).unwrap()
 }
 
 fn events(parts: &[Finished]) -> Vec<String> {
@@ -137,12 +141,17 @@ fn bad_events_become_letters_and_good_ones_go_on() {
     let items = [r#"{"verb":"get"}"#, "[1, 2]", r#"{"verb":7}"#, r#"{"verb":"list"}"#].map(str::to_owned);
     let parts = take(&list(&items)).unwrap();
     assert_eq!(events(&parts).len(), 2);
-    let letters: Vec<_> = parts[0].letters.iter().map(|letter| (letter.index, letter.code, &*letter.payload)).collect();
-    assert_eq!(
-        letters,
-        [(1, BadCode::NotObject, b"[1, 2]".as_slice()), (2, BadCode::WrongType, br#"{"verb":7}"#.as_slice())]
-    );
-    assert_eq!(parts[0].letters[1].detail, "wrong_type: expected `verb` to be a string at byte 8 of the event");
+    let letters: Vec<_> = parts[0]
+        .letters
+        .iter()
+        .map(|packed| (packed.index, packed.code, String::from_utf8(letter(packed).payload.to_vec()).unwrap()))
+        .collect();
+    let expected = [(1, BadCode::NotObject, "[1, 2]".to_owned()), (2, BadCode::WrongType, r#"{"verb":7}"#.to_owned())];
+    assert_eq!(letters, expected);
+    let wrong = letter(&parts[0].letters[1]);
+    assert_eq!(wrong.detail, "wrong_type: expected `verb` to be a string at byte 8 of the event");
+    assert_eq!((&*wrong.service, &*wrong.cluster, &*wrong.reason), ("ingest", "c1", "wrong_type"));
+    assert_eq!(wrong.unix_nanos, terms(Level::None, true).received_unix_nanos);
     let expected = [("not_object".to_owned(), 1), ("wrong_type".to_owned(), 1)].into();
     assert_eq!((parts[0].counts.received, &parts[0].counts.dead_lettered), (4, &expected));
     assert_ne!(parts[0].batch, take(&list(&[items[0].clone(), items[3].clone()])).unwrap()[0].batch);
@@ -155,18 +164,29 @@ fn very_many_bad_events_share_letters() {
     assert_eq!(parts[0].counts.dead_lettered["not_object"], 1000);
     assert_eq!(parts[0].letters.len(), 401);
     let shared = parts[0].letters.last().unwrap();
-    assert_eq!((shared.index, shared.payload.len()), (400, 600 * 5 - 1));
-    assert_eq!(shared.payload, items[400..].join(",").as_bytes());
+    assert_eq!(shared.index, 400);
+    assert_eq!(letter(shared).payload, items[400..].join(",").as_bytes());
 }
 
 #[test]
 fn an_event_too_large_without_its_bodies_is_a_letter_too() {
     let item = format!(r#"{{"verb":"get","unknown":"{}"}}"#, "x".repeat(MAX_EVENT_BYTES));
     let parts = take(&list(std::slice::from_ref(&item))).unwrap();
-    let letter = &parts[0].letters[0];
-    assert_eq!((letter.code, &letter.payload[..]), (BadCode::TooLarge, &item.as_bytes()[..MAX_EVENT_BYTES]));
+    let letter = letter(&parts[0].letters[0]);
+    assert_eq!((&*letter.reason, &letter.payload[..]), ("too_large", &item.as_bytes()[..MAX_EVENT_BYTES]));
     assert!(letter.detail.ends_with(&format!("only the first 8388608 of its {} bytes are kept", item.len())));
     assert_eq!(parts[0].counts.published, 0);
+}
+
+#[test]
+fn an_event_of_just_the_limit_goes_on_whole() {
+    let frame = sized(1, 0)[0].len();
+    let item = sized(1, MAX_EVENT_BYTES - frame).remove(0);
+    assert_eq!(item.len(), MAX_EVENT_BYTES);
+    let parts = take(&list(std::slice::from_ref(&item))).unwrap();
+    assert_eq!(parts[0].counts, IngestCounts { received: 1, published: 1, ..IngestCounts::default() });
+    assert_eq!(events(&parts), [item.replacen('{', r#"{"Cluster":"c1","#, 1)]);
+    assert!(parts[0].message.len() < vedette_bus::MAX_PAYLOAD);
 }
 
 #[test]
@@ -179,6 +199,51 @@ fn an_oversize_event_goes_on_without_its_bodies() {
             r#"{"Cluster":"c1","Annotations":{"vedette.dev/oversize":"true"},"verb":"get","auditID":"0","objectRef":{"resource":"r"}}"#
         ]
     );
+}
+
+#[test]
+fn an_item_over_its_limit_is_a_letter_and_the_others_go_on() {
+    let limits = list::Limits { item_bytes: 20_000, ..list::Limits::default() };
+    let name = |filler: &str| {
+        let items = [sized(1, 10).remove(0), format!(r#"{{"verb":"get","x":"{filler}"}}"#), sized(2, 9).remove(1)];
+        let mut intake = Intake::new(terms(Level::RequestResponse, true), limits);
+        for piece in list(&items).as_bytes().chunks(999) {
+            intake.push(piece).unwrap();
+            assert!(intake.held() < 100_000, "{}", intake.held());
+        }
+        let parts = intake.finish().unwrap();
+        assert_eq!((parts.len(), parts[0].counts.published, &parts[0].counts.dead_lettered["too_large"]), (1, 2, &1));
+        let letter = letter(&parts[0].letters[0]);
+        assert_eq!((&*letter.reason, &letter.payload[..]), ("too_large", &items[1].as_bytes()[..20_000]));
+        let detail = format!("only the first 20000 of its {} bytes are kept", items[1].len());
+        assert!(letter.detail.ends_with(&detail), "{}", letter.detail);
+        parts[0].batch.clone()
+    };
+    let filler = "x".repeat(500_000);
+    assert_eq!(name(&filler), name(&filler));
+    assert_ne!(name(&filler), name(&format!("{filler}y")), "the whole item counts, not its beginning alone");
+}
+
+#[test]
+fn lengths_are_right_however_much_is_added_or_taken() {
+    // Around every number of bytes at which a length takes one byte more.
+    for size in (60..130).chain(16_310..16_390).chain([2_097_080, 2_097_100, 2_097_152]) {
+        let item = format!(r#"{{"verb":"get","unknown":"{}"}}"#, "x".repeat(size));
+        let stripped = format!(r#"{{"verb":"get","requestObject":"{}"}}"#, "x".repeat(size));
+        for level in [Level::RequestResponse, Level::Metadata] {
+            let body = list(&[item.clone(), stripped.clone(), r#"{"verb":"list"}"#.to_owned()]);
+            let parts = take_with(body.as_bytes(), terms(level, true), usize::MAX).unwrap();
+            let found = events(&parts);
+            let mut expected = vec![item.clone(), stripped.clone(), r#"{"verb":"list"}"#.to_owned()];
+            if level == Level::Metadata {
+                expected[1] = r#"{"verb":"get"}"#.to_owned();
+            }
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(*found == expected.replacen('{', r#"{"Cluster":"c1","#, 1), "{size}");
+            }
+            assert_eq!(found.len(), 3);
+        }
+    }
 }
 
 #[test]

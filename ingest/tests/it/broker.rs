@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::rig::{Answer, PATH, Rig, list};
+use futures::StreamExt;
+use tokio::time::timeout;
+use vedette_bus::Kind;
+
+use crate::rig::{Answer, PATH, PATIENCE, Rig, begin, list};
 
 #[track_caller]
 fn check_unavailable(answer: &Answer, words: &str) {
@@ -128,4 +132,90 @@ async fn nothing_is_taken_while_the_consumers_are_gone() {
         .await;
         assert_eq!(rig.stored().await, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_is_gone_comes_back_and_misses_nothing_after() {
+    let rig = Rig::start(|_, _| {}).await;
+    let client = async_nats::connect(rig.nats.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    jetstream.delete_consumer_from_stream("archive", "VEDETTE_EVENTS_0").await.unwrap();
+    let bus = rig.bus().await;
+    rig.until("the consumer to be there again", async |_| bus.ready().await.is_ok()).await;
+    rig.until("events to be taken", async |rig| rig.post(list("items", "next", 1, 0)).await.status == 200).await;
+    for kind in [Kind::Archive, Kind::Alert] {
+        let delivery = timeout(PATIENCE, bus.events(kind).next()).await.expect("a message in time").unwrap();
+        assert_eq!(delivery.counts.published, 1);
+        delivery.ack().await.unwrap();
+    }
+}
+
+fn signal(rig: &Rig, name: &str) {
+    let status = std::process::Command::new("kill").args([name, &rig.nats.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_hangs_is_said_to_be_unavailable_in_time() {
+    let rig = Rig::start(|config, _| config.limits.publish_milliseconds = 1000).await;
+    signal(&rig, "-STOP");
+    let kubernetes = list("items", "k", 3, 0);
+    for (body, lost) in [(kubernetes.clone(), 0.0), (list("Items", "s", 2, 0), 2.0)] {
+        let begun = std::time::Instant::now();
+        check_unavailable(&rig.post(body).await, "the broker");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert_eq!(rig.metric("sender_lost_total", &[]), lost, "KubeSphere never sends again");
+    }
+    assert_eq!(rig.metric("received_total", &[]), 0.0);
+    signal(&rig, "-CONT");
+    rig.until("the broker to answer", async |rig| rig.post(kubernetes.clone()).await.status == 200).await;
+    assert_eq!(rig.post(kubernetes).await.events("duplicate"), 3);
+    // KubeSphere's list may have been stored after all.
+    let stored = usize::try_from(rig.stored().await).unwrap();
+    let messages = rig.messages(stored).await;
+    let copies = messages.iter().filter(|message| message.counts.published == 3).count();
+    assert_eq!(copies, 1, "of {stored} messages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_after_its_sender_hung_up_is_not_lost() {
+    let rig = Rig::start_plain(|_| {}).await;
+    signal(&rig, "-STOP");
+    let body = list("Items", "a", 4, 200_000);
+    let mut stream = rig.connect().await;
+    begin(&mut stream, body.len(), "", &body).await;
+    // Packed, it is small: nobody else is refused for what it was before.
+    let held = async |rig: &Rig| rig.metric("in_flight_bytes", &[]);
+    rig.until("the body to be read", async |rig| {
+        rig.metric("received_bytes_total", &[]) == body.len() as f64 && held(rig).await < 20_000.0
+    })
+    .await;
+    drop(stream);
+    rig.until("the connection to be missed", async |rig| rig.metric("connections", &[]) == 0.0).await;
+    signal(&rig, "-CONT");
+    rig.until("the events to be stored", async |rig| rig.metric("received_total", &[]) == 4.0).await;
+    rig.until("all to be given back", async |rig| held(rig).await == 0.0).await;
+    assert_eq!((rig.metric("sender_lost_total", &[]), rig.stored().await), (0.0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_sender_does_not_wait_for_is_lost_if_it_is_not_stored() {
+    let rig = Rig::start_plain(|config| config.limits.publish_milliseconds = 500).await;
+    signal(&rig, "-STOP");
+    let body = list("Items", "a", 4, 0);
+    let mut stream = rig.connect().await;
+    begin(&mut stream, body.len(), "", &body).await;
+    rig.until("the body to be read", async |rig| rig.metric("received_bytes_total", &[]) == body.len() as f64).await;
+    drop(stream);
+    rig.until("the loss to be counted", async |rig| rig.metric("sender_lost_total", &[]) == 4.0).await;
+    // One that hangs up in the middle of its list has lost what was read of it.
+    let mut stream = rig.connect().await;
+    begin(&mut stream, body.len(), "", &body[..body.len() - 3]).await;
+    rig.until("the body to be read", async |rig| {
+        rig.metric("received_bytes_total", &[]) == (2 * body.len() - 3) as f64
+    })
+    .await;
+    drop(stream);
+    rig.until("the loss to be counted", async |rig| rig.metric("sender_lost_total", &[]) == 7.0).await;
+    signal(&rig, "-CONT");
 }

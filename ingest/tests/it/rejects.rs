@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use tokio::io::AsyncWriteExt;
 
-use crate::rig::{Answer, PATH, Rig, begin, list, read_answer};
+use crate::rig::{Answer, PATH, Rig, begin, client, list, read_answer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_what_is_no_json_and_no_list_and_says_what_and_where() {
@@ -102,14 +102,8 @@ async fn rejects_what_is_too_large() {
     let body = list("items", "a", 10, 100_000);
     assert!(body.len() > 1_000_000);
     rig.post(body.clone()).await.check(413, "expected a body of at most 1000000 bytes");
-    let pieces: Vec<Result<Bytes, std::io::Error>> =
-        body.chunks(10_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-    let unannounced = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
     // What must be held is refused, however long the body is said to be.
-    rig.post(unannounced).await.check(413, "must be held at once");
-    rig.post(list("items", "a", 1, 300_000))
-        .await
-        .check(413, "expected an event to have at most 300000 bytes at byte 10");
+    rig.post(chunked(&body)).await.check(429, "less must be held at once");
     rig.post(list("items", "a", 1, 200_000)).await.check(200, "");
 
     let spaces = vec![b' '; 50_000_000];
@@ -127,6 +121,77 @@ async fn rejects_what_is_too_large() {
     post_coded(&rig, "zstd", b"x".to_vec()).await.check(415, "`Content-Encoding: gzip`");
     post_coded(&rig, "gzip, gzip", b"x".to_vec()).await.check(415, "gzip");
     post_coded(&rig, "gzip", good).await.check(200, "");
+}
+
+/// A body in pieces: its length is not announced.
+fn chunked(body: &[u8]) -> reqwest::Body {
+    let pieces: Vec<Result<Bytes, std::io::Error>> =
+        body.chunks(10_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    reqwest::Body::wrap_stream(futures::stream::iter(pieces))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejects_a_body_that_turns_out_too_large_and_counts_what_kubesphere_loses() {
+    let rig = Rig::start(|config, _| config.limits.body_bytes = 1_000_000).await;
+    for (member, lost) in [("items", 0.0), ("Items", 20_000.0)] {
+        let body = list(member, "a", 20_000, 0);
+        assert!(body.len() > 1_200_000);
+        rig.post(chunked(&body)).await.check(413, "expected a body of at most 1000000 bytes");
+        assert_eq!(rig.metric("sender_lost_total", &[]), lost);
+    }
+    rig.post(list("Items", "b", 20_000, 0)).await.check(413, "expected a body of at most 1000000 bytes");
+    assert_eq!(rig.metric("sender_lost_total", &[]), 40_000.0, "an announced one is not read, but counted");
+    assert_eq!((rig.stored().await, rig.metric("in_flight_bytes", &[])), (0, 0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_what_is_too_large_for_an_event_and_takes_the_others() {
+    let rig = Rig::start(|config, _| config.limits.event_bytes = 300_000).await;
+    let [small, large] = [list("items", "a", 1, 10), list("items", "b", 1, 300_000)];
+    let item = |list: &Bytes| String::from_utf8(list[10..list.len() - 2].to_vec()).unwrap();
+    let body = format!(r#"{{"items":[{},{},{}]}}"#, item(&small), item(&large), item(&list("items", "c", 1, 10)));
+    for again in [false, true] {
+        let answer = rig.post(body.clone()).await;
+        assert_eq!((answer.events("received"), answer.events("duplicate")), (3, if again { 3 } else { 0 }));
+        let [letter] = &rig.letters().await[..] else { panic!("one letter") };
+        assert_eq!((&*letter.reason, &*letter.cluster), ("too_large", "default"));
+        assert_eq!(letter.payload, item(&large).as_bytes()[..300_000]);
+        let kept = format!("only the first 300000 of its {} bytes are kept", item(&large).len());
+        assert!(letter.detail.ends_with(&kept), "{}", letter.detail);
+    }
+    assert_eq!(rig.messages(1).await[0].counts.published, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_of_one_cluster_leave_room_for_others() {
+    let rig = Rig::start_plain(|config| {
+        config.limits.event_bytes = 200_000;
+        config.limits.in_flight_bytes = 400_000;
+    })
+    .await;
+    let body = list("items", "slow", 1, 100_000);
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        let mut stream = rig.connect().await;
+        begin(&mut stream, body.len(), "", &body[..40_000]).await;
+        slow.push(stream);
+    }
+    // Some of them are refused.
+    rig.until("all that one cluster may hold", async |rig| rig.metric("in_flight_bytes", &[]) >= 280_000.0).await;
+    let answer = rig.post_to(&format!("{PATH}/calm"), list("items", "b", 1, 20_000)).await;
+    assert_eq!(answer.events("published"), 1);
+    drop(slow);
+    rig.until("all to be given back", async |rig| rig.metric("in_flight_bytes", &[]) == 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_idle_connections_of_http_2_too() {
+    let rig = Rig::start_plain(|config| config.limits.keep_alive_seconds = 1).await;
+    let client = client(None).http2_prior_knowledge().build().unwrap();
+    let answer = Answer::of(client.post(rig.url(PATH)).body(list("items", "a", 1, 0)).send().await.unwrap()).await;
+    assert_eq!((answer.events("published"), answer.version), (1, reqwest::Version::HTTP_2));
+    assert_eq!(rig.metric("connections", &[]), 1.0);
+    rig.until("the connection to end", async |rig| rig.metric("connections", &[]) == 0.0).await;
 }
 
 async fn post_coded(rig: &Rig, coding: &str, body: Vec<u8>) -> Answer {
@@ -201,7 +266,7 @@ async fn rejects_more_than_may_be_held_until_there_is_room_again() {
     let answer = rig.post(other.clone()).await;
     answer.check(429, "too many bytes");
     assert_eq!(answer.header("retry-after"), "1");
-    assert!(rig.metric("sender_lost_total", &[]) >= 1.0, "KubeSphere never sends again");
+    assert_eq!(rig.metric("sender_lost_total", &[]), 3.0, "KubeSphere never sends again");
     slow.write_all(&body[140_000..]).await.unwrap();
     assert!(read_answer(&mut slow).await.starts_with("HTTP/1.1 200"));
     assert_eq!(rig.post(other).await.events("published"), 3);
@@ -222,4 +287,9 @@ async fn slows_down_one_cluster_without_the_others() {
     let wait: u64 = answer.header("retry-after").parse().unwrap();
     assert!((100..800).contains(&wait), "{wait}");
     rig.post_to(&path("calm"), list("items", "c", 1, 700)).await.check(200, "");
+    rig.post_to(&path("flood"), list("Items", "d", 5, 700)).await.check(429, "more than its share");
+    assert_eq!(rig.metric("sender_lost_total", &[]), 5.0, "KubeSphere never sends again");
+    // One that is larger than a full bucket empties it, and passes.
+    rig.post_to(&path("large"), chunked(&list("items", "e", 5, 7000))).await.check(200, "");
+    rig.post_to(&path("large"), chunked(&list("items", "f", 1, 0))).await.check(429, "more than its share");
 }

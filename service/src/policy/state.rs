@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vedette_rules::{Policy, SourceFile};
 
+use crate::place;
+
 use super::PolicyError;
 use super::files::{self, FileSet};
 
@@ -71,6 +73,6 @@ impl LastGood {
         let mut out = fs::File::create(&draft).map_err(failed)?;
         out.write_all(&text).map_err(failed)?;
         out.sync_all().map_err(failed)?;
-        fs::rename(&draft, file).map_err(failed)
+        place::put(&draft, file).map_err(failed)
     }
 }

@@ -38,7 +38,7 @@ fn is_json(text: &str) -> bool {
 fn is_taken(text: &str) -> bool {
     match Event::parse(text.as_bytes()) {
         Ok(_) => true,
-        Err(error) => error.is_bad_event(),
+        Err(error) => matches!(error.kind, EventErrorKind::Bad { .. }),
     }
 }
 
