@@ -96,7 +96,7 @@ impl Dispatcher {
     /// Works until `stop`, then finishes what it can within the time to drain.
     pub(crate) async fn run(mut self, deliveries: impl Stream<Item = Delivery<AlertResult>>, stop: CancellationToken) {
         self.reconfigure();
-        let mut deliveries = std::pin::pin!(deliveries);
+        let mut deliveries = Box::pin(deliveries);
         let mut progress = tokio::time::interval(self.progress);
         progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut ended = false;
@@ -114,6 +114,8 @@ impl Dispatcher {
                 },
             }
         }
+        // What was fetched ahead goes back to the broker now, to whoever is free, and not after the drain.
+        drop(deliveries);
         self.drain().await;
     }
 

@@ -22,10 +22,6 @@ use vedette_bus::Kind;
 use archives::{Failing, Fault};
 use rig::{FOREVER, Rig, event, result};
 
-/// Seconds until what was fetched ahead and dropped comes again; less than what an archiver that is cut off once held a
-/// batch for.
-const LOST: u64 = 3;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stores_what_matched_and_books_every_batch() {
     let mut rig = Rig::new().await;
@@ -131,7 +127,7 @@ async fn stopped_while_the_archive_is_away_it_gives_its_batches_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_can_not_reach_its_archive_leaves_the_batches_to_another() {
-    let mut rig = Rig::with_ack_wait(LOST).await;
+    let mut rig = Rig::with_ack_wait(FOREVER).await;
     let away = Failing::new(rig.archive(), Fault::Away);
     rig.start(away.clone());
     for batch in 0..40 {

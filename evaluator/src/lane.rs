@@ -27,8 +27,8 @@ use crate::metrics::Metrics;
 const CAREFUL: i64 = 4;
 /// Until a batch that failed is delivered again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Between attempts to publish, at most.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Between attempts to publish, at most: what the archive takes again must not wait for long.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// One consumer's way. Cheap to clone.
 #[derive(Clone)]
