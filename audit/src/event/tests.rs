@@ -334,8 +334,10 @@ fn what_is_kept_is_known_before_it_is_written() {
     ] {
         assert_eq!(parse(json).kept_bytes(Level::Metadata), kept.len(), "{json}");
     }
-    let json = oversize("");
-    assert_eq!(parse(&json).kept_bytes(Level::RequestResponse), r#"{"level":"RequestResponse","verb":"get"}"#.len());
+    let (json, kept) = (oversize(""), r#"{"level":"RequestResponse","objectRef":{"resource":"r"},"verb":"get"}"#);
+    assert_eq!(parse(&json).kept_bytes(Level::RequestResponse), kept.len());
+    let of_no_resource = parse(r#"{"verb":"post","requestObject":{"a":1}}"#).kept_bytes(Level::RequestResponse);
+    assert_eq!(of_no_resource, r#"{"verb":"post"}"#.len());
 }
 
 /// An event whose response body makes it one byte over the limit.

@@ -180,6 +180,7 @@ async fn large_records_are_exported_and_queried_fewer_at_a_time() {
     let item = |n: usize| {
         format!(
             r#"{{"level":"Request","auditID":"id-{n}","stage":"ResponseComplete","verb":"create",
+            "objectRef":{{"resource":"configmaps"}},
             "requestReceivedTimestamp":"2026-11-22T10:00:00.{n:06}Z","requestObject":{{"body":"{body}"}}}}"#
         )
     };
