@@ -189,6 +189,7 @@ impl UpCommand {
         let address = console.local_addr().unwrap_or(self.console_listen);
         let wiring = Wiring {
             nats_url: nats.url(),
+            nats_monitor: nats.monitor_url(),
             rules,
             archive: self.archive(folder),
             receivers: self.receivers(),
