@@ -12,6 +12,7 @@
 
 mod books;
 mod config;
+pub mod document;
 mod failure;
 mod kubesphere;
 mod metrics;
