@@ -63,15 +63,15 @@ enum AskError {
     #[error("read the address `{0}`")]
     Address(String, #[source] hyper::http::uri::InvalidUri),
     #[error("ask for `{0}`")]
-    Request(Uri, #[source] hyper_util::client::legacy::Error),
+    Request(String, #[source] hyper_util::client::legacy::Error),
     #[error("read the answer of `{0}`")]
-    Body(Uri, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Body(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("read the answer of `{0}` as a nats-server's")]
-    Answer(Uri, #[source] serde_json::Error),
+    Answer(String, #[source] serde_json::Error),
     #[error("`{0}` did not answer within 2 s")]
     Late(String),
     #[error("JetStream is not on there: `{0}`")]
-    NoJetStream(Uri),
+    NoJetStream(String),
 }
 
 #[derive(Deserialize)]
@@ -113,12 +113,12 @@ pub(crate) async fn find(monitor: Option<&str>, configured: Durability) -> Durab
 
 async fn ask(monitor: &str) -> Result<Durability, AskError> {
     let page = format!("{}/varz", monitor.trim_end_matches('/'));
-    let uri: Uri = page.parse().map_err(|error| AskError::Address(page, error))?;
+    let uri: Uri = page.parse().map_err(|error| AskError::Address(page.clone(), error))?;
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let response = client.get(uri.clone()).await.map_err(|error| AskError::Request(uri.clone(), error))?;
+    let response = client.get(uri).await.map_err(|error| AskError::Request(page.clone(), error))?;
     let body = Limited::new(response.into_body(), ANSWER).collect().await;
-    let body = body.map_err(|error| AskError::Body(uri.clone(), error))?.to_bytes();
-    let page: Page = serde_json::from_slice(&body).map_err(|error| AskError::Answer(uri.clone(), error))?;
-    let config = page.jetstream.config.ok_or(AskError::NoJetStream(uri))?;
+    let body = body.map_err(|error| AskError::Body(page.clone(), error))?.to_bytes();
+    let said: Page = serde_json::from_slice(&body).map_err(|error| AskError::Answer(page.clone(), error))?;
+    let config = said.jetstream.config.ok_or(AskError::NoJetStream(page))?;
     Ok(if config.sync_always { Durability::Synced } else { Durability::Interval })
 }
