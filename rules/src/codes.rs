@@ -56,6 +56,7 @@ registry! {
     SELECTS_ALL = "VR0117" Warning "a selector takes everything";
     BAD_NAME = "VR0118" Error "a name cannot be used";
     EMPTY_LIST = "VR0119" Warning "a list is empty";
+    COMPAT = "VR0120" Error "a word names no other system";
 
     UNEXPECTED = "VR0201" Error "a character has no meaning";
     UNTERMINATED = "VR0202" Error "a string or reference does not end";
@@ -70,6 +71,8 @@ registry! {
     TOO_DEEP = "VR0211" Error "an expression nests too deep";
     TOO_LONG = "VR0212" Error "a text is too long";
     READS_OTHERWISE = "VR0213" Warning "KubeSphere reads this otherwise";
+    IGNORED = "VR0214" Warning "KubeSphere ignores the rest of a condition";
+    FOREIGN = "VR0215" Error "KubeSphere has no such thing";
 
     UNKNOWN_NAME = "VR0301" Error "a name is not defined";
     AMBIGUOUS_NAME = "VR0302" Error "a name fits more than one definition";
@@ -84,6 +87,7 @@ registry! {
     NEVER_HOLDS = "VR0406" Warning "a comparison can never hold";
     TOO_BIG = "VR0407" Error "the rules together are too big";
     BARE_FIELD = "VR0408" Warning "a bare word looks like a field";
+    DECIDES_OTHERWISE = "VR0409" Note "KubeSphere decides this otherwise";
 
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";

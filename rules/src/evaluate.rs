@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use vedette_audit::Level;
 
 use crate::event::Value;
+use crate::kubesphere::Given;
 use crate::program::{
     Comparison, FieldId, Items, Literal, Matcher, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Program, Test,
 };
@@ -114,7 +115,8 @@ impl<'p, 'e> Evaluation<'p, 'e> {
 
     fn ask(&mut self, predicate: &'p Predicate) -> Truth {
         let Some(path) = self.program.paths.get(predicate.path.index()) else { return Truth::False };
-        if !self.recorded.covers(path.needs) {
+        let judged = matches!(predicate.test, Test::Judged(_));
+        if !judged && !self.recorded.covers(path.needs) {
             return Truth::Unknown(predicate.path);
         }
         let mut unknown = None;
@@ -182,11 +184,11 @@ impl Asked<'_, '_> {
                 !elements.is_empty() && elements.iter().all(|element| self.holds(element, rest))
             }
             // A list where no step asks for one: any element.
-            (Some((PathStep::Key(_), _)), Value::List(elements)) => {
+            (Some((PathStep::Key(_), _)), Value::List(elements)) if !matches!(self.predicate.test, Test::Judged(_)) => {
                 elements.iter().any(|element| self.holds(element, steps))
             }
             (Some(_), _) => false,
-            (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists) => {
+            (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists | Test::Judged(_)) => {
                 elements.iter().any(|element| self.holds(element, steps))
             }
             (None, value) => self.satisfied(value),
@@ -206,6 +208,7 @@ impl Asked<'_, '_> {
                 compare(value, literal).map(|order| comparison.accepts(order))
             }
             (Test::OneOf(items), value) => one_of(value, items, matcher, &self.others),
+            (Test::Judged(judgement), value) => judgement.holds(&given(value), matcher),
             (Test::Contains(part), Value::Text(text)) => Some(text.contains(part.as_str())),
             (_, Value::Text(text)) => match matcher {
                 Matcher::Glob(glob) => Some(glob.matches(text)),
@@ -216,6 +219,25 @@ impl Asked<'_, '_> {
         };
         self.mismatched |= judged.is_none();
         judged.unwrap_or(false)
+    }
+}
+
+/// A value as [`Judgement`](crate::kubesphere::Judgement) takes it.
+fn given<'v>(value: &'v Value<'_>) -> Given<'v> {
+    match value {
+        Value::Text(text) => Given::Text(text),
+        value => Given::Json(json(value)),
+    }
+}
+
+fn json(value: &Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        // The reader took it for JSON already.
+        Value::Number(_, text) | Value::Object(_, text) => serde_json::from_str(text).unwrap_or_default(),
+        Value::Text(text) => Cow::as_ref(text).into(),
+        Value::List(elements) => elements.iter().map(json).collect(),
     }
 }
 
@@ -317,7 +339,7 @@ fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<
 }
 
 impl Comparison {
-    fn accepts(self, order: Ordering) -> bool {
+    pub(crate) fn accepts(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
             Self::Less => order.is_lt(),

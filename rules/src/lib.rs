@@ -11,6 +11,7 @@ pub mod diagnostic;
 mod evaluate;
 mod event;
 mod glob;
+mod kubesphere;
 mod lower;
 mod message;
 mod names;
@@ -32,3 +33,4 @@ pub use policy::{
 };
 pub use settings::{Priority, Receiver, ReceiverKind, Requirement, RequirementOperator, Selector, Settings};
 pub use source::SourceFile;
+pub use syntax::Dialect;

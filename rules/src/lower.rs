@@ -3,8 +3,10 @@
 //! A macro, list or alias is worked on when it is first referred to, and remembered; one that refers to itself is found because it
 //! is still being worked on. `None` always means that an error has been reported.
 
+mod kubesphere;
 mod literal;
 mod output;
+mod readings;
 mod reference;
 
 use std::rc::Rc;
@@ -16,7 +18,7 @@ use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
 use crate::source::{Location, Sources, Text};
 use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
-use crate::syntax::{Problem, parse_condition, quoted};
+use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 
 pub(crate) use output::{Segment, Template};
 
@@ -25,6 +27,8 @@ pub(crate) struct Compiler<'a, 's> {
     pub(crate) sources: &'a mut Sources<'s>,
     pub(crate) builder: Builder,
     rules: &'a [RuleResource],
+    /// How conditions are read where the resource says nothing of it.
+    dialect: Dialect,
     names: Names<'a>,
     known: reference::Known,
 }
@@ -70,8 +74,9 @@ struct Field {
 }
 
 impl<'a, 's> Compiler<'a, 's> {
-    pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource]) -> Self {
-        Self { sources, builder: Builder::new(), rules, names: Names::new(rules), known: reference::Known::default() }
+    pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource], dialect: Dialect) -> Self {
+        let names = Names::new(rules);
+        Self { sources, builder: Builder::new(), rules, dialect, names, known: reference::Known::default() }
     }
 
     /// Compiles a rule of resource `from`.
@@ -98,8 +103,13 @@ impl<'a, 's> Compiler<'a, 's> {
         }
     }
 
+    /// How the conditions of resource `from` are read, whoever refers to them.
+    fn dialect_of(&self, from: usize) -> Dialect {
+        self.rules.get(from).and_then(|resource| resource.dialect).unwrap_or(self.dialect)
+    }
+
     fn condition(&mut self, from: usize, text: &Text) -> Option<Lowered> {
-        let parsed = parse_condition(&text.text);
+        let parsed = parse_condition(&text.text, self.dialect_of(from));
         for problem in parsed.problems {
             self.sources.report_in(text, problem);
         }
@@ -115,7 +125,12 @@ impl<'a, 's> Compiler<'a, 's> {
         let node = match &expr.kind {
             ExprKind::Error => return None,
             ExprKind::Bare(operand) => return self.bare(context, operand),
-            ExprKind::Test(test) => return self.test(context, test, &expr.span),
+            ExprKind::Test(test) => {
+                return match self.dialect_of(context.from) {
+                    Dialect::Vedette => self.test(context, test, &expr.span),
+                    Dialect::KubeSphere => self.judge_test(context, test),
+                };
+            }
             ExprKind::Not(operand) => Node::Not(self.expr(context, operand)?),
             ExprKind::And(operands) => Node::And(self.exprs(context, operands)?),
             ExprKind::Or(operands) => Node::Or(self.exprs(context, operands)?),
@@ -148,6 +163,9 @@ impl<'a, 's> Compiler<'a, 's> {
             Kind::Instant => "a timestamp",
             Kind::Object => "an object",
             Kind::Any | Kind::Unknown(_) | Kind::Never => {
+                if self.dialect_of(context.from) == Dialect::KubeSphere {
+                    return self.judge_bare(context, &field, operand);
+                }
                 let path = self.read(context, &field, &operand.span)?;
                 return self.predicate(context, path, Test::True, Matcher::None);
             }

@@ -11,6 +11,7 @@ use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
 
 use crate::glob::Glob;
+use crate::kubesphere::Judgement;
 use crate::schema;
 use crate::syntax::ast::Step;
 use crate::value::{Instant, Number};
@@ -101,6 +102,8 @@ pub(crate) enum Test {
     Contains(String),
     Like(String),
     Regex(String),
+    /// As KubeSphere's engine judges: of the value as a whole, and of one that the level left out as of one that is missing.
+    Judged(Box<Judgement>),
 }
 
 /// The comparisons that need no negation.

@@ -13,7 +13,7 @@ use crate::syntax::{Problem, quoted};
 use crate::value::{Instant, Number};
 
 /// A list this long is looked up by hash.
-const HASHED: usize = 8;
+pub(super) const HASHED: usize = 8;
 
 impl Compiler<'_, '_> {
     pub(super) fn test(&mut self, context: &mut Context<'_>, test: &ast::Test, span: &Range<usize>) -> Option<NodeId> {
@@ -25,6 +25,9 @@ impl Compiler<'_, '_> {
             return None;
         };
         let compiled = self.compile_right(context, &field, test, span);
+        if compiled.is_some() {
+            self.compare_readings(context, &field, schema::kind(&field.steps), test);
+        }
         let path = self.read(context, &field, &test.operand.span)?;
         let node = match compiled? {
             None => self.built(context.text, |builder| builder.node(Node::Constant(false)))?,
@@ -238,24 +241,7 @@ impl Compiler<'_, '_> {
             Operator::Like => Glob::new(&text).map(|glob| (Test::Like(text), Matcher::Glob(glob))),
             _ => regex(&text).map(|regex| (Test::Regex(text), Matcher::Regex(regex))),
         };
-        compiled
-            .map_err(|error| {
-                let reason = match error {
-                    regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes of memory"),
-                    // The first lines draw the pattern again, which is under the span already.
-                    error => error
-                        .to_string()
-                        .lines()
-                        .last()
-                        .unwrap_or_default()
-                        .trim()
-                        .trim_start_matches("error: ")
-                        .to_owned(),
-                };
-                let message = format!("this pattern cannot be used: {reason}");
-                self.sources.report_in(context.text, Problem::new(codes::REGEX, value.span.clone(), message));
-            })
-            .ok()
+        compiled.map_err(|error| self.sources.report_in(context.text, pattern_error(value.span.clone(), &error))).ok()
     }
 
     /// A literal as the field wants it.
@@ -298,6 +284,19 @@ impl Compiler<'_, '_> {
         self.sources.report_in(context.text, problem);
         None
     }
+}
+
+/// What is wrong with a pattern.
+pub(super) fn pattern_error(span: Range<usize>, error: &regex::Error) -> Problem {
+    let reason = match error {
+        regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes of memory"),
+        // The first lines draw the pattern again, which is under the span already.
+        error => {
+            let text = error.to_string();
+            text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned()
+        }
+    };
+    Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}"))
 }
 
 const TEXT: &str = "text";

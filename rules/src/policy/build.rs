@@ -14,7 +14,7 @@ use crate::resource::{self, Body, Resources, RuleBody, RuleResource, WebhookReso
 use crate::settings::Selector;
 use crate::source::{Location, Sources};
 use crate::syntax::{Problem, quoted};
-use crate::{Diagnostic, Settings, SourceFile};
+use crate::{Diagnostic, Dialect, Settings, SourceFile};
 
 /// The name of the `Webhook` that is in force.
 const WEBHOOK: &str = "kube-auditing-webhook";
@@ -30,6 +30,7 @@ pub(super) fn build(
     let mut settings = settings(webhook);
     adjust(&mut settings);
     duplicates(&mut sources, &resources.rules);
+    unsaid(&mut sources, &resources.rules, settings.dialect);
     selected(&mut sources, &resources, webhook, &settings);
     let rules = compile(&mut sources, &resources.rules, &settings);
     let diagnostics = sources.finish();
@@ -91,6 +92,7 @@ fn settings(webhook: Option<&WebhookResource>) -> Settings {
         alerting_priority: webhook.alerting_priority.unwrap_or(defaults.alerting_priority),
         archiving: selector(&webhook.archiving, defaults.archiving),
         alerting: selector(&webhook.alerting, defaults.alerting),
+        dialect: defaults.dialect,
         receivers: webhook.receivers.clone(),
     }
 }
@@ -109,6 +111,22 @@ fn duplicates(sources: &mut Sources<'_>, rules: &[RuleResource]) {
             None => {
                 seen.insert(key, &resource.at);
             }
+        }
+    }
+}
+
+/// Names the rules that do not say whether they are enabled.
+fn unsaid(sources: &mut Sources<'_>, resources: &[RuleResource], default: Dialect) {
+    for resource in resources {
+        for definition in &resource.definitions {
+            let Body::Rule(RuleBody { enabled: None, at, .. }) = &definition.body else { continue };
+            let (message, help) = match resource.dialect.unwrap_or(default) {
+                Dialect::Vedette => ("a rule without `enable` is enabled", "KubeSphere takes it as disabled: "),
+                Dialect::KubeSphere => ("a rule without `enable` is disabled, as in KubeSphere", ""),
+            };
+            let problem = Problem::new(codes::IMPLICIT_ENABLE, 0..0, message)
+                .help(format!("{help}write `enable: true` or `enable: false`"));
+            report(sources, at, problem);
         }
     }
 }
@@ -151,7 +169,8 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         for (_, kind) in kinds.into_iter().filter(|(selector, _)| selector.matches(&resource.labels)) {
             for (place, definition) in resource.definitions.iter().enumerate() {
                 let Body::Rule(rule) = &definition.body else { continue };
-                if rule.enabled {
+                let dialect = resource.dialect.unwrap_or(settings.dialect);
+                if rule.enabled.unwrap_or(dialect == Dialect::Vedette) {
                     let id = DefinitionId { resource: index, definition: place };
                     candidates.push(Candidate { id, rule, info: info(resource, &definition.name, rule, kind) });
                 }
@@ -163,7 +182,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         let (ours, theirs) = (&left.info, &right.info);
         (&ours.qualified, &ours.namespace).cmp(&(&theirs.qualified, &theirs.namespace)).then(key(left).cmp(&key(right)))
     });
-    let mut compiler = Compiler::new(sources, resources);
+    let mut compiler = Compiler::new(sources, resources, settings.dialect);
     let default_message = DefaultMessage::new(&mut compiler.builder).ok()?;
     let level = compiler.builder.path(&[crate::syntax::ast::Step::Key("Level".to_owned())], "Level").ok()?;
     let mut entries = Vec::new();

@@ -1,6 +1,7 @@
 //! Tokens to a tree, by recursive descent.
 //!
-//! `or` binds loosest, then `and`, then `not`. After a problem the parser goes on behind the next `and`, `or` or parenthesis, so
+//! `or` binds loosest, then `and`, then `not`; in KubeSphere's dialect the two are one, from left to right, and `not` takes all that
+//! follows. After a problem the parser goes on behind the next `and`, `or` or parenthesis, so
 //! that one text shows all its problems.
 
 use std::ops::Range;
@@ -8,7 +9,7 @@ use std::ops::Range;
 use super::ast::{Expr, ExprKind, Literal, LiteralKind, Operand, Operator, Right, Test};
 use super::lexer::{Token, TokenKind, lex};
 use super::path::{path, referred};
-use super::{NESTING_LIMIT, PROBLEM_LIMIT, Problem, TEXT_LIMIT, quoted};
+use super::{ALTERNATION_LIMIT, Dialect, NESTING_LIMIT, PROBLEM_LIMIT, Problem, TEXT_LIMIT, quoted};
 use crate::codes;
 
 /// A tree, and what was met on the way.
@@ -21,7 +22,7 @@ pub struct Parsed {
 }
 
 /// Parses a condition or the text of a macro.
-pub fn parse_condition(text: &str) -> Parsed {
+pub fn parse_condition(text: &str, dialect: Dialect) -> Parsed {
     let mut problems = Vec::new();
     if text.len() > TEXT_LIMIT {
         let message = format!("a condition of {} bytes is too long", text.len());
@@ -29,18 +30,26 @@ pub fn parse_condition(text: &str) -> Parsed {
         return Parsed { expr: Expr { kind: ExprKind::Error, span: 0..text.len() }, problems };
     }
     let tokens = lex(text, &mut problems);
-    let mut parser = Parser { tokens, at: 0, end: text.len(), depth: 0, too_deep: false, problems };
+    let lexed = problems.len();
+    let end = text.len();
+    let mut parser =
+        Parser { dialect, tokens, at: 0, end, depth: 0, lexed, alternations: 0, too_deep: false, problems };
     let expr = parser.whole();
     parser.problems.sort_by_key(|problem| problem.span.start);
     Parsed { expr, problems: parser.problems }
 }
 
 struct Parser {
+    dialect: Dialect,
     tokens: Vec<Token>,
     at: usize,
     /// The length of the text.
     end: usize,
     depth: usize,
+    /// How many of the problems are the lexer's.
+    lexed: usize,
+    /// How often `and` and `or` have followed each other, where they bind alike.
+    alternations: usize,
     too_deep: bool,
     problems: Vec<Problem>,
 }
@@ -57,6 +66,10 @@ enum Keyword {
 impl Parser {
     fn whole(&mut self) -> Expr {
         let expr = self.either();
+        if self.dialect == Dialect::KubeSphere {
+            self.ignore_rest();
+            return expr;
+        }
         // Whatever is left is reported once and read only for its own problems.
         if let Some(token) = self.peek().cloned() {
             if token.kind == TokenKind::Close {
@@ -90,8 +103,62 @@ impl Parser {
         expr
     }
 
-    /// `a or b or …`
+    /// What KubeSphere's engine stops reading at, and nothing that was met in it.
+    fn ignore_rest(&mut self) {
+        let Some(start) = self.peek().map(|token| token.span.start).filter(|_| !self.too_deep) else { return };
+        let mut lexed = 0..self.lexed;
+        self.problems.retain(|problem| lexed.next().is_none() || problem.span.start < start);
+        self.at = self.tokens.len();
+        self.report(
+            Problem::new(codes::IGNORED, start..self.end, "KubeSphere ignores the rest of this condition")
+                .help("take it away, or join it with `and` or `or`"),
+        );
+    }
+
+    /// A whole chain of `and` and `or`.
     fn either(&mut self) -> Expr {
+        match self.dialect {
+            Dialect::Vedette => self.any(),
+            Dialect::KubeSphere => self.from_left_to_right(),
+        }
+    }
+
+    /// `a or b and c …`: each takes all that stands before it.
+    fn from_left_to_right(&mut self) -> Expr {
+        let start = self.here();
+        let mut left = self.negation();
+        // Whether `left` is a chain that goes on; one in parentheses is an operand.
+        let mut chain = None;
+        loop {
+            let word = match self.keyword() {
+                Some(word @ (Keyword::And | Keyword::Or)) => word,
+                _ => return left,
+            };
+            if chain.is_some_and(|chain| chain != word) {
+                self.alternations += 1;
+            }
+            if self.alternations > ALTERNATION_LIMIT {
+                self.give_up(format!("`and` and `or` follow each other at most {ALTERNATION_LIMIT} times"));
+                return left;
+            }
+            self.at += 1;
+            let right = self.negation();
+            let span = start..right.span.end.max(start);
+            let goes_on = chain == Some(word);
+            left.kind = match left.kind {
+                ExprKind::And(mut operands) | ExprKind::Or(mut operands) if goes_on => {
+                    operands.push(right);
+                    chained(word, operands)
+                }
+                kind => chained(word, vec![Expr { kind, span: left.span }, right]),
+            };
+            left.span = span;
+            chain = Some(word);
+        }
+    }
+
+    /// `a or b or …`
+    fn any(&mut self) -> Expr {
         let start = self.here();
         let mut operands = vec![self.both(false)];
         while self.take_keyword(Keyword::Or) {
@@ -136,7 +203,11 @@ impl Parser {
         if !self.take_kind(&TokenKind::Bang) && !self.take_keyword(Keyword::Not) {
             return self.primary();
         }
-        let Some(operand) = self.nested(Self::negation) else { return self.error(start) };
+        let inner = match self.dialect {
+            Dialect::Vedette => Self::negation,
+            Dialect::KubeSphere => Self::either,
+        };
+        let Some(operand) = self.nested(inner) else { return self.error(start) };
         let span = start..operand.span.end;
         if matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) && !self.too_deep {
             self.report(
@@ -151,19 +222,24 @@ impl Parser {
     /// Runs `inner` one level deeper; `None` if that is too deep, and the rest of the text is given up.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.depth >= NESTING_LIMIT {
-            if !self.too_deep {
-                let problem = Problem::new(codes::TOO_DEEP, self.here()..self.here(), "this nests too deep")
-                    .help(format!("at most {NESTING_LIMIT} levels of parentheses and `not`; a macro can hold a part"));
-                self.report(problem);
-            }
-            self.too_deep = true;
-            self.at = self.tokens.len();
+            self.give_up(format!("at most {NESTING_LIMIT} levels of parentheses and `not`"));
             return None;
         }
         self.depth += 1;
         let inner = inner(self);
         self.depth -= 1;
         Some(inner)
+    }
+
+    /// Reads no further, since the tree would be too deep.
+    fn give_up(&mut self, limit: String) {
+        if !self.too_deep {
+            let problem = Problem::new(codes::TOO_DEEP, self.here()..self.here(), "this nests too deep")
+                .help(format!("{limit}; a macro can hold a part"));
+            self.report(problem);
+        }
+        self.too_deep = true;
+        self.at = self.tokens.len();
     }
 
     fn primary(&mut self) -> Expr {
@@ -245,7 +321,7 @@ impl Parser {
         let start = self.tokens.get(self.at.saturating_sub(1)).map_or(0, |token| token.span.start);
         let negated = self.keyword() == Some(Keyword::Not);
         if negated {
-            let operator = self.tokens.get(self.at + 1).and_then(|token| keyword(&token.kind));
+            let operator = self.tokens.get(self.at + 1).and_then(|token| self.keyword_of(&token.kind));
             if !matches!(operator, Some(Keyword::Operator(_))) {
                 let span = self.peek().map_or(start..start, |token| token.span.clone());
                 self.report(
@@ -260,7 +336,7 @@ impl Parser {
         }
         let operator = match self.peek().map(|token| &token.kind) {
             Some(TokenKind::Sign(operator)) => Some(*operator),
-            Some(kind) => match keyword(kind) {
+            Some(kind) => match self.keyword_of(kind) {
                 Some(Keyword::Operator(operator)) => Some(operator),
                 _ => None,
             },
@@ -428,7 +504,22 @@ impl Parser {
     }
 
     fn keyword(&self) -> Option<Keyword> {
-        self.peek().and_then(|token| keyword(&token.kind))
+        self.keyword_of(&self.peek()?.kind)
+    }
+
+    /// Keywords are recognised in any case, so that one in upper case can be named as such; to KubeSphere that is a name.
+    fn keyword_of(&self, kind: &TokenKind) -> Option<Keyword> {
+        let TokenKind::Word(word) = kind else { return None };
+        let lower = word.to_ascii_lowercase();
+        if lower != *word && self.dialect == Dialect::KubeSphere {
+            return None;
+        }
+        match lower.as_str() {
+            "and" => Some(Keyword::And),
+            "or" => Some(Keyword::Or),
+            "not" => Some(Keyword::Not),
+            word => Operator::from_word(word).map(Keyword::Operator),
+        }
     }
 
     /// The start of the next token, or the end.
@@ -479,16 +570,8 @@ impl Parser {
     }
 }
 
-/// Keywords are recognised in any case, so that one in upper case can be named as such.
-fn keyword(kind: &TokenKind) -> Option<Keyword> {
-    let TokenKind::Word(word) = kind else { return None };
-    let lower = word.to_ascii_lowercase();
-    match lower.as_str() {
-        "and" => Some(Keyword::And),
-        "or" => Some(Keyword::Or),
-        "not" => Some(Keyword::Not),
-        word => Operator::from_word(word).map(Keyword::Operator),
-    }
+fn chained(word: Keyword, operands: Vec<Expr>) -> ExprKind {
+    if word == Keyword::And { ExprKind::And(operands) } else { ExprKind::Or(operands) }
 }
 
 fn describe(kind: &TokenKind) -> String {

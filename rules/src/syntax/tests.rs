@@ -6,7 +6,7 @@ use crate::codes;
 
 /// The text as the parser understood it, each chain in parentheses; problems by their codes.
 fn check(text: &str, expected: &str) {
-    let Parsed { expr, problems } = parse_condition(text);
+    let Parsed { expr, problems } = parse_condition(text, Dialect::Vedette);
     let mut shown = nested(&expr);
     for problem in &problems {
         shown.push_str(&format!(" !{}@{:?}", problem.code.id, problem.span));
@@ -45,7 +45,7 @@ fn operators_bind_as_they_should() {
 
 #[test]
 fn values_are_what_they_look_like() {
-    let kind = |text: &str| match parse_condition(&format!("a = {text}")).expr.kind {
+    let kind = |text: &str| match parse_condition(&format!("a = {text}"), Dialect::Vedette).expr.kind {
         ExprKind::Test(Test { right: Right::Value(value), .. }) => value.kind,
         other => panic!("{text}: {other:?}"),
     };
@@ -74,7 +74,7 @@ fn values_are_what_they_look_like() {
 
 #[test]
 fn paths_have_steps() {
-    let steps = |text: &str| match parse_condition(text).expr.kind {
+    let steps = |text: &str| match parse_condition(text, Dialect::Vedette).expr.kind {
         ExprKind::Bare(operand) => (operand.reference, operand.steps),
         other => panic!("{text}: {other:?}"),
     };
@@ -111,6 +111,8 @@ fn pathological_texts_are_quick() {
         "(".repeat(TEXT_LIMIT),
         "not ".repeat(TEXT_LIMIT / 4),
         "a and ".repeat(TEXT_LIMIT / 6),
+        "a or a and ".repeat(TEXT_LIMIT / 11),
+        "not a or ".repeat(TEXT_LIMIT / 9),
         "\"".repeat(TEXT_LIMIT),
         "$".repeat(TEXT_LIMIT),
         "a[".repeat(TEXT_LIMIT / 2),
@@ -118,8 +120,10 @@ fn pathological_texts_are_quick() {
         "a in (".repeat(TEXT_LIMIT / 6),
         "${".repeat(TEXT_LIMIT / 2),
     ] {
-        let parsed = parse_condition(&text);
-        assert!((1..=PROBLEM_LIMIT).contains(&parsed.problems.len()));
+        for dialect in [Dialect::Vedette, Dialect::KubeSphere] {
+            let parsed = parse_condition(&text, dialect);
+            assert!((1..=PROBLEM_LIMIT).contains(&parsed.problems.len()));
+        }
     }
 }
 
@@ -223,7 +227,13 @@ fn spans_are_inside(expr: &Expr, text: &str, outer: &std::ops::Range<usize>) {
 }
 
 fn is_sound(text: &str) {
-    let Parsed { expr, problems } = parse_condition(text);
+    for dialect in [Dialect::Vedette, Dialect::KubeSphere] {
+        is_sound_in(text, dialect);
+    }
+}
+
+fn is_sound_in(text: &str, dialect: Dialect) {
+    let Parsed { expr, problems } = parse_condition(text, dialect);
     spans_are_inside(&expr, text, &(0..text.len()));
     assert!(problems.iter().all(|problem| text.get(problem.span.clone()).is_some()), "{problems:?} of {text:?}");
     let broken = problems.iter().any(|problem| problem.code.severity == crate::Severity::Error);
@@ -234,7 +244,7 @@ proptest! {
     #[test]
     fn a_printed_tree_parses_to_itself(expr in expr()) {
         let text = expr.to_string();
-        let parsed = parse_condition(&text);
+        let parsed = parse_condition(&text, Dialect::Vedette);
         let errors: Vec<_> = parsed.problems.iter().filter(|problem| problem.code != codes::READS_OTHERWISE).collect();
         prop_assert!(errors.is_empty(), "{text}: {errors:?}");
         prop_assert_eq!(parsed.expr, expr, "{}", text);

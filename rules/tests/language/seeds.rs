@@ -259,7 +259,8 @@ fn these_are_the_supported_filters() {
     ] {
         assert!(matches(condition, &event), "{condition}");
         let diagnostics = diagnosed(&resource("r", "archiving", &[&rule("x", condition, "INFO")]));
-        assert!(diagnostics.is_empty(), "{}", listed(&diagnostics));
+        let other: Vec<_> = diagnostics.into_iter().filter(|it| it.code != "VR0409").collect();
+        assert!(other.is_empty(), "{}", listed(&other));
     }
 }
 
