@@ -88,6 +88,7 @@ registry! {
     TOO_BIG = "VR0407" Error "the rules together are too big";
     BARE_FIELD = "VR0408" Warning "a bare word looks like a field";
     DECIDES_OTHERWISE = "VR0409" Note "KubeSphere decides this otherwise";
+    NETWORK = "VR0410" Error "a text is no network";
 
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";

@@ -18,6 +18,7 @@ use crate::kubesphere::Given;
 use crate::program::{
     Comparison, FieldId, Items, Literal, Matcher, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Program, Test,
 };
+use crate::text::fold;
 use crate::value::{Instant, Number};
 
 /// What an event says to a condition.
@@ -200,8 +201,15 @@ impl Asked<'_, '_> {
         if let Value::Null = value {
             return false;
         }
-        let (test, matcher) = (&self.predicate.test, &self.predicate.matcher);
-        let judged = match (test, value) {
+        let judged = self.judge(&self.predicate.test, value);
+        self.mismatched |= judged.is_none();
+        judged.unwrap_or(false)
+    }
+
+    /// Whether a value passes a test; `None` if it is of another type than the test wants.
+    fn judge(&self, test: &Test, value: &Value<'_>) -> Option<bool> {
+        let matcher = &self.predicate.matcher;
+        match (test, value) {
             (Test::Exists, _) => Some(true),
             (Test::True, Value::Bool(value)) => Some(*value),
             (Test::Compare(comparison, literal), value) => {
@@ -209,16 +217,19 @@ impl Asked<'_, '_> {
             }
             (Test::OneOf(items), value) => one_of(value, items, matcher, &self.others),
             (Test::Judged(judgement), value) => judgement.holds(&given(value), matcher),
+            (Test::Folded(test), Value::Text(text)) => self.judge(test, &Value::Text(fold(text))),
+            (Test::Folded(test), value) => self.judge(test, value),
             (Test::Contains(part), Value::Text(text)) => Some(text.contains(part.as_str())),
+            (Test::StartsWith(part), Value::Text(text)) => Some(text.starts_with(part.as_str())),
+            (Test::EndsWith(part), Value::Text(text)) => Some(text.ends_with(part.as_str())),
+            (Test::Within(networks), Value::Text(text)) => networks.hold(text),
             (_, Value::Text(text)) => match matcher {
                 Matcher::Glob(glob) => Some(glob.matches(text)),
                 Matcher::Regex(regex) => Some(regex.is_match(text)),
                 _ => None,
             },
             _ => None,
-        };
-        self.mismatched |= judged.is_none();
-        judged.unwrap_or(false)
+        }
     }
 }
 
@@ -235,7 +246,8 @@ fn json(value: &Value<'_>) -> serde_json::Value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
         // The reader took it for JSON already.
-        Value::Number(_, text) | Value::Object(_, text) => serde_json::from_str(text).unwrap_or_default(),
+        Value::Number(_, text) => serde_json::from_str(text).unwrap_or_default(),
+        Value::Object(_, text) => serde_json::from_str(text).unwrap_or_default(),
         Value::Text(text) => Cow::as_ref(text).into(),
         Value::List(elements) => elements.iter().map(json).collect(),
     }

@@ -7,6 +7,7 @@
 //! **Invariant:** nothing here does I/O, reads a clock or awaits.
 
 pub mod codes;
+mod derived;
 pub mod diagnostic;
 mod evaluate;
 mod event;
@@ -24,6 +25,7 @@ pub mod settings;
 mod similar;
 pub mod source;
 pub mod syntax;
+mod text;
 mod value;
 mod yaml;
 

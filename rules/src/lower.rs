@@ -8,10 +8,12 @@ mod literal;
 mod output;
 mod readings;
 mod reference;
+mod text;
 
 use std::rc::Rc;
 
 use crate::codes;
+use crate::derived::Derived;
 use crate::names::{DefinitionId, Names};
 use crate::program::{Builder, Matcher, Node, NodeId, PathId, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
@@ -81,13 +83,40 @@ impl<'a, 's> Compiler<'a, 's> {
 
     /// Compiles a rule of resource `from`.
     pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
-        let lowered = self.condition(from, &rule.condition);
+        let lowered = self.excused(from, rule);
         let mut output = None;
         if let Some(text) = &rule.output {
             output = Some(self.output(from, text)?);
         }
         let Lowered { node, reads, .. } = lowered?;
         Some(CompiledRule { root: node, output, reads: reads.to_vec() })
+    }
+
+    /// A rule's condition, and none of its exceptions.
+    fn excused(&mut self, from: usize, rule: &RuleBody) -> Option<Lowered> {
+        let mut lowered = self.condition(from, &rule.condition);
+        let mut nodes = Vec::with_capacity(1 + rule.exceptions.len());
+        for text in &rule.exceptions {
+            if self.dialect_of(from) == Dialect::KubeSphere {
+                let problem = Problem::new(codes::FOREIGN, 0..0, "KubeSphere has no exceptions");
+                self.sources.report_at(text, problem.help("write `and not (…)` in the condition"));
+                return None;
+            }
+            let Some(exception) = self.condition(from, text) else {
+                lowered = None;
+                continue;
+            };
+            nodes.push(self.built(text, |builder| builder.node(Node::Not(exception.node)))?);
+            if let Some(lowered) = &mut lowered {
+                lowered.reads = lowered.reads.iter().chain(exception.reads.iter()).cloned().collect();
+            }
+        }
+        let mut lowered = lowered?;
+        if !nodes.is_empty() {
+            nodes.insert(0, lowered.node);
+            lowered.node = self.built(&rule.condition, |builder| builder.node(Node::And(nodes.into())))?;
+        }
+        Some(lowered)
     }
 
     /// Compiles a definition for its diagnostics alone.
@@ -161,6 +190,7 @@ impl<'a, 's> Compiler<'a, 's> {
             Kind::Text | Kind::Texts => "text",
             Kind::Number => "a number",
             Kind::Instant => "a timestamp",
+            Kind::Duration => "a duration",
             Kind::Object => "an object",
             Kind::Any | Kind::Unknown(_) | Kind::Never => {
                 if self.dialect_of(context.from) == Dialect::KubeSphere {
@@ -197,8 +227,7 @@ impl<'a, 's> Compiler<'a, 's> {
             field = alias;
         }
         let own = Operand { reference: None, steps: operand.steps.clone(), span: operand.span.clone() }.to_string();
-        let dot =
-            if !field.spelled.is_empty() && matches!(operand.steps.first(), Some(Step::Key(_))) { "." } else { "" };
+        let dot = if !field.spelled.is_empty() && !own.is_empty() && !own.starts_with('[') { "." } else { "" };
         field.spelled = format!("{}{dot}{own}", field.spelled);
         field.steps.extend(operand.steps.iter().cloned());
         if operand.reference.is_none() || !operand.steps.is_empty() {
@@ -236,12 +265,21 @@ impl<'a, 's> Compiler<'a, 's> {
 
     /// The path of a field, noted where a level may leave it out.
     fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &std::ops::Range<usize>) -> Option<PathId> {
-        let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
+        let path = self.path(context.text, field)?;
         if schema::needed_level(&field.steps).is_some() {
             let at = self.sources.locate(context.text, span);
             context.reads.push(Read { path, at });
         }
         Some(path)
+    }
+
+    /// The path of a field, with those of what it is made of.
+    fn path(&mut self, text: &Text, field: &Field) -> Option<PathId> {
+        for source in Derived::at(&field.steps).map_or(&[][..], Derived::sources) {
+            let steps: Vec<_> = source.iter().map(|name| Step::Key((*name).to_owned())).collect();
+            self.built(text, |builder| builder.path(&steps, &source.join(".")))?;
+        }
+        self.built(text, |builder| builder.path(&field.steps, &field.spelled))
     }
 
     fn predicate(&mut self, context: &Context<'_>, path: PathId, test: Test, matcher: Matcher) -> Option<NodeId> {

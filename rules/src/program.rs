@@ -14,6 +14,7 @@ use crate::glob::Glob;
 use crate::kubesphere::Judgement;
 use crate::schema;
 use crate::syntax::ast::Step;
+use crate::text::Networks;
 use crate::value::{Instant, Number};
 
 /// How deep nodes may stand in each other.
@@ -102,6 +103,11 @@ pub(crate) enum Test {
     Contains(String),
     Like(String),
     Regex(String),
+    StartsWith(String),
+    EndsWith(String),
+    Within(Networks),
+    /// The test on the value's text without regard to case; what the test holds is folded.
+    Folded(Box<Test>),
     /// As KubeSphere's engine judges: of the value as a whole, and of one that the level left out as of one that is missing.
     Judged(Box<Judgement>),
 }

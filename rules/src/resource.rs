@@ -62,6 +62,8 @@ pub(crate) struct RuleBody {
     pub(crate) enabled: Option<bool>,
     /// Where the entry starts.
     pub(crate) at: Location,
+    /// Conditions that excuse an event.
+    pub(crate) exceptions: Vec<Text>,
     pub(crate) output: Option<Text>,
     pub(crate) priority: Priority,
 }

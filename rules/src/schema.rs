@@ -1,7 +1,7 @@
 //! What fields an event has, and of what type.
 //!
 //! Names are compared without regard to ASCII case, so that a rule may use either spelling of the wire. Bodies and a user's extra
-//! may hold anything: nothing is known of what is inside them.
+//! may hold anything: nothing is known of what is inside them. The last four are [`Derived`](crate::derived::Derived).
 
 use vedette_audit::Level;
 
@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Number,
     /// A timestamp.
     Instant,
+    /// A number of seconds.
+    Duration,
     /// An object whose members are known, or are all of one kind.
     Object,
     /// Whatever the event holds.
@@ -91,6 +93,10 @@ const EVENT: &[(&str, Shape)] = &[
     ("RequestReceivedTimestamp", Shape::Leaf(Kind::Instant)),
     ("StageTimestamp", Shape::Leaf(Kind::Instant)),
     ("Annotations", Shape::Map(Kind::Text)),
+    ("Actor", TEXT),
+    ("Command", TEXT),
+    ("SourceIP", TEXT),
+    ("Duration", Shape::Leaf(Kind::Duration)),
 ];
 
 /// What the field at `steps` is.

@@ -2,10 +2,12 @@
 //!
 //! The path is cut before its first array step. What follows is part of the test, since that engine walks an array in its own way.
 
-use super::literal::{HASHED, pattern_error};
+use super::literal::hashed;
 use super::reference::ListPart;
+use super::text::pattern_error;
 use super::{Compiler, Context, Field};
 use crate::codes;
+use crate::derived::Derived;
 use crate::kubesphere::{self, Judgement, Question};
 use crate::program::{Comparison, Matcher, Node, NodeId, Test, regex};
 use crate::schema::{self, Kind};
@@ -46,6 +48,11 @@ impl Compiler<'_, '_> {
             self.foreign(context, operand.span.clone(), message, help);
             return None;
         }
+        if let Some(derived) = Derived::at(&field.steps) {
+            let message = format!("KubeSphere has no field `{}`", derived.name());
+            self.foreign(context, operand.span.clone(), message, "name the fields that it is made of");
+            return None;
+        }
         let names = field.steps.iter().take_while(|step| matches!(step, Step::Key(_))).count();
         let (names, steps) = field.steps.split_at_checked(names)?;
         let whole = steps.is_empty();
@@ -68,6 +75,11 @@ impl Compiler<'_, '_> {
             Operator::Exists => return Some((Question::Exists, Matcher::None)),
             Operator::In => return self.judged_items(context, &test.right),
             Operator::Contains | Operator::Like | Operator::Regex => return self.judged_text(context, test),
+            Operator::StartsWith | Operator::EndsWith | Operator::Within => {
+                let message = format!("KubeSphere has no operator `{}`", test.operator.as_str());
+                self.foreign(context, test.operand.span.clone(), message, "say it with `regex`");
+                return None;
+            }
         };
         let Right::Value(value) = &test.right else { return None };
         let kind = schema::kind(&field.steps);
@@ -137,11 +149,7 @@ impl Compiler<'_, '_> {
         }
         items.sort_unstable();
         items.dedup();
-        let matcher = if items.len() >= HASHED {
-            Matcher::Texts(items.iter().map(|item| item.as_str().into()).collect())
-        } else {
-            Matcher::None
-        };
+        let matcher = hashed(&items);
         Some((Question::OneOf(items), matcher))
     }
 

@@ -81,7 +81,7 @@ impl Compiler<'_, '_> {
             let mut operand = operand?;
             operand.span = span;
             let field = self.field(&mut context, &operand)?;
-            let path = self.built(text, |builder| builder.path(&field.steps, &field.spelled))?;
+            let path = self.path(text, &field)?;
             return Some(Segment::Field(path));
         }
         let message = format!("{} is no alias, no list and no field", quoted(&format!("${{{name}}}")));
@@ -101,7 +101,7 @@ impl Compiler<'_, '_> {
         match self.kind_of(id) {
             "alias" => {
                 let (field, _) = self.alias(id)?;
-                let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
+                let path = self.path(context.text, &field)?;
                 Some(Segment::Field(path))
             }
             "list" => {

@@ -4,6 +4,7 @@
 
 use super::{Compiler, Context, Field};
 use crate::codes;
+use crate::derived::Derived;
 use crate::schema::Kind;
 use crate::syntax::Problem;
 use crate::syntax::ast::{Literal, LiteralKind, Operator, Right, Step, Test};
@@ -12,6 +13,10 @@ use crate::value::{Instant, Number};
 impl Compiler<'_, '_> {
     /// Notes the first thing in a test that KubeSphere takes otherwise.
     pub(super) fn compare_readings(&mut self, context: &Context<'_>, field: &Field, kind: Kind, test: &Test) {
+        // What KubeSphere cannot read it does not read otherwise.
+        if !test.operator.is_shared() || test.nocase || Derived::at(&field.steps).is_some() {
+            return;
+        }
         let literals = match &test.right {
             Right::Nothing => return,
             Right::Value(value) => std::slice::from_ref(value),

@@ -208,7 +208,7 @@ impl<'a> Compiler<'a, '_> {
             "alias" => {
                 let (field, height) = self.alias(id)?;
                 self.raise(context, height, span)?;
-                let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
+                let path = self.path(context.text, &field)?;
                 parts.push(ListPart::Field(path, self.sources.locate(context.text, span)));
             }
             kind => {

@@ -62,6 +62,7 @@ fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definitio
     // What belongs to another type is no mistake that changes anything, but a sign of one.
     for (field, owner) in [
         ("condition", "rule"),
+        ("exceptions", "rule"),
         ("output", "rule"),
         ("priority", "rule"),
         ("macro", "macro"),
@@ -77,7 +78,7 @@ fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definitio
             sources.report(at.file, Problem::new(codes::NO_EFFECT, at.span, message));
         }
     }
-    fields.ignore(&["condition", "output", "priority", "macro", "list", "alias", "enable"]);
+    fields.ignore(&["condition", "exceptions", "output", "priority", "macro", "list", "alias", "enable"]);
     fields.finish(sources);
     let name = name?;
     check_name(sources, &name, read);
@@ -102,12 +103,13 @@ fn body(sources: &mut Sources<'_>, fields: &mut Fields, word: &str) -> Option<Bo
         }
         _ => {
             let condition = required_scalar(sources, fields, "condition");
+            let exceptions = fields.text_list(sources, "exceptions").unwrap_or_default();
             let output = fields.scalar(sources, "output").filter(|text| !text.text.trim().is_empty());
             let said = fields.value(sources, "enable").is_some();
             let enabled = said.then(|| fields.bool(sources, "enable").unwrap_or(true));
             let priority = priority(sources, fields);
             let at = fields.start(sources);
-            Body::Rule(RuleBody { condition: condition?, enabled, at, output, priority })
+            Body::Rule(RuleBody { condition: condition?, enabled, at, exceptions, output, priority })
         }
     })
 }

@@ -253,19 +253,25 @@ impl Parser {
             return self.error(self.end);
         };
         match kind {
+            TokenKind::Open if self.begins_fields() => {
+                self.at += 1;
+                self.fields(span)
+            }
             TokenKind::Open => {
                 self.at += 1;
                 self.parenthesis(span)
             }
             TokenKind::Word(word) if self.keyword().is_none() => {
                 self.at += 1;
+                let start = span.start;
                 let operand = path(&word, span, &mut self.problems);
-                self.after(operand)
+                self.after(start, operand)
             }
             TokenKind::Reference(name, rest) => {
                 self.at += 1;
+                let start = span.start;
                 let operand = referred(&name, &rest, span, &mut self.problems);
-                self.after(operand)
+                self.after(start, operand)
             }
             TokenKind::Bad => {
                 self.recover();
@@ -295,6 +301,68 @@ impl Parser {
         }
     }
 
+    /// Whether `(` begins several fields: a comma stands behind the first.
+    fn begins_fields(&self) -> bool {
+        let kind = |offset: usize| self.tokens.get(self.at + offset).map(|token| &token.kind);
+        self.dialect == Dialect::Vedette
+            && matches!(kind(1), Some(TokenKind::Word(_) | TokenKind::Reference(..)))
+            && kind(2) == Some(&TokenKind::Comma)
+    }
+
+    /// `(a, b) contains "x"`: holds if it holds for any of the fields.
+    fn fields(&mut self, open: Range<usize>) -> Expr {
+        let mut operands = Vec::new();
+        loop {
+            let Some(Token { kind, span }) = self.peek().cloned() else { break };
+            self.at += usize::from(kind != TokenKind::Close);
+            operands.extend(match kind {
+                TokenKind::Word(word) => path(&word, span, &mut self.problems),
+                TokenKind::Reference(name, rest) => referred(&name, &rest, span, &mut self.problems),
+                TokenKind::Bad => None,
+                other => {
+                    let message = format!("expected a field, found {}", describe(&other));
+                    self.report(Problem::new(codes::EXPECTED_CONDITION, span, message));
+                    None
+                }
+            });
+            if !self.take_kind(&TokenKind::Comma) {
+                break;
+            }
+        }
+        if !self.take_kind(&TokenKind::Close) {
+            let problem = Problem::new(codes::UNBALANCED, open.clone(), "this list of fields is not closed");
+            self.report(problem.help("write `(Field, Field) operator value`"));
+            self.recover();
+            return self.error(open.start);
+        }
+        let Some((first, others)) = operands.split_first() else { return self.error(open.start) };
+        let Expr { kind, span } = self.after(open.start, Some(first.clone()));
+        let test = match kind {
+            ExprKind::Test(test) => test,
+            ExprKind::Bare(_) => {
+                let problem = Problem::new(
+                    codes::EXPECTED_OPERATOR,
+                    open.start..self.before(),
+                    "these fields are held against nothing",
+                );
+                self.report(
+                    problem.help("write an operator and a value behind them; a field that is a boolean stands alone"),
+                );
+                return self.error(open.start);
+            }
+            _ => return self.error(open.start),
+        };
+        // None of them is what is not any of them.
+        let negated = test.negated || test.operator == Operator::NotEqual;
+        let operator = if test.operator == Operator::NotEqual { Operator::Equal } else { test.operator };
+        let of = |operand: &Operand| {
+            let test = Test { operand: operand.clone(), negated: false, operator, ..test.clone() };
+            Expr { kind: ExprKind::Test(test), span: span.clone() }
+        };
+        let any = self.joined(open.start, std::iter::once(first).chain(others).map(of).collect(), ExprKind::Or);
+        if negated { Expr { kind: ExprKind::Not(Box::new(any)), span } } else { any }
+    }
+
     fn parenthesis(&mut self, open: Range<usize>) -> Expr {
         let Some(mut inner) = self.nested(Self::either) else { return self.error(open.start) };
         if self.take_kind(&TokenKind::Close) {
@@ -317,8 +385,7 @@ impl Parser {
     }
 
     /// What follows an operand; `None` if the operand could not be read.
-    fn after(&mut self, operand: Option<Operand>) -> Expr {
-        let start = self.tokens.get(self.at.saturating_sub(1)).map_or(0, |token| token.span.start);
+    fn after(&mut self, start: usize, operand: Option<Operand>) -> Expr {
         let negated = self.keyword() == Some(Keyword::Not);
         if negated {
             let operator = self.tokens.get(self.at + 1).and_then(|token| self.keyword_of(&token.kind));
@@ -326,7 +393,7 @@ impl Parser {
                 let span = self.peek().map_or(start..start, |token| token.span.clone());
                 self.report(
                     Problem::new(codes::EXPECTED_OPERATOR, span, "`not` stands before a condition or a word operator")
-                        .help("the word operators are `contains`, `in`, `like`, `regex` and `exists`"),
+                        .help("as `not in`, `not contains` or `not exists`; the others are negated as a whole, `not (a = b)`"),
                 );
                 self.recover();
                 return self.error(start);
@@ -351,16 +418,25 @@ impl Parser {
         self.at += 1;
         let right = match operator {
             Operator::Exists => Some(Right::Nothing),
-            Operator::In => self.items(),
+            Operator::In | Operator::Within => self.items(operator),
             _ => self.value(operator).map(Right::Value),
         };
+        let nocase = right.is_some() && self.take_nocase();
         let span = start..self.before();
         match (operand, right) {
             (Some(operand), Some(right)) => {
-                Expr { kind: ExprKind::Test(Test { operand, negated, operator, right }), span }
+                Expr { kind: ExprKind::Test(Test { operand, negated, operator, right, nocase }), span }
             }
             _ => Expr { kind: ExprKind::Error, span },
         }
+    }
+
+    /// Takes the word behind a value that makes capitals and small letters equal; a value cannot go on with a word otherwise.
+    fn take_nocase(&mut self) -> bool {
+        let there = matches!(self.peek().map(|token| &token.kind), Some(TokenKind::Word(word)) if word == "nocase");
+        let taken = there && self.dialect == Dialect::Vedette;
+        self.at += usize::from(taken);
+        taken
     }
 
     /// The value on the right; the problem is reported if there is none.
@@ -389,7 +465,7 @@ impl Parser {
     }
 
     /// `(a, b)` or a reference to a list.
-    fn items(&mut self) -> Option<Right> {
+    fn items(&mut self, operator: Operator) -> Option<Right> {
         if let Some(TokenKind::Reference(..)) = self.peek().map(|token| &token.kind) {
             return self.literal().map(Right::Value);
         }
@@ -397,8 +473,12 @@ impl Parser {
         if !self.take_kind(&TokenKind::Open) {
             let span = self.peek().map_or(self.end..self.end, |token| token.span.clone());
             self.report(
-                Problem::new(codes::EXPECTED_VALUE, span, "expected `(` or a list after `in`")
-                    .help("write `in (\"a\", \"b\")` or `in ${list}`"),
+                Problem::new(
+                    codes::EXPECTED_VALUE,
+                    span,
+                    format!("expected `(` or a list after `{0}`", operator.as_str()),
+                )
+                .help(format!("write `{0} (\"a\", \"b\")` or `{0} ${{list}}`", operator.as_str())),
             );
             self.recover();
             return None;
@@ -518,7 +598,9 @@ impl Parser {
             "and" => Some(Keyword::And),
             "or" => Some(Keyword::Or),
             "not" => Some(Keyword::Not),
-            word => Operator::from_word(word).map(Keyword::Operator),
+            word => Operator::from_word(word)
+                .filter(|operator| operator.is_shared() || self.dialect == Dialect::Vedette)
+                .map(Keyword::Operator),
         }
     }
 

@@ -7,6 +7,7 @@
 mod conditions;
 mod defaults;
 mod diagnostics;
+mod exceptions;
 mod outputs;
 mod reference;
 mod seeds;
