@@ -78,6 +78,8 @@ registry! {
     AMBIGUOUS_NAME = "VR0302" Error "a name fits more than one definition";
     CYCLE = "VR0303" Error "a definition refers to itself";
     WRONG_KIND = "VR0304" Error "a name stands for something else";
+    UNUSED = "VR0305" Note "a definition is never used";
+    SHADOWED = "VR0306" Warning "a definition hides another";
 
     ILL_TYPED = "VR0401" Error "a field and a value are of different types";
     REGEX = "VR0402" Error "a regular expression cannot be used";
@@ -89,6 +91,7 @@ registry! {
     BARE_FIELD = "VR0408" Warning "a bare word looks like a field";
     DECIDES_OTHERWISE = "VR0409" Note "KubeSphere decides this otherwise";
     NETWORK = "VR0410" Error "a text is no network";
+    FORGEABLE = "VR0411" Warning "a rule trusts what a client can write";
 
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";

@@ -3,13 +3,16 @@
 //! A macro, list or alias is worked on when it is first referred to, and remembered; one that refers to itself is found because it
 //! is still being worked on. `None` always means that an error has been reported.
 
+mod claim;
 mod kubesphere;
 mod literal;
+mod never;
 mod output;
 mod readings;
 mod reference;
 mod text;
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::codes;
@@ -22,6 +25,7 @@ use crate::source::{Location, Sources, Text};
 use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
 use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 
+use claim::Claim;
 pub(crate) use output::{Segment, Template};
 
 /// Compiles the definitions of a set of resources.
@@ -33,6 +37,8 @@ pub(crate) struct Compiler<'a, 's> {
     dialect: Dialect,
     names: Names<'a>,
     known: reference::Known,
+    /// The paths that lead to one value at most, of a known type.
+    single: HashSet<PathId>,
 }
 
 /// A rule as it was compiled.
@@ -55,6 +61,7 @@ pub(crate) struct Read {
 struct Lowered {
     node: NodeId,
     reads: Rc<[Read]>,
+    claims: Rc<[Claim]>,
     /// How many references it is deep.
     height: usize,
 }
@@ -65,7 +72,16 @@ struct Context<'t> {
     from: usize,
     text: &'t Text,
     reads: Vec<Read>,
+    claims: Vec<Claim>,
+    /// Whether what stands here makes the condition hold by not holding.
+    negated: bool,
     height: usize,
+}
+
+impl<'t> Context<'t> {
+    fn new(from: usize, text: &'t Text) -> Self {
+        Self { from, text, reads: Vec::new(), claims: Vec::new(), negated: false, height: 0 }
+    }
 }
 
 /// A field with its aliases followed.
@@ -78,12 +94,16 @@ struct Field {
 impl<'a, 's> Compiler<'a, 's> {
     pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource], dialect: Dialect) -> Self {
         let names = Names::new(rules);
-        Self { sources, builder: Builder::new(), rules, dialect, names, known: reference::Known::default() }
+        let (known, single) = (reference::Known::default(), HashSet::new());
+        Self { sources, builder: Builder::new(), rules, dialect, names, known, single }
     }
 
     /// Compiles a rule of resource `from`.
     pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
         let lowered = self.excused(from, rule);
+        if let Some(lowered) = &lowered {
+            self.report_claims(&lowered.claims);
+        }
         let mut output = None;
         if let Some(text) = &rule.output {
             output = Some(self.output(from, text)?);
@@ -109,6 +129,8 @@ impl<'a, 's> Compiler<'a, 's> {
             nodes.push(self.built(text, |builder| builder.node(Node::Not(exception.node)))?);
             if let Some(lowered) = &mut lowered {
                 lowered.reads = lowered.reads.iter().chain(exception.reads.iter()).cloned().collect();
+                let excuses = exception.claims.iter().map(|claim| claim.turned(true));
+                lowered.claims = lowered.claims.iter().cloned().chain(excuses).collect();
             }
         }
         let mut lowered = lowered?;
@@ -142,12 +164,13 @@ impl<'a, 's> Compiler<'a, 's> {
         for problem in parsed.problems {
             self.sources.report_in(text, problem);
         }
-        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
+        let mut context = Context::new(from, text);
         let node = self.expr(&mut context, &parsed.expr)?;
         // One read of each field is enough.
         context.reads.sort_by_key(|read| read.path);
         context.reads.dedup_by_key(|read| read.path);
-        Some(Lowered { node, reads: context.reads.into(), height: context.height })
+        let (reads, claims) = (context.reads.into(), context.claims.into());
+        Some(Lowered { node, reads, claims, height: context.height })
     }
 
     fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
@@ -160,8 +183,17 @@ impl<'a, 's> Compiler<'a, 's> {
                     Dialect::KubeSphere => self.judge_test(context, test),
                 };
             }
-            ExprKind::Not(operand) => Node::Not(self.expr(context, operand)?),
-            ExprKind::And(operands) => Node::And(self.exprs(context, operands)?),
+            ExprKind::Not(operand) => {
+                context.negated = !context.negated;
+                let node = self.expr(context, operand);
+                context.negated = !context.negated;
+                Node::Not(node?)
+            }
+            ExprKind::And(operands) => {
+                let nodes = self.exprs(context, operands)?;
+                self.report_contradiction(context, operands, &nodes);
+                Node::And(nodes)
+            }
             ExprKind::Or(operands) => Node::Or(self.exprs(context, operands)?),
         };
         self.built(context.text, |builder| builder.node(node))
@@ -181,6 +213,8 @@ impl<'a, 's> Compiler<'a, 's> {
                 let lowered = self.macro_(id)?;
                 self.raise(context, lowered.height, &operand.span)?;
                 context.reads.extend(lowered.reads.iter().cloned());
+                let negated = context.negated;
+                context.claims.extend(lowered.claims.iter().map(|claim| claim.turned(negated)));
                 return Some(lowered.node);
             }
         }
@@ -196,6 +230,7 @@ impl<'a, 's> Compiler<'a, 's> {
                 if self.dialect_of(context.from) == Dialect::KubeSphere {
                     return self.judge_bare(context, &field, operand);
                 }
+                self.claim(context, &field, &operand.span, false);
                 let path = self.read(context, &field, &operand.span)?;
                 return self.predicate(context, path, Test::True, Matcher::None);
             }
@@ -266,6 +301,9 @@ impl<'a, 's> Compiler<'a, 's> {
     /// The path of a field, noted where a level may leave it out.
     fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &std::ops::Range<usize>) -> Option<PathId> {
         let path = self.path(context.text, field)?;
+        if matches!(schema::kind(&field.steps), Kind::Text | Kind::Number | Kind::Duration) {
+            self.single.insert(path);
+        }
         if schema::needed_level(&field.steps).is_some() {
             let at = self.sources.locate(context.text, span);
             context.reads.push(Read { path, at });

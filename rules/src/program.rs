@@ -283,6 +283,16 @@ impl Builder {
         self.program.paths.get(id.index())
     }
 
+    /// The node at `id`.
+    pub(crate) fn node_at(&self, id: NodeId) -> Option<&Node> {
+        self.program.nodes.get(id.index())
+    }
+
+    /// The predicate at `id`.
+    pub(crate) fn predicate_at(&self, id: PredicateId) -> Option<&Predicate> {
+        self.program.predicates.get(id.index())
+    }
+
     /// The program as it was at `mark`.
     pub(crate) fn finish(self, mark: Mark) -> Program {
         let mut program = self.program;

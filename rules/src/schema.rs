@@ -124,6 +124,38 @@ pub(crate) fn kind(steps: &[Step]) -> Kind {
     }
 }
 
+/// What is known of the words that a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// One of these.
+    Known(&'static [&'static str]),
+    /// No capital letters.
+    Small,
+}
+
+/// What is known of the words at `steps`.
+pub(crate) fn words(steps: &[Step]) -> Option<Words> {
+    let mut name = String::new();
+    for step in steps {
+        let Step::Key(key) = step else { return None };
+        name.push('.');
+        name.push_str(&key.to_ascii_lowercase());
+    }
+    match name.as_str() {
+        // An event of level `None` does not come as far as the rules.
+        ".level" => Some(Words::Known(&["Metadata", "Request", "RequestResponse"])),
+        ".stage" => Some(Words::Known(&["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"])),
+        ".verb" => Some(Words::Small),
+        _ => None,
+    }
+}
+
+/// Whether a client can write what stands at `steps` as it likes: the last source address alone is the apiserver's own finding.
+pub(crate) fn is_forgeable(steps: &[Step]) -> bool {
+    let Some(Step::Key(name)) = steps.first() else { return false };
+    ["UserAgent", "AuditID", "SourceIPs"].iter().any(|forgeable| forgeable.eq_ignore_ascii_case(name))
+}
+
 /// Whether an event has a member of this name.
 pub(crate) fn is_field(name: &str) -> bool {
     member(EVENT, name).is_some()

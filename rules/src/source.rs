@@ -105,6 +105,11 @@ impl<'a> Sources<'a> {
         self.diagnostics.iter().any(|diagnostic| Some(&diagnostic.file) == name)
     }
 
+    /// Whether something keeps the rules from being taken.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
     /// The tree of file `index`, which is one of this set.
     pub(crate) fn tree(&self, index: usize) -> &Tree {
         static NOTHING: Tree = Tree::EMPTY;

@@ -56,6 +56,7 @@ impl Compiler<'_, '_> {
         let names = field.steps.iter().take_while(|step| matches!(step, Step::Key(_))).count();
         let (names, steps) = field.steps.split_at_checked(names)?;
         let whole = steps.is_empty();
+        self.claim(context, field, &operand.span, negated);
         let base = Field { steps: names.to_vec(), spelled: field.spelled.clone() };
         let path = self.read(context, &base, &operand.span)?;
         // What is missing altogether does not exist; in an array the engine asks what it finds there.

@@ -32,7 +32,9 @@ impl Compiler<'_, '_> {
         }
         if compiled.is_some() {
             self.compare_readings(context, &field, schema::kind(&field.steps), test);
+            self.report_impossible(context, &field, test);
         }
+        self.claim(context, &field, &test.operand.span, negated);
         let path = self.read(context, &field, &test.operand.span)?;
         let node = match compiled? {
             None => self.built(context.text, |builder| builder.node(Node::Constant(false)))?,

@@ -62,9 +62,12 @@ impl Compiler<'_, '_> {
 
     fn segment(&mut self, from: usize, text: &Text, name: &str, span: std::ops::Range<usize>) -> Option<Segment> {
         let name = name.trim();
-        let mut context = Context { from, text, reads: Vec::new(), height: 0 };
+        let mut context = Context::new(from, text);
         let help = match self.names.lookup(from, name) {
-            Ok(id) => return self.referred(&mut context, id, name, &span),
+            Ok(id) => {
+                self.known.use_of(id);
+                return self.referred(&mut context, id, name, &span);
+            }
             Err(LookupError::Ambiguous(_)) => {
                 self.lookup(&context, name, &span)?;
                 return None;

@@ -1,6 +1,6 @@
 //! Macros, lists and aliases: looked up, worked on once, and kept from referring to themselves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -27,6 +27,15 @@ pub(super) struct Known {
     /// The definitions that are being worked on, outermost first.
     working: Vec<DefinitionId>,
     items: usize,
+    /// What something refers to.
+    used: HashSet<DefinitionId>,
+}
+
+impl Known {
+    /// Notes that something refers to a definition.
+    pub(super) fn use_of(&mut self, id: DefinitionId) {
+        self.used.insert(id);
+    }
 }
 
 /// A list, the lists in it unfolded.
@@ -48,7 +57,10 @@ impl<'a> Compiler<'a, '_> {
     /// What a name in `context` stands for.
     pub(super) fn lookup(&mut self, context: &Context<'_>, name: &str, span: &Range<usize>) -> Option<DefinitionId> {
         let problem = match self.names.lookup(context.from, name) {
-            Ok(id) => return Some(id),
+            Ok(id) => {
+                self.known.use_of(id);
+                return Some(id);
+            }
             Err(LookupError::Unknown { help }) => {
                 let mut problem = Problem::new(
                     codes::UNKNOWN_NAME,
@@ -71,6 +83,43 @@ impl<'a> Compiler<'a, '_> {
         };
         self.sources.report_in(context.text, problem);
         None
+    }
+
+    /// Says what nothing refers to, and what hides something; asked when everything has been compiled.
+    pub(crate) fn report_definitions(&mut self) {
+        self.report_unused();
+        self.report_shadows();
+    }
+
+    fn report_unused(&mut self) {
+        // What is broken may have been meant to refer to anything.
+        if self.sources.has_errors() {
+            return;
+        }
+        for (resource, rules) in self.rules.iter().enumerate() {
+            for (definition, it) in rules.definitions.iter().enumerate() {
+                let id = DefinitionId { resource, definition };
+                if !matches!(it.body, Body::Macro(_) | Body::List(_) | Body::Alias(_)) || self.known.used.contains(&id)
+                {
+                    continue;
+                }
+                let message = format!("the {} `{}` is never used", self.kind_of(id), it.name);
+                let problem = Problem::new(codes::UNUSED, it.at.span.clone(), message)
+                    .help(format!("write `${{{}}}` where it is meant, or take it away", it.name));
+                self.sources.report(it.at.file, problem);
+            }
+        }
+    }
+
+    fn report_shadows(&mut self) {
+        for (own, hidden) in self.names.shadows() {
+            let (Some(it), Some(other)) = (self.definition(own), self.definition(hidden)) else { continue };
+            let message = format!("`{}` hides the {} of that name in another resource", it.name, self.kind_of(hidden));
+            let help =
+                format!("the other is at {}; give this one a name without its dot", self.sources.describe(&other.at));
+            let problem = Problem::new(codes::SHADOWED, it.at.span.clone(), message).help(help);
+            self.sources.report(it.at.file, problem);
+        }
     }
 
     pub(super) fn definition(&self, id: DefinitionId) -> Option<&'a Definition> {
@@ -132,7 +181,7 @@ impl<'a> Compiler<'a, '_> {
                 for problem in problems {
                     compiler.sources.report_in(text, problem);
                 }
-                let mut context = Context { from: id.resource, text, reads: Vec::new(), height: 0 };
+                let mut context = Context::new(id.resource, text);
                 let field = compiler.field(&mut context, &operand?)?;
                 Some((field, context.height))
             }
@@ -172,7 +221,7 @@ impl<'a> Compiler<'a, '_> {
                 whole = false;
                 continue;
             };
-            let mut context = Context { from, text: item, reads: Vec::new(), height };
+            let mut context = Context { height, ..Context::new(from, item) };
             let span = 0..item.text.len();
             let unfolded = self.item(&mut context, name, &span, &mut parts);
             whole &= unfolded.is_some();

@@ -208,6 +208,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
             }
         }
     }
+    compiler.report_definitions();
     let program = compiler.builder.finish(mark);
     drop(compiled);
     let entries = entries.into_iter().map(|(info, rule)| {

@@ -38,7 +38,7 @@ fn any_exception_excuses_an_event() {
 fn an_exception_can_be_unknown() {
     let built = built_with(&rule("['RequestObject.dry = true']"), |_| {});
     assert_eq!(decided(&built, r#"{"level":"Metadata","verb":"delete"}"#), "[] r.x? RequestObject.dry");
-    assert_eq!(codes(&built.warnings), ["VR0405"]);
+    assert_eq!(codes(&built.warnings), ["VR0305", "VR0405"]);
 }
 
 #[test]
