@@ -1,7 +1,7 @@
 //! The registry of diagnostic codes.
 //!
 //! A code is permanent: it is never renumbered, and never used again once retired. The hundreds tell the stage: 0 files, 1
-//! resources, 2 syntax, 3 names, 4 meaning, 5 outputs.
+//! resources, 2 syntax, 3 names, 4 meaning, 5 outputs, 6 users' tests.
 
 use crate::Severity;
 
@@ -96,6 +96,9 @@ registry! {
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";
     OUTPUT_KIND = "VR0503" Error "an output names something without a value";
+
+    CASE_EVENT = "VR0601" Error "a case names no event of its test";
+    CASE_RULE = "VR0602" Error "a case expects a rule that is not in force";
 }
 
 #[cfg(test)]

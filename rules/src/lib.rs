@@ -6,12 +6,14 @@
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or awaits.
 
+pub mod cases;
 pub mod codes;
 mod derived;
 pub mod diagnostic;
 mod evaluate;
 mod event;
 mod glob;
+mod json_schema;
 mod kubesphere;
 mod lower;
 mod message;
@@ -30,8 +32,10 @@ mod value;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use json_schema::json_schema;
 pub use policy::{
-    AlertMatch, BlindMatch, Built, DecideError, Decision, Policy, RuleIndex, RuleInfo, RuleKind, RuleSet,
+    AlertMatch, Answer, BlindMatch, Built, DecideError, Decision, ExplainError, Explainer, Explanation, Policy,
+    RuleIndex, RuleInfo, RuleKind, RuleSet,
 };
 pub use settings::{Priority, Receiver, ReceiverKind, Requirement, RequirementOperator, Selector, Settings};
 pub use source::SourceFile;

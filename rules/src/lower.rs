@@ -7,6 +7,7 @@ mod claim;
 mod kubesphere;
 mod literal;
 mod never;
+mod outline;
 mod output;
 mod readings;
 mod reference;
@@ -26,6 +27,7 @@ use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
 use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 
 use claim::Claim;
+pub(crate) use outline::{Outline, Role};
 pub(crate) use output::{Segment, Template};
 
 /// Compiles the definitions of a set of resources.

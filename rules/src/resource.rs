@@ -2,17 +2,17 @@
 //!
 //! A definition that is wrong keeps its name as [`Body::Broken`], so that references to it raise no second error.
 
-mod fields;
+pub(crate) mod fields;
 mod rule;
 mod webhook;
 
 use std::collections::BTreeMap;
 
-use crate::codes;
 use crate::source::{Location, Sources, Text};
 use crate::syntax::{Problem, quoted};
 use crate::yaml::NodeId;
 use crate::{Dialect, Priority, Receiver, Selector};
+use crate::{cases, codes};
 
 use fields::Fields;
 
@@ -87,6 +87,8 @@ enum Kind {
     Rule,
     Webhook,
     List,
+    /// A users' test, which is no part of a policy.
+    Test,
 }
 
 /// Reads every document of every file.
@@ -114,7 +116,7 @@ fn resource(sources: &mut Sources<'_>, file: usize, id: NodeId, resources: &mut 
                 resource(sources, file, item, resources, false);
             }
         }
-        None => {}
+        Some(Kind::Test) | None => {}
     }
 }
 
@@ -128,6 +130,7 @@ fn kind(sources: &mut Sources<'_>, fields: &mut Fields, outermost: bool) -> Opti
     let read = match kind.text.as_str() {
         "Rule" => Kind::Rule,
         "Webhook" => Kind::Webhook,
+        cases::KIND if version_text == cases::API_VERSION => return Some(Kind::Test),
         "List" if outermost && version_text == "v1" => return Some(Kind::List),
         "RuleList" | "WebhookList" if outermost && ours => return Some(Kind::List),
         other if ours => {

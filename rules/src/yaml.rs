@@ -3,6 +3,7 @@
 //! Built from the parser's events, so that size, depth and what aliases unfold to are bounded while reading. Aliases are resolved
 //! to the node that they stand for; a node can so be reached twice, but never through itself.
 
+mod json;
 mod place;
 
 #[cfg(test)]

@@ -169,8 +169,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         for (_, kind) in kinds.into_iter().filter(|(selector, _)| selector.matches(&resource.labels)) {
             for (place, definition) in resource.definitions.iter().enumerate() {
                 let Body::Rule(rule) = &definition.body else { continue };
-                let dialect = resource.dialect.unwrap_or(settings.dialect);
-                if rule.enabled.unwrap_or(dialect == Dialect::Vedette) {
+                if is_enabled(resource, rule, settings.dialect) {
                     let id = DefinitionId { resource: index, definition: place };
                     candidates.push(Candidate { id, rule, info: info(resource, &definition.name, rule, kind) });
                 }
@@ -218,6 +217,11 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         Entry { info, root: rule.0, output: rule.1, effect }
     });
     whole.then(|| RuleSet::new(program, entries.collect(), default_message, level))
+}
+
+/// Whether a rule is enabled; one that does not say so is, except to KubeSphere.
+pub(super) fn is_enabled(resource: &RuleResource, rule: &RuleBody, default: Dialect) -> bool {
+    rule.enabled.unwrap_or(resource.dialect.unwrap_or(default) == Dialect::Vedette)
 }
 
 fn info(resource: &RuleResource, name: &str, rule: &RuleBody, kind: RuleKind) -> RuleInfo {
