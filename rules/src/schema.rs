@@ -178,3 +178,30 @@ pub(crate) fn needed_level(steps: &[Step]) -> Option<Level> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EVENT, Shape};
+
+    fn names(prefix: &str, members: &[(&str, Shape)], into: &mut Vec<String>) {
+        for (name, shape) in members {
+            match shape {
+                Shape::Members(members) => names(&format!("{prefix}{name}."), members, into),
+                _ => into.push(format!("{prefix}{name}")),
+            }
+        }
+    }
+
+    /// The manual lists every field, and no other.
+    #[test]
+    fn the_manual_lists_the_fields() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules/fields.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let mut listed: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let mut known = Vec::new();
+        names("", EVENT, &mut known);
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(listed, known);
+    }
+}
