@@ -295,7 +295,7 @@ fn explain_shows_each_part_with_its_value() {
     assert!(text.contains("cannot be decided") && text.contains("was not recorded"), "{text}");
     assert_eq!(code, Some(0));
     for (args, part) in [
-        (&["hots", "--event", "-"][..], "did you mean `a.host`?"),
+        (&["hosts", "--event", "-"][..], "did you mean `a.host`?"),
         (&["low", "--event", "-", "--index", "3"], "it holds 2"),
         (&["low", "--event", "nowhere"], "can't read `nowhere`"),
     ] {

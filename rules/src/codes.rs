@@ -92,6 +92,7 @@ registry! {
     DECIDES_OTHERWISE = "VR0409" Note "KubeSphere decides this otherwise";
     NETWORK = "VR0410" Error "a text is no network";
     FORGEABLE = "VR0411" Warning "a rule trusts what a client can write";
+    DIFFERS = "VR0412" Note "a rule means something else to KubeSphere";
 
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";

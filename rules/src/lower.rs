@@ -64,6 +64,8 @@ struct Lowered {
     node: NodeId,
     reads: Rc<[Read]>,
     claims: Rc<[Claim]>,
+    /// Whether KubeSphere would take it otherwise.
+    differs: bool,
     /// How many references it is deep.
     height: usize,
 }
@@ -75,6 +77,7 @@ struct Context<'t> {
     text: &'t Text,
     reads: Vec<Read>,
     claims: Vec<Claim>,
+    differs: bool,
     /// Whether what stands here makes the condition hold by not holding.
     negated: bool,
     height: usize,
@@ -82,7 +85,7 @@ struct Context<'t> {
 
 impl<'t> Context<'t> {
     fn new(from: usize, text: &'t Text) -> Self {
-        Self { from, text, reads: Vec::new(), claims: Vec::new(), negated: false, height: 0 }
+        Self { from, text, reads: Vec::new(), claims: Vec::new(), differs: false, negated: false, height: 0 }
     }
 }
 
@@ -100,15 +103,18 @@ impl<'a, 's> Compiler<'a, 's> {
         Self { sources, builder: Builder::new(), rules, dialect, names, known, single }
     }
 
-    /// Compiles a rule of resource `from`.
-    pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
-        let lowered = self.excused(from, rule);
+    /// Compiles the rule at `id`.
+    pub(crate) fn rule(&mut self, id: DefinitionId, rule: &RuleBody) -> Option<CompiledRule> {
+        let lowered = self.excused(id.resource, rule);
         if let Some(lowered) = &lowered {
             self.report_claims(&lowered.claims);
+            if lowered.differs {
+                self.report_difference(id);
+            }
         }
         let mut output = None;
         if let Some(text) = &rule.output {
-            output = Some(self.output(from, text)?);
+            output = Some(self.output(id.resource, text)?);
         }
         let Lowered { node, reads, .. } = lowered?;
         Some(CompiledRule { root: node, output, reads: reads.to_vec() })
@@ -130,6 +136,7 @@ impl<'a, 's> Compiler<'a, 's> {
             };
             nodes.push(self.built(text, |builder| builder.node(Node::Not(exception.node)))?);
             if let Some(lowered) = &mut lowered {
+                lowered.differs |= exception.differs;
                 lowered.reads = lowered.reads.iter().chain(exception.reads.iter()).cloned().collect();
                 let excuses = exception.claims.iter().map(|claim| claim.turned(true));
                 lowered.claims = lowered.claims.iter().cloned().chain(excuses).collect();
@@ -148,7 +155,7 @@ impl<'a, 's> Compiler<'a, 's> {
         let rules = self.rules;
         let Some(definition) = rules.get(id.resource).and_then(|it| it.definitions.get(id.definition)) else { return };
         match &definition.body {
-            Body::Rule(rule) => drop(self.rule(id.resource, rule)),
+            Body::Rule(rule) => drop(self.rule(id, rule)),
             Body::Macro(_) => drop(self.macro_(id)),
             Body::List(_) => drop(self.list(id)),
             Body::Alias(_) => drop(self.alias(id)),
@@ -163,16 +170,17 @@ impl<'a, 's> Compiler<'a, 's> {
 
     fn condition(&mut self, from: usize, text: &Text) -> Option<Lowered> {
         let parsed = parse_condition(&text.text, self.dialect_of(from));
+        let mut context = Context::new(from, text);
         for problem in parsed.problems {
+            context.differs |= problem.code == codes::READS_OTHERWISE;
             self.sources.report_in(text, problem);
         }
-        let mut context = Context::new(from, text);
         let node = self.expr(&mut context, &parsed.expr)?;
         // One read of each field is enough.
         context.reads.sort_by_key(|read| read.path);
         context.reads.dedup_by_key(|read| read.path);
         let (reads, claims) = (context.reads.into(), context.claims.into());
-        Some(Lowered { node, reads, claims, height: context.height })
+        Some(Lowered { node, reads, claims, differs: context.differs, height: context.height })
     }
 
     fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
@@ -215,6 +223,7 @@ impl<'a, 's> Compiler<'a, 's> {
                 let lowered = self.macro_(id)?;
                 self.raise(context, lowered.height, &operand.span)?;
                 context.reads.extend(lowered.reads.iter().cloned());
+                context.differs |= lowered.differs;
                 let negated = context.negated;
                 context.claims.extend(lowered.claims.iter().map(|claim| claim.turned(negated)));
                 return Some(lowered.node);

@@ -18,8 +18,8 @@ Examples:
   vedette rules check my-rule.yaml --audit-level Metadata
   vedette rules check my-rule.yaml --compat kubesphere
 
-Each code is explained in docs/rules/diagnostics.md. A rule that KubeSphere reads or decides otherwise is named by
-VR0213 and VR0409.
+Each code is explained in docs/rules/diagnostics.md. A rule that means something else to KubeSphere is named by
+VR0412, the places by VR0213 and VR0409.
 
 Exit code 1 if there is an error; warnings alone are no failure.")]
 pub(crate) struct Check {

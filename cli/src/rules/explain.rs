@@ -59,7 +59,7 @@ impl Explain {
             Err(ExplainError::Unknown(near)) => {
                 let failure = Failure::usage(format!("no rule is called `{}`", self.rule));
                 return Err(match near.as_slice() {
-                    [] => failure,
+                    [] => failure.help("there is no rule in these files"),
                     [near] => failure.help(format!("did you mean `{near}`?")),
                     names => failure.help(format!("the rules are `{}`", names.join("`, `"))),
                 });

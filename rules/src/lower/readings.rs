@@ -5,14 +5,24 @@
 use super::{Compiler, Context, Field};
 use crate::codes;
 use crate::derived::Derived;
+use crate::names::DefinitionId;
 use crate::schema::Kind;
-use crate::syntax::Problem;
 use crate::syntax::ast::{Literal, LiteralKind, Operator, Right, Step, Test};
+use crate::syntax::{Problem, quoted};
 use crate::value::{Instant, Number};
 
 impl Compiler<'_, '_> {
+    /// Names a rule that KubeSphere takes otherwise, be it for a macro that it uses.
+    pub(super) fn report_difference(&mut self, id: DefinitionId) {
+        let Some(definition) = self.definition(id) else { return };
+        let message = format!("the rule {} means something else to KubeSphere", quoted(&definition.name));
+        let problem = Problem::new(codes::DIFFERS, definition.at.span.clone(), message)
+            .help("VR0213 and VR0409 show where, in its condition or in a macro");
+        self.sources.report(definition.at.file, problem);
+    }
+
     /// Notes the first thing in a test that KubeSphere takes otherwise.
-    pub(super) fn compare_readings(&mut self, context: &Context<'_>, field: &Field, kind: Kind, test: &Test) {
+    pub(super) fn compare_readings(&mut self, context: &mut Context<'_>, field: &Field, kind: Kind, test: &Test) {
         // What KubeSphere cannot read it does not read otherwise.
         if !test.operator.is_shared() || test.nocase || Derived::at(&field.steps).is_some() {
             return;
@@ -27,11 +37,13 @@ impl Compiler<'_, '_> {
             let message = "KubeSphere takes this list as one text, `[a b]`";
             let help = "here it holds if any element does: write a step, `[*]`, for a reading that both share";
             let problem = Problem::new(codes::DECIDES_OTHERWISE, test.operand.span.clone(), message).help(help);
+            context.differs = true;
             return self.sources.report_in(context.text, problem);
         }
         for literal in literals {
             if let Some((message, help)) = otherwise(test.operator, kind, literal) {
                 let problem = Problem::new(codes::DECIDES_OTHERWISE, literal.span.clone(), message).help(help);
+                context.differs = true;
                 return self.sources.report_in(context.text, problem);
             }
         }

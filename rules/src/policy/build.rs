@@ -189,7 +189,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
     let mut whole = true;
     for Candidate { id, rule, info } in candidates {
         // A rule that both selectors take is compiled once, and its errors said once.
-        let root = compiled.entry(id).or_insert_with(|| compiler.rule(id.resource, rule).map(std::rc::Rc::new));
+        let root = compiled.entry(id).or_insert_with(|| compiler.rule(id, rule).map(std::rc::Rc::new));
         match root {
             Some(rule) => {
                 blindness(&mut compiler, &info, &rule.reads, settings);

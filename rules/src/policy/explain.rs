@@ -100,14 +100,21 @@ impl Explainer {
                     let enabled = build::is_enabled(resource, rule, settings.dialect);
                     found.push((qualified.clone(), index, rule, enabled));
                 }
-                names.push(qualified);
+                names.push((definition.name.as_str(), qualified));
             }
         }
         let (qualified, from, rule, enabled) = match found.as_slice() {
             [only] => only,
             [] => {
-                let near = crate::similar::nearest(name, names.iter().map(String::as_str));
-                return Err(ExplainError::Unknown(near.map_or(names.clone(), |near| vec![near.to_owned()])));
+                let spelled = names.iter().flat_map(|(short, long)| [*short, long.as_str()]);
+                let near = crate::similar::nearest(name, spelled);
+                let mut named: Vec<String> = Vec::new();
+                for (short, long) in &names {
+                    if near.is_none_or(|near| near == *short || near == long) {
+                        named.push(long.clone());
+                    }
+                }
+                return Err(ExplainError::Unknown(named));
             }
             several => return Err(ExplainError::Ambiguous(several.iter().map(|(name, ..)| name.clone()).collect())),
         };

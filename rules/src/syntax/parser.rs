@@ -121,12 +121,12 @@ impl Parser {
     fn either(&mut self) -> Expr {
         match self.dialect {
             Dialect::Vedette => self.any(),
-            Dialect::KubeSphere => self.from_left_to_right(),
+            Dialect::KubeSphere => self.left_to_right(),
         }
     }
 
     /// `a or b and c …`: each takes all that stands before it.
-    fn from_left_to_right(&mut self) -> Expr {
+    fn left_to_right(&mut self) -> Expr {
         let start = self.here();
         let mut left = self.negation();
         // Whether `left` is a chain that goes on; one in parentheses is an operand.
@@ -314,8 +314,7 @@ impl Parser {
     /// `(a, b) contains "x"`: holds if it holds for any of the fields.
     fn fields(&mut self, open: Range<usize>) -> Expr {
         let mut operands = Vec::new();
-        loop {
-            let Some(Token { kind, span }) = self.peek().cloned() else { break };
+        while let Some(Token { kind, span }) = self.peek().cloned() {
             self.at += usize::from(kind != TokenKind::Close);
             operands.extend(match kind {
                 TokenKind::Word(word) => path(&word, span, &mut self.problems),
