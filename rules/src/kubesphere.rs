@@ -2,8 +2,8 @@
 //!
 //! That engine flattens an event into names with dots, keeps arrays whole, and compares what Go prints of a value: `403` equals
 //! `"403"`, and the groups of a user are the text `[dev ops]`. A negation belongs to the test and not to the condition, so that it is
-//! false where the value is missing. Where a path has array steps it walks the array itself, in its own way: each of [`Judgement`]'s
-//! answers is one that the engine gave, or `None` where it panics.
+//! false where the value is missing. Where a path has array steps it walks the array itself, in its own way. What is pinned by its
+//! recorded answers and what only by its documentation and published source, `testdata/reference/README.md` tells apart.
 
 mod pattern;
 mod print;

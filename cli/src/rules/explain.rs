@@ -93,9 +93,9 @@ impl Explain {
 /// The event at `index`, from 1, of all the lists and single events of a file.
 fn event(path: &Path, index: usize) -> Result<Vec<u8>, Failure> {
     let failed = |source: std::io::Error| Failure::usage(format!("can't read `{}`", path.display())).because(source);
-    let mut values = values::open(path).map_err(failed)?;
+    let values = values::open(path).map_err(failed)?;
     let mut seen = 0;
-    while let Some(value) = values.next() {
+    for value in values {
         let value = value.map_err(|error| {
             Failure::failed(format!("`{}` holds no JSON at line {}", path.display(), error.line())).because(error)
         })?;
