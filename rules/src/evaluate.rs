@@ -116,8 +116,7 @@ impl<'p, 'e> Evaluation<'p, 'e> {
 
     fn ask(&mut self, predicate: &'p Predicate) -> Truth {
         let Some(path) = self.program.paths.get(predicate.path.index()) else { return Truth::False };
-        let judged = matches!(predicate.test, Test::Judged(_));
-        if !judged && !self.recorded.covers(path.needs) {
+        if !self.recorded.covers(path.needs) {
             return Truth::Unknown(predicate.path);
         }
         let mut unknown = None;
@@ -131,7 +130,7 @@ impl<'p, 'e> Evaluation<'p, 'e> {
                 }
             }
         }
-        let mut asked = Asked { predicate, others, mismatched: false };
+        let mut asked = Asked { predicate, whole: path.whole, others, mismatched: false };
         let holds = asked.holds(self.event, &path.steps);
         let mismatched = asked.mismatched;
         // What is not among the known values may be among the unknown ones.
@@ -162,6 +161,8 @@ enum Scalar<'v> {
 /// A predicate on its way through an event.
 struct Asked<'p, 'v> {
     predicate: &'p Predicate,
+    /// Whether a list is one value.
+    whole: bool,
     /// The values of the fields on the right.
     others: HashSet<Scalar<'v>>,
     mismatched: bool,
@@ -185,11 +186,11 @@ impl Asked<'_, '_> {
                 !elements.is_empty() && elements.iter().all(|element| self.holds(element, rest))
             }
             // A list where no step asks for one: any element.
-            (Some((PathStep::Key(_), _)), Value::List(elements)) if !matches!(self.predicate.test, Test::Judged(_)) => {
+            (Some((PathStep::Key(_), _)), Value::List(elements)) if !self.whole => {
                 elements.iter().any(|element| self.holds(element, steps))
             }
             (Some(_), _) => false,
-            (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists | Test::Judged(_)) => {
+            (None, Value::List(elements)) if !self.whole && !matches!(self.predicate.test, Test::Exists) => {
                 elements.iter().any(|element| self.holds(element, steps))
             }
             (None, value) => self.satisfied(value),

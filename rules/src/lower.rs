@@ -16,6 +16,8 @@ mod text;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use vedette_audit::Level;
+
 use crate::codes;
 use crate::derived::Derived;
 use crate::names::{DefinitionId, Names};
@@ -55,6 +57,7 @@ pub(crate) struct CompiledRule {
 #[derive(Debug, Clone)]
 pub(crate) struct Read {
     pub(crate) path: PathId,
+    pub(crate) needs: Level,
     pub(crate) at: Location,
 }
 
@@ -315,11 +318,16 @@ impl<'a, 's> Compiler<'a, 's> {
         if matches!(schema::kind(&field.steps), Kind::Text | Kind::Number | Kind::Duration) {
             self.single.insert(path);
         }
-        if schema::needed_level(&field.steps).is_some() {
-            let at = self.sources.locate(context.text, span);
-            context.reads.push(Read { path, at });
-        }
+        self.note_read(context, field, path, span);
         Some(path)
+    }
+
+    /// Notes that a condition reads a field that a level may leave out.
+    fn note_read(&mut self, context: &mut Context<'_>, field: &Field, path: PathId, span: &std::ops::Range<usize>) {
+        if let Some(needs) = schema::needed_level(&field.steps) {
+            let at = self.sources.locate(context.text, span);
+            context.reads.push(Read { path, needs, at });
+        }
     }
 
     /// The path of a field, with those of what it is made of.

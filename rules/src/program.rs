@@ -73,8 +73,10 @@ pub(crate) struct Path {
     pub(crate) steps: Box<[PathStep]>,
     /// As the first rule that names it spells it.
     pub(crate) spelled: String,
-    /// The least level that records it, if that is above `Metadata`.
+    /// The least level that records it, if that is above `Metadata` and what is not recorded is unknown.
     pub(crate) needs: Option<Level>,
+    /// Whether a list is one value: no step goes into it that does not say so. What is not recorded is missing then.
+    pub(crate) whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -108,7 +110,7 @@ pub(crate) enum Test {
     Within(Networks),
     /// The test on the value's text without regard to case; what the test holds is folded.
     Folded(Box<Test>),
-    /// As KubeSphere's engine judges: of the value as a whole, and of one that the level left out as of one that is missing.
+    /// As KubeSphere's engine judges, at a path whose values are whole.
     Judged(Box<Judgement>),
 }
 
@@ -176,7 +178,7 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct Builder {
     program: Program,
-    paths: HashMap<Box<[PathStep]>, PathId>,
+    paths: HashMap<(Box<[PathStep]>, bool), PathId>,
     predicates: HashMap<(PathId, Test), PredicateId>,
     nodes: HashMap<Node, NodeId>,
     depths: Vec<usize>,
@@ -196,6 +198,15 @@ impl Builder {
 
     /// The path of `steps`; `spelled` is remembered if it is a new one.
     pub(crate) fn path(&mut self, steps: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        self.add_path(steps, spelled, false)
+    }
+
+    /// The path of `names`, at which a list is one value.
+    pub(crate) fn whole_path(&mut self, names: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        self.add_path(names, spelled, true)
+    }
+
+    fn add_path(&mut self, steps: &[Step], spelled: &str, whole: bool) -> Result<PathId, TooBig> {
         let mut field = FieldId::ROOT;
         let mut compiled = Vec::with_capacity(steps.len());
         for step in steps {
@@ -212,14 +223,14 @@ impl Builder {
                 Step::Range(from, to) => PathStep::Range(*from, *to),
             });
         }
-        let steps_box: Box<[PathStep]> = compiled.into();
-        if let Some(id) = self.paths.get(&steps_box) {
+        let key = (Box::<[PathStep]>::from(compiled), whole);
+        if let Some(id) = self.paths.get(&key) {
             return Ok(*id);
         }
         let id = PathId::new(checked(self.program.paths.len())?);
-        let needs = schema::needed_level(steps);
-        self.program.paths.push(Path { steps: steps_box.clone(), spelled: spelled.to_owned(), needs });
-        self.paths.insert(steps_box, id);
+        let needs = if whole { None } else { schema::needed_level(steps) };
+        self.program.paths.push(Path { steps: key.0.clone(), spelled: spelled.to_owned(), needs, whole });
+        self.paths.insert(key, id);
         Ok(id)
     }
 

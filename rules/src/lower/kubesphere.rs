@@ -58,7 +58,8 @@ impl Compiler<'_, '_> {
         let whole = steps.is_empty();
         self.claim(context, field, &operand.span, negated);
         let base = Field { steps: names.to_vec(), spelled: field.spelled.clone() };
-        let path = self.read(context, &base, &operand.span)?;
+        let path = self.built(context.text, |builder| builder.whole_path(&base.steps, &base.spelled))?;
+        self.note_read(context, &base, path, &operand.span);
         // What is missing altogether does not exist; in an array the engine asks what it finds there.
         let outside = negated && whole && question == Question::Exists;
         let judgement = Judgement { steps: steps.to_vec(), negated: negated && !outside, question };

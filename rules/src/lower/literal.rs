@@ -192,9 +192,9 @@ impl Compiler<'_, '_> {
                         }
                         ListPart::Field(path, _) => {
                             items.fields.push(*path);
-                            if self.builder.path_at(*path).is_some_and(|path| path.needs.is_some()) {
+                            if let Some(needs) = self.builder.path_at(*path).and_then(|path| path.needs) {
                                 let at = self.sources.locate(context.text, span);
-                                context.reads.push(super::Read { path: *path, at });
+                                context.reads.push(super::Read { path: *path, needs, at });
                             }
                         }
                     }

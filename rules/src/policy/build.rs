@@ -252,21 +252,17 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &[Read], s
     if level == Level::None {
         return;
     }
-    for Read { path, at } in reads {
-        let Some((field, needed)) =
-            compiler.builder.path_at(*path).and_then(|path| Some((path.spelled.clone(), path.needs?)))
-        else {
-            continue;
-        };
-        if needed > level {
+    for Read { path, needs, at } in reads {
+        let Some(field) = compiler.builder.path_at(*path).map(|path| path.spelled.clone()) else { continue };
+        if *needs > level {
             let message = format!(
                 "the rule {} reads {}, which level `{level}` leaves out",
                 quoted(&info.qualified),
                 quoted(&field)
             );
             let problem = Problem::new(codes::BLIND, 0..0, message)
-                .label(format!("needs level `{needed}`"))
-                .help(format!("set `auditLevel: {needed}` in the `Webhook`, and let the senders record as much"));
+                .label(format!("needs level `{needs}`"))
+                .help(format!("set `auditLevel: {needs}` in the `Webhook`, and let the senders record as much"));
             report(compiler.sources, at, problem);
         }
     }
