@@ -14,9 +14,11 @@ use std::collections::HashSet;
 use vedette_audit::Level;
 
 use crate::event::Value;
+use crate::kubesphere::Given;
 use crate::program::{
     Comparison, FieldId, Items, Literal, Matcher, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Program, Test,
 };
+use crate::text::fold;
 use crate::value::{Instant, Number};
 
 /// What an event says to a condition.
@@ -128,7 +130,7 @@ impl<'p, 'e> Evaluation<'p, 'e> {
                 }
             }
         }
-        let mut asked = Asked { predicate, others, mismatched: false };
+        let mut asked = Asked { predicate, whole: path.whole, others, mismatched: false };
         let holds = asked.holds(self.event, &path.steps);
         let mismatched = asked.mismatched;
         // What is not among the known values may be among the unknown ones.
@@ -159,6 +161,8 @@ enum Scalar<'v> {
 /// A predicate on its way through an event.
 struct Asked<'p, 'v> {
     predicate: &'p Predicate,
+    /// Whether a list is one value.
+    whole: bool,
     /// The values of the fields on the right.
     others: HashSet<Scalar<'v>>,
     mismatched: bool,
@@ -182,11 +186,11 @@ impl Asked<'_, '_> {
                 !elements.is_empty() && elements.iter().all(|element| self.holds(element, rest))
             }
             // A list where no step asks for one: any element.
-            (Some((PathStep::Key(_), _)), Value::List(elements)) => {
+            (Some((PathStep::Key(_), _)), Value::List(elements)) if !self.whole => {
                 elements.iter().any(|element| self.holds(element, steps))
             }
             (Some(_), _) => false,
-            (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists) => {
+            (None, Value::List(elements)) if !self.whole && !matches!(self.predicate.test, Test::Exists) => {
                 elements.iter().any(|element| self.holds(element, steps))
             }
             (None, value) => self.satisfied(value),
@@ -198,24 +202,55 @@ impl Asked<'_, '_> {
         if let Value::Null = value {
             return false;
         }
-        let (test, matcher) = (&self.predicate.test, &self.predicate.matcher);
-        let judged = match (test, value) {
+        let judged = self.judge(&self.predicate.test, value);
+        self.mismatched |= judged.is_none();
+        judged.unwrap_or(false)
+    }
+
+    /// Whether a value passes a test; `None` if it is of another type than the test wants.
+    fn judge(&self, test: &Test, value: &Value<'_>) -> Option<bool> {
+        let matcher = &self.predicate.matcher;
+        match (test, value) {
             (Test::Exists, _) => Some(true),
             (Test::True, Value::Bool(value)) => Some(*value),
             (Test::Compare(comparison, literal), value) => {
                 compare(value, literal).map(|order| comparison.accepts(order))
             }
             (Test::OneOf(items), value) => one_of(value, items, matcher, &self.others),
+            (Test::Judged(judgement), value) => judgement.holds(&given(value), matcher),
+            (Test::Folded(test), Value::Text(text)) => self.judge(test, &Value::Text(fold(text))),
+            (Test::Folded(test), value) => self.judge(test, value),
             (Test::Contains(part), Value::Text(text)) => Some(text.contains(part.as_str())),
+            (Test::StartsWith(part), Value::Text(text)) => Some(text.starts_with(part.as_str())),
+            (Test::EndsWith(part), Value::Text(text)) => Some(text.ends_with(part.as_str())),
+            (Test::Within(networks), Value::Text(text)) => networks.hold(text),
             (_, Value::Text(text)) => match matcher {
                 Matcher::Glob(glob) => Some(glob.matches(text)),
                 Matcher::Regex(regex) => Some(regex.is_match(text)),
                 _ => None,
             },
             _ => None,
-        };
-        self.mismatched |= judged.is_none();
-        judged.unwrap_or(false)
+        }
+    }
+}
+
+/// A value as [`Judgement`](crate::kubesphere::Judgement) takes it.
+fn given<'v>(value: &'v Value<'_>) -> Given<'v> {
+    match value {
+        Value::Text(text) => Given::Text(text),
+        value => Given::Json(json(value)),
+    }
+}
+
+fn json(value: &Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        // The reader took it for JSON already.
+        Value::Number(_, text) => serde_json::from_str(text).unwrap_or_default(),
+        Value::Object(_, text) => serde_json::from_str(text).unwrap_or_default(),
+        Value::Text(text) => Cow::as_ref(text).into(),
+        Value::List(elements) => elements.iter().map(json).collect(),
     }
 }
 
@@ -318,7 +353,7 @@ fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<
 }
 
 impl Comparison {
-    fn accepts(self, order: Ordering) -> bool {
+    pub(crate) fn accepts(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
             Self::Less => order.is_lt(),

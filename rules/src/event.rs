@@ -26,7 +26,7 @@ pub(crate) enum Value<'e> {
     Null,
     Bool(bool),
     /// The number and its text.
-    Number(Number, &'e str),
+    Number(Number, Cow<'e, str>),
     Text(Cow<'e, str>),
     List(Vec<Value<'e>>),
     /// The members, and the text of the whole.
@@ -64,7 +64,7 @@ fn value<'e>(reader: &mut Reader<'e>, fields: &FieldTree, field: FieldId) -> Res
         _ => {
             let text = reader.number()?;
             let number = Number::parse(text).ok_or_else(|| reader.error("expected a number"))?;
-            Ok(Value::Number(number, text))
+            Ok(Value::Number(number, Cow::Borrowed(text)))
         }
     }
 }

@@ -6,11 +6,15 @@
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or awaits.
 
+pub mod cases;
 pub mod codes;
+mod derived;
 pub mod diagnostic;
 mod evaluate;
 mod event;
 mod glob;
+mod json_schema;
+mod kubesphere;
 mod lower;
 mod message;
 mod names;
@@ -23,12 +27,16 @@ pub mod settings;
 mod similar;
 pub mod source;
 pub mod syntax;
+mod text;
 mod value;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use json_schema::json_schema;
 pub use policy::{
-    AlertMatch, BlindMatch, Built, DecideError, Decision, Policy, RuleIndex, RuleInfo, RuleKind, RuleSet,
+    AlertMatch, Answer, BlindMatch, Built, DecideError, Decision, ExplainError, Explainer, Explanation, Policy,
+    RuleIndex, RuleInfo, RuleKind, RuleSet,
 };
 pub use settings::{Priority, Receiver, ReceiverKind, Requirement, RequirementOperator, Selector, Settings};
 pub use source::SourceFile;
+pub use syntax::Dialect;

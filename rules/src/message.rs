@@ -138,8 +138,8 @@ impl Message {
                 Value::Null => return,
                 Value::Bool(true) => "true",
                 Value::Bool(false) => "false",
-                Value::Number(_, text) | Value::Object(_, text) => text,
-                Value::Text(text) => text,
+                Value::Object(_, text) => text,
+                Value::Number(_, text) | Value::Text(text) => text.as_ref(),
                 Value::List(_) => return,
             };
             if !first {

@@ -1,10 +1,12 @@
 //! A policy: the settings and the compiled rules of a set of files, and what they decide about an event.
 
 mod build;
+mod explain;
 mod rule_set;
 
 use crate::{Diagnostic, Priority, Settings, SourceFile};
 
+pub use explain::{Answer, ExplainError, Explainer, Explanation};
 pub use rule_set::RuleSet;
 
 /// Settings and rules that came from one set of files and are in force together.

@@ -12,8 +12,10 @@ use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
 
 use crate::glob::Glob;
+use crate::kubesphere::Judgement;
 use crate::schema;
 use crate::syntax::ast::Step;
+use crate::text::Networks;
 use crate::value::{Instant, Number};
 
 /// How deep nodes may stand in each other.
@@ -76,8 +78,10 @@ pub(crate) struct Path {
     pub(crate) steps: Box<[PathStep]>,
     /// As the first rule that names it spells it.
     pub(crate) spelled: String,
-    /// The least level that records it, if that is above `Metadata`.
+    /// The least level that records it, if that is above `Metadata` and what is not recorded is unknown.
     pub(crate) needs: Option<Level>,
+    /// Whether a list is one value: no step goes into it that does not say so. What is not recorded is missing then.
+    pub(crate) whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -106,6 +110,13 @@ pub(crate) enum Test {
     Contains(String),
     Like(String),
     Regex(String),
+    StartsWith(String),
+    EndsWith(String),
+    Within(Networks),
+    /// The test on the value's text without regard to case; what the test holds is folded.
+    Folded(Box<Test>),
+    /// As KubeSphere's engine judges, at a path whose values are whole.
+    Judged(Box<Judgement>),
 }
 
 /// The comparisons that need no negation.
@@ -173,7 +184,7 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct Builder {
     program: Program,
-    paths: HashMap<Box<[PathStep]>, PathId>,
+    paths: HashMap<(Box<[PathStep]>, bool), PathId>,
     predicates: HashMap<(PathId, Test), PredicateId>,
     nodes: HashMap<Node, NodeId>,
     depths: Vec<usize>,
@@ -198,6 +209,15 @@ impl Builder {
 
     /// The path of `steps`; `spelled` is remembered if it is a new one.
     pub(crate) fn path(&mut self, steps: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        self.add_path(steps, spelled, false)
+    }
+
+    /// The path of `names`, at which a list is one value.
+    pub(crate) fn whole_path(&mut self, names: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        self.add_path(names, spelled, true)
+    }
+
+    fn add_path(&mut self, steps: &[Step], spelled: &str, whole: bool) -> Result<PathId, TooBig> {
         let mut field = FieldId::ROOT;
         let mut compiled = Vec::with_capacity(steps.len());
         for step in steps {
@@ -214,14 +234,14 @@ impl Builder {
                 Step::Range(from, to) => PathStep::Range(*from, *to),
             });
         }
-        let steps_box: Box<[PathStep]> = compiled.into();
-        if let Some(id) = self.paths.get(&steps_box) {
+        let key = (Box::<[PathStep]>::from(compiled), whole);
+        if let Some(id) = self.paths.get(&key) {
             return Ok(*id);
         }
         let id = PathId::new(checked(self.program.paths.len())?);
-        let needs = schema::needed_level(steps);
-        self.program.paths.push(Path { steps: steps_box.clone(), spelled: spelled.to_owned(), needs });
-        self.paths.insert(steps_box, id);
+        let needs = if whole { None } else { schema::needed_level(steps) };
+        self.program.paths.push(Path { steps: key.0.clone(), spelled: spelled.to_owned(), needs, whole });
+        self.paths.insert(key, id);
         Ok(id)
     }
 
@@ -310,6 +330,16 @@ impl Builder {
     /// The path at `id`.
     pub(crate) fn path_at(&self, id: PathId) -> Option<&Path> {
         self.program.paths.get(id.index())
+    }
+
+    /// The node at `id`.
+    pub(crate) fn node_at(&self, id: NodeId) -> Option<&Node> {
+        self.program.nodes.get(id.index())
+    }
+
+    /// The predicate at `id`.
+    pub(crate) fn predicate_at(&self, id: PredicateId) -> Option<&Predicate> {
+        self.program.predicates.get(id.index())
     }
 
     /// The program as it was at `mark`.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::syntax::ast::{Expr, ExprKind, Literal, LiteralKind, Operator, Right, Step, Test};
-use crate::syntax::parse_condition;
+use crate::syntax::{Dialect, parse_condition};
 use crate::value::Instant;
 use crate::{Policy, SourceFile};
 
@@ -268,7 +268,7 @@ proptest! {
                 } else {
                     Some(false)
                 };
-                prop_assert_eq!(ours, naive(&parse_condition(condition).expr, event), "{} for {}", condition, event);
+                prop_assert_eq!(ours, naive(&parse_condition(condition, Dialect::Vedette).expr, event), "{} for {}", condition, event);
             }
         }
     }

@@ -20,7 +20,7 @@ fn shown(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
-        Value::Number(_, text) => (*text).to_owned(),
+        Value::Number(_, text) => text.clone().into_owned(),
         Value::Text(text) => format!("{text:?}"),
         Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(",")),
         Value::Object(members, text) if members.is_empty() => format!("<{text}>"),

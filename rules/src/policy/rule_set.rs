@@ -4,6 +4,7 @@ use vedette_audit::Level;
 
 use super::{AlertMatch, BlindMatch, DecideError, Decision, RuleIndex, RuleInfo, RuleKind};
 use crate::Priority;
+use crate::derived;
 use crate::evaluate::{Evaluation, Recorded, Truth, for_each};
 use crate::event::{self, Value};
 use crate::lower::Template;
@@ -64,7 +65,8 @@ impl RuleSet {
     /// # Errors
     /// Only if `event` is no JSON object in UTF-8, or nests deeper than 128.
     pub fn decide(&self, event: &[u8]) -> Result<Decision, DecideError> {
-        let event = event::read(event, &self.program.fields)?;
+        let mut event = event::read(event, &self.program.fields)?;
+        derived::add(&mut event, &self.program.fields);
         let level = self.level_of(&event);
         let mut decision = Decision::default();
         if level == Some(Level::None) {
