@@ -1,146 +1,500 @@
 //! A program held against an event, in three values.
 //!
 //! A comparison on a body that the event's level did not record is neither true nor false: it is unknown, and so is a condition that
-//! comes down to it. Every node and every predicate is evaluated at most once for an event, and a predicate visits every value at
-//! most once: the work is bounded by the size of the event times the number of predicates.
+//! comes down to it.
+//!
+//! Evaluating goes from the event to the rules, not the other way. [`index`] says of each value that was read which predicates it
+//! makes true; [`guards`] says which rules those could concern; only these are visited, and evaluated no further than it takes to
+//! decide them. What an index does not answer, [`satisfied`] does, value by value and when a rule asks. Every node and every predicate
+//! is evaluated at most once for an event, and a predicate asks every value at most once: the work is bounded by the size of the event
+//! times the number of predicates.
+//!
+//! **Mismatches.** A comparison is counted once for an event if it was made, was false, and met a value of a type that it has no answer
+//! for. An index makes all its comparisons at once when a value of their path is read: with the event, or in a body with the body. Any
+//! other comparison is made if a rule comes to it. So the count follows from the rules and the event alone.
+
+mod candidates;
+mod engine;
+mod fold;
+mod guards;
+mod index;
+mod patterns;
+mod satisfied;
 
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use vedette_audit::Level;
 
-use crate::event::Value;
-use crate::program::{
-    Comparison, FieldId, Items, Literal, Matcher, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Program, Test,
-};
-use crate::value::{Instant, Number};
+use crate::DecideError;
+use crate::event::{Body, Entry, Kind, Reader, Scalar, SlotId, Universal};
+use crate::program::{FieldId, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Test};
+use crate::value::Number;
+
+use candidates::Candidates;
+use engine::How;
+pub(crate) use engine::Engine;
+use satisfied::satisfied;
 
 /// What an event says to a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Truth {
     False,
     True,
-    /// The path whose values would have decided it.
-    Unknown(PathId),
+    Unknown,
+}
+
+/// What evaluating needs to write to; reused from event to event, and by any engine.
+///
+/// INVARIANT: what is known of a predicate or a node counts only with the stamp of the event under evaluation, so that nothing needs to
+/// be wiped between two events, or two engines.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    reader: Reader,
+    /// A stamp with a [`Truth`] in its two lowest bits.
+    predicates: Vec<u32>,
+    nodes: Vec<u32>,
+    /// The stamp with which each slot's automaton ran last.
+    patterns: Vec<u32>,
+    /// The number of the text that each predicate of an automaton was asked of last.
+    asked: Vec<u64>,
+    texts: u64,
+    candidates: Candidates,
+    /// Slots with values for which a predicate of their index has no answer.
+    strange: Vec<SlotId>,
+    stamp: u32,
 }
 
 /// One event under evaluation.
-pub(crate) struct Evaluation<'p, 'e> {
-    program: &'p Program,
-    event: &'p Value<'e>,
-    /// What the event's level recorded.
-    recorded: Recorded,
-    nodes: Vec<Option<Truth>>,
-    predicates: Vec<Option<Truth>>,
-    /// Comparisons that were false because of a value's type.
-    pub(crate) mismatches: u32,
+pub(crate) struct Evaluation<'a> {
+    engine: &'a Engine,
+    scratch: &'a mut Scratch,
+    text: &'a str,
+    /// Which bodies the event's level recorded, or the event holds whatever it says of its level.
+    recorded: [bool; 2],
+    /// Which bodies have been read.
+    read: [bool; 2],
+    /// How many values have been looked up.
+    looked_up: usize,
+    mismatches: u32,
+    /// What is wrong with a body.
+    fault: Option<DecideError>,
 }
 
-/// Which bodies the event's level recorded, or the event holds whatever it says of its level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    pub(crate) request: bool,
-    pub(crate) response: bool,
-}
-
-impl Recorded {
-    fn covers(self, needed: Option<Level>) -> bool {
-        match needed {
-            Some(Level::Request) => self.request,
-            Some(Level::RequestResponse) => self.response,
-            _ => true,
-        }
-    }
-}
-
-impl<'p, 'e> Evaluation<'p, 'e> {
-    pub(crate) fn new(program: &'p Program, event: &'p Value<'e>, recorded: Recorded) -> Self {
-        let (nodes, predicates) = (vec![None; program.nodes.len()], vec![None; program.predicates.len()]);
-        Self { program, event, recorded, nodes, predicates, mismatches: 0 }
-    }
-
-    /// The truth of a condition.
-    pub(crate) fn node(&mut self, id: NodeId) -> Truth {
-        if let Some(known) = self.nodes.get(id.index()).copied().flatten() {
-            return known;
-        }
-        let truth = match self.program.nodes.get(id.index()) {
-            Some(Node::Constant(value)) => of(*value),
-            Some(Node::Predicate(predicate)) => self.predicate(*predicate),
-            Some(Node::Not(inner)) => match self.node(*inner) {
-                Truth::False => Truth::True,
-                Truth::True => Truth::False,
-                unknown => unknown,
-            },
-            Some(Node::And(parts)) => self.join(parts, Truth::False, Truth::True),
-            Some(Node::Or(parts)) => self.join(parts, Truth::True, Truth::False),
-            None => Truth::False,
-        };
-        if let Some(slot) = self.nodes.get_mut(id.index()) {
-            *slot = Some(truth);
-        }
-        truth
-    }
-
-    /// `decisive` if a part is that; else the first unknown; else `neutral`.
-    fn join(&mut self, parts: &'p [NodeId], decisive: Truth, neutral: Truth) -> Truth {
-        let mut joined = neutral;
-        for part in parts {
-            let truth = self.node(*part);
-            if truth == decisive {
-                return decisive;
+impl Scratch {
+    fn start(&mut self, engine: &Engine) {
+        fn grow<T: Clone + Default>(cells: &mut Vec<T>, count: usize) {
+            if cells.len() < count {
+                cells.resize(count, T::default());
             }
-            if joined == neutral {
-                joined = truth;
+        }
+        grow(&mut self.predicates, engine.program.predicates.len());
+        grow(&mut self.nodes, engine.program.nodes.len());
+        grow(&mut self.patterns, engine.layout.slots());
+        grow(&mut self.asked, engine.program.predicates.len());
+        self.stamp = self.stamp.wrapping_add(4);
+        if self.stamp == 0 {
+            self.predicates.fill(0);
+            self.nodes.fill(0);
+            self.patterns.fill(0);
+            self.stamp = 4;
+        }
+        self.candidates.start(engine.rules());
+        self.strange.clear();
+    }
+
+    #[inline]
+    fn known(&self, cell: Option<&u32>) -> Option<Truth> {
+        let cell = *cell?;
+        match cell ^ self.stamp {
+            1 => Some(Truth::False),
+            2 => Some(Truth::True),
+            3 => Some(Truth::Unknown),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn cell(&self, truth: Truth) -> u32 {
+        self.stamp | match truth {
+            Truth::False => 1,
+            Truth::True => 2,
+            Truth::Unknown => 3,
+        }
+    }
+
+    /// Whether a predicate has been found true.
+    #[inline]
+    fn is_true(&self, predicate: PredicateId) -> bool {
+        self.predicates.get(predicate.index()) == Some(&(self.stamp | 2))
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    /// Reads an event.
+    pub(crate) fn new(engine: &'a Engine, scratch: &'a mut Scratch, event: &'a [u8]) -> Result<Self, DecideError> {
+        let text = scratch.reader.read(event, &engine.layout)?;
+        scratch.start(engine);
+        let (recorded, read) = ([true; 2], [false; 2]);
+        Ok(Self { engine, scratch, text, recorded, read, looked_up: 0, mismatches: 0, fault: None })
+    }
+
+    /// Takes the event's word for what it recorded, and finds out which rules it concerns.
+    pub(crate) fn start(&mut self, level: Option<Level>) {
+        let has = |body| self.scratch.reader.has(body);
+        self.recorded = [
+            level >= Some(Level::Request) || has(Body::Request),
+            level >= Some(Level::RequestResponse) || has(Body::Response),
+        ];
+        let engine = self.engine;
+        self.look_up();
+        for slot in &engine.guards.patterns {
+            self.run_patterns(*slot);
+        }
+        for (body, rules) in [Body::Request, Body::Response].into_iter().zip(&engine.guards.of_body) {
+            if self.recorded(body) {
+                if !rules.is_empty() {
+                    self.read_body(body);
+                }
+            } else {
+                rules.iter().for_each(|rule| self.scratch.candidates.insert(*rule));
+            }
+        }
+        for group in &engine.guards.groups {
+            if self.node(group.node) != Truth::False {
+                group.rules.iter().for_each(|rule| self.scratch.candidates.insert(*rule));
+            }
+        }
+    }
+
+    /// The next rule that the event may concern, in order, and its truth if that is not false.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<(u32, Truth)> {
+        loop {
+            let rule = self.scratch.candidates.pop()?;
+            let truth = self.rule(rule);
+            if truth != Truth::False {
+                return Some((rule, truth));
+            }
+        }
+    }
+
+    /// How many comparisons were false because of a value's type.
+    ///
+    /// # Errors
+    /// If a body turned out to be broken.
+    pub(crate) fn finish(mut self) -> Result<u32, DecideError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if !self.scratch.strange.is_empty() {
+            self.count_strange();
+        }
+        Ok(self.mismatches)
+    }
+
+    fn rule(&mut self, rule: u32) -> Truth {
+        let engine = self.engine;
+        let Some(condition) = engine.rule(rule) else { return Truth::False };
+        let mut joined = Truth::True;
+        for literal in engine.literals(condition) {
+            if literal.known {
+                if self.scratch.is_true(literal.predicate) == literal.negated {
+                    return Truth::False;
+                }
+                continue;
+            }
+            match (self.predicate(literal.predicate), literal.negated) {
+                (Truth::False, false) | (Truth::True, true) => return Truth::False,
+                (Truth::Unknown, _) => joined = Truth::Unknown,
+                _ => {}
+            }
+        }
+        for node in engine.nodes(condition) {
+            match self.node(*node) {
+                Truth::False => return Truth::False,
+                Truth::Unknown => joined = Truth::Unknown,
+                Truth::True => {}
             }
         }
         joined
     }
 
-    fn predicate(&mut self, id: PredicateId) -> Truth {
-        if let Some(known) = self.predicates.get(id.index()).copied().flatten() {
+    /// The truth of a node.
+    fn node(&mut self, id: NodeId) -> Truth {
+        if let Some(known) = self.scratch.known(self.scratch.nodes.get(id.index())) {
             return known;
         }
-        let truth = self.program.predicates.get(id.index()).map_or(Truth::False, |predicate| self.ask(predicate));
-        if let Some(slot) = self.predicates.get_mut(id.index()) {
-            *slot = Some(truth);
+        let engine = self.engine;
+        let truth = match engine.program.nodes.get(id.index()) {
+            Some(Node::Constant(value)) => of(*value),
+            Some(Node::Predicate(predicate)) => return self.predicate(*predicate),
+            Some(Node::Not(inner)) => match self.node(*inner) {
+                Truth::False => Truth::True,
+                Truth::True => Truth::False,
+                Truth::Unknown => Truth::Unknown,
+            },
+            Some(Node::And(parts)) => self.join(parts, Truth::False, Truth::True),
+            Some(Node::Or(parts)) => self.join(parts, Truth::True, Truth::False),
+            None => Truth::False,
+        };
+        let cell = self.scratch.cell(truth);
+        if let Some(slot) = self.scratch.nodes.get_mut(id.index()) {
+            *slot = cell;
         }
         truth
     }
 
-    fn ask(&mut self, predicate: &'p Predicate) -> Truth {
-        let Some(path) = self.program.paths.get(predicate.path.index()) else { return Truth::False };
-        if !self.recorded.covers(path.needs) {
-            return Truth::Unknown(predicate.path);
-        }
-        let mut unknown = None;
-        let mut others = HashSet::new();
-        if let Test::OneOf(items) = &predicate.test {
-            for field in &items.fields {
-                match self.program.paths.get(field.index()) {
-                    Some(path) if self.recorded.covers(path.needs) => collect(self.event, &path.steps, &mut others),
-                    Some(_) => unknown = unknown.or(Some(*field)),
-                    None => {}
+    /// `decisive` if a part is that; else unknown if a part is; else `neutral`. The quick parts are asked first.
+    fn join(&mut self, parts: &[NodeId], decisive: Truth, neutral: Truth) -> Truth {
+        let mut joined = neutral;
+        for slow in [false, true] {
+            for part in parts.iter().filter(|part| self.engine.slow.get(part.index()) == Some(&slow)) {
+                let truth = self.node(*part);
+                if truth == decisive {
+                    return decisive;
+                }
+                if truth == Truth::Unknown {
+                    joined = truth;
                 }
             }
         }
-        let mut asked = Asked { predicate, others, mismatched: false };
-        let holds = asked.holds(self.event, &path.steps);
-        let mismatched = asked.mismatched;
+        joined
+    }
+
+    /// The field for want of which a rule is unknown: the first, as the rule is read.
+    pub(crate) fn missing(&mut self, rule: u32) -> Option<PathId> {
+        let root = self.engine.rule(rule)?.root;
+        self.missing_in(root)
+    }
+
+    fn missing_in(&mut self, node: NodeId) -> Option<PathId> {
+        match self.engine.program.nodes.get(node.index())? {
+            Node::Not(inner) => self.missing_in(*inner),
+            Node::And(parts) | Node::Or(parts) => {
+                let first = parts.iter().find(|part| self.node(**part) == Truth::Unknown)?;
+                self.missing_in(*first)
+            }
+            Node::Predicate(predicate) => {
+                let predicate = self.engine.program.predicates.get(predicate.index())?;
+                let paths = std::iter::once(&predicate.path).chain(engine::others(predicate));
+                paths.copied().find(|path| !self.covers(*path))
+            }
+            Node::Constant(_) => None,
+        }
+    }
+
+    #[inline]
+    fn recorded(&self, body: Body) -> bool {
+        self.recorded[body as usize]
+    }
+
+    /// Whether the event's level records the values at a path.
+    fn covers(&self, path: PathId) -> bool {
+        let needs = self.engine.program.paths.get(path.index()).and_then(|path| engine::needed(path.needs));
+        needs.is_none_or(|body| self.recorded(body))
+    }
+
+    fn predicate(&mut self, id: PredicateId) -> Truth {
+        if let Some(known) = self.scratch.known(self.scratch.predicates.get(id.index())) {
+            return known;
+        }
+        let truth = self.ask(id);
+        let cell = self.scratch.cell(truth);
+        if let Some(slot) = self.scratch.predicates.get_mut(id.index()) {
+            *slot = cell;
+        }
+        truth
+    }
+
+    fn ask(&mut self, id: PredicateId) -> Truth {
+        let engine = self.engine;
+        let (Some(ask), Some(predicate)) = (engine.asks.get(id.index()), engine.program.predicates.get(id.index())) else {
+            return Truth::False;
+        };
+        if ask.needs.is_some_and(|body| !self.recorded(body)) {
+            return Truth::Unknown;
+        }
+        if let Some(body) = ask.body {
+            self.read_body(body);
+        }
+        match ask.how {
+            How::Index => of(self.scratch.is_true(id)),
+            How::Pattern => {
+                self.run_patterns(ask.slot);
+                of(self.scratch.is_true(id))
+            }
+            How::Singly => self.ask_singly(predicate, ask.slot),
+            How::Range(universal) => self.ask_range(predicate, ask.slot, universal),
+        }
+    }
+
+    /// Asks every value at the predicate's path.
+    fn ask_singly(&mut self, predicate: &Predicate, slot: SlotId) -> Truth {
+        let fields = engine::others(predicate);
+        fields.iter().for_each(|field| self.read_path(*field));
+        let values = &self.scratch.reader.values;
+        let others = self.others(fields);
+        let (mut holds, mut mismatched) = (false, false);
+        for entry in values.of(slot) {
+            let value = values.scalar(self.text, entry);
+            let judged = satisfied(predicate, value);
+            mismatched |= judged.is_none();
+            if judged == Some(true) || key(value).is_some_and(|key| others.contains(&key)) {
+                holds = true;
+                break;
+            }
+        }
+        self.conclude(predicate, holds, mismatched)
+    }
+
+    /// Asks the elements of the ranges that the predicate is about.
+    fn ask_range(&mut self, predicate: &Predicate, slot: SlotId, universal: Universal) -> Truth {
+        let engine = self.engine;
+        let fields = engine::others(predicate);
+        fields.iter().for_each(|field| self.read_path(*field));
+        let Some(path) = engine.program.paths.get(predicate.path.index()) else { return Truth::False };
+        let (before, steps) = path.steps.split_at_checked(universal.start).unwrap_or_default();
+        let field = before.iter().rev().find_map(|step| match step {
+            PathStep::Key(field) => Some(*field),
+            _ => None,
+        });
+        let others = self.others(fields);
+        let mut mismatched = false;
+        let mut satisfies = |value: Scalar<'_>| {
+            let judged = satisfied(predicate, value);
+            mismatched |= judged.is_none();
+            judged == Some(true) || key(value).is_some_and(|key| others.contains(&key))
+        };
+        let whole = predicate.test == Test::Exists;
+        let reader = &self.scratch.reader;
+        let holds = reader.values.of(slot).filter(|entry| entry.kind == Kind::List).any(|list| {
+            let list = (list, field.unwrap_or(FieldId::ROOT));
+            reader.holds(self.text, &engine.layout, list, steps, whole, &mut satisfies)
+        });
+        self.conclude(predicate, holds, mismatched)
+    }
+
+    fn conclude(&mut self, predicate: &Predicate, holds: bool, mismatched: bool) -> Truth {
         // What is not among the known values may be among the unknown ones.
-        if let Some(field) = unknown.filter(|_| !holds) {
-            let mut asks = false;
-            for_each(self.event, &path.steps, &mut |value| asks |= *value != Value::Null);
-            return if asks { Truth::Unknown(field) } else { Truth::False };
+        if !holds && engine::others(predicate).iter().any(|field| !self.covers(*field)) {
+            let mut asked = self.scratch.reader.values.of(SlotId::of(predicate.path));
+            return if asked.any(|entry| !matches!(entry.kind, Kind::Null | Kind::List)) {
+                Truth::Unknown
+            } else {
+                Truth::False
+            };
         }
-        if !holds && mismatched {
-            self.mismatches = self.mismatches.saturating_add(1);
-        }
+        self.mismatches += u32::from(!holds && mismatched);
         of(holds)
+    }
+
+    /// The values at paths, to look others up among.
+    fn others(&self, fields: &[PathId]) -> HashSet<Key<'_>> {
+        let values = &self.scratch.reader.values;
+        let covered = fields.iter().filter(|field| self.covers(**field));
+        let all = covered.flat_map(|field| values.of(SlotId::of(*field)));
+        all.filter_map(|entry| key(values.scalar(self.text, entry))).collect()
+    }
+
+    /// Makes sure that the values at a path have been read.
+    fn read_path(&mut self, path: PathId) {
+        if let Some(body) = self.engine.layout.body(SlotId::of(path)) {
+            self.read_body(body);
+        }
+    }
+
+    fn read_body(&mut self, body: Body) {
+        if std::mem::replace(&mut self.read[body as usize], true) {
+            return;
+        }
+        match self.scratch.reader.read_body(self.text, &self.engine.layout, body) {
+            Ok(()) => self.look_up(),
+            Err(fault) => self.fault = self.fault.take().or(Some(fault)),
+        }
+    }
+
+    /// Looks up the values that have been read since the last time.
+    fn look_up(&mut self) {
+        let engine = self.engine;
+        while let Some(entry) = self.scratch.reader.values.entry(self.looked_up) {
+            self.looked_up += 1;
+            let Some(index) = engine.index_of(entry.slot) else { continue };
+            let Scratch { reader, predicates, candidates, strange, stamp, .. } = &mut *self.scratch;
+            let truth = *stamp | 2;
+            let is_strange = index.look_up(reader.values.scalar(self.text, entry), |predicate| {
+                if let Some(cell) = predicates.get_mut(predicate.index())
+                    && *cell != truth
+                {
+                    *cell = truth;
+                    engine.guards.of(predicate).iter().for_each(|rule| candidates.insert(*rule));
+                }
+            });
+            if is_strange && strange.last() != Some(&entry.slot) {
+                strange.push(entry.slot);
+            }
+        }
+    }
+
+    /// Lets the automaton of a slot find which predicates its values make true, unless it has.
+    fn run_patterns(&mut self, slot: SlotId) {
+        let engine = self.engine;
+        let Some(patterns) = engine.index_of(slot).and_then(|index| index.patterns.as_ref()) else { return };
+        let Some(ran) = self.scratch.patterns.get_mut(slot.index()) else { return };
+        if std::mem::replace(ran, self.scratch.stamp) == self.scratch.stamp {
+            return;
+        }
+        let Scratch { reader, predicates, asked, texts, candidates, stamp, .. } = &mut *self.scratch;
+        let truth = *stamp | 2;
+        for entry in reader.values.of(slot) {
+            let Scalar::Text(text) = reader.values.scalar(self.text, entry) else { continue };
+            *texts += 1;
+            patterns.find(text, |id, whole| {
+                let (Some(cell), Some(asked)) = (predicates.get_mut(id.index()), asked.get_mut(id.index())) else { return };
+                // A literal may stand in a text many times.
+                if *cell == truth || std::mem::replace(asked, *texts) == *texts {
+                    return;
+                }
+                let predicate = engine.program.predicates.get(id.index());
+                let value = Scalar::Text(text);
+                if whole || predicate.is_some_and(|predicate| satisfied(predicate, value) == Some(true)) {
+                    *cell = truth;
+                    engine.guards.of(id).iter().for_each(|rule| candidates.insert(*rule));
+                }
+            });
+        }
+    }
+
+    /// Counts the predicates of indexes that are false and have no answer for a value.
+    #[cold]
+    fn count_strange(&mut self) {
+        self.scratch.strange.sort_unstable();
+        self.scratch.strange.dedup();
+        let slots = std::mem::take(&mut self.scratch.strange);
+        for slot in &slots {
+            let Some(index) = self.engine.index_of(*slot) else { continue };
+            for id in &index.all {
+                if index.patterns.as_ref().is_some_and(|patterns| patterns.has(*id)) {
+                    self.run_patterns(*slot);
+                }
+                let Some(predicate) = self.engine.program.predicates.get(id.index()) else { continue };
+                let values = &self.scratch.reader.values;
+                let strange = |entry: Entry| satisfied(predicate, values.scalar(self.text, entry)).is_none();
+                self.mismatches += u32::from(!self.scratch.is_true(*id) && values.of(*slot).any(strange));
+            }
+        }
+        self.scratch.strange = slots;
+    }
+
+    /// Calls `found` with every value at a path, the elements of lists one by one.
+    pub(crate) fn each(&mut self, path: PathId, found: &mut dyn FnMut(Scalar<'_>)) {
+        self.read_path(path);
+        let values = &self.scratch.reader.values;
+        for entry in values.of(SlotId::of(path)) {
+            found(values.scalar(self.text, entry));
+        }
     }
 }
 
@@ -148,182 +502,19 @@ fn of(value: bool) -> Truth {
     if value { Truth::True } else { Truth::False }
 }
 
-/// A scalar of the event to compare with.
+/// A value to compare with others of the same event.
 #[derive(PartialEq, Eq, Hash)]
-enum Scalar<'v> {
+enum Key<'v> {
     Text(&'v str),
     Number(Number),
     Bool(bool),
 }
 
-/// A predicate on its way through an event.
-struct Asked<'p, 'v> {
-    predicate: &'p Predicate,
-    /// The values of the fields on the right.
-    others: HashSet<Scalar<'v>>,
-    mismatched: bool,
-}
-
-impl Asked<'_, '_> {
-    /// Whether the values of `value` at `steps` satisfy the predicate.
-    fn holds(&mut self, value: &Value<'_>, steps: &[PathStep]) -> bool {
-        match (steps.split_first(), value) {
-            (Some((PathStep::Key(_), _)), Value::Object(members, _)) => {
-                members.iter().any(|(member, value)| behind(steps, *member).is_some_and(|rest| self.holds(value, rest)))
-            }
-            (Some((PathStep::Any, rest)), Value::List(elements)) => {
-                elements.iter().any(|element| self.holds(element, rest))
-            }
-            (Some((PathStep::Index(index), rest)), Value::List(elements)) => {
-                elements.get(*index).is_some_and(|element| self.holds(element, rest))
-            }
-            (Some((PathStep::Range(from, to), rest)), Value::List(elements)) => {
-                let elements = range(elements, *from, *to);
-                !elements.is_empty() && elements.iter().all(|element| self.holds(element, rest))
-            }
-            // A list where no step asks for one: any element.
-            (Some((PathStep::Key(_), _)), Value::List(elements)) => {
-                elements.iter().any(|element| self.holds(element, steps))
-            }
-            (Some(_), _) => false,
-            (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists) => {
-                elements.iter().any(|element| self.holds(element, steps))
-            }
-            (None, value) => self.satisfied(value),
-        }
-    }
-
-    /// Whether a value at the end of the path satisfies the test.
-    fn satisfied(&mut self, value: &Value<'_>) -> bool {
-        if let Value::Null = value {
-            return false;
-        }
-        let (test, matcher) = (&self.predicate.test, &self.predicate.matcher);
-        let judged = match (test, value) {
-            (Test::Exists, _) => Some(true),
-            (Test::True, Value::Bool(value)) => Some(*value),
-            (Test::Compare(comparison, literal), value) => {
-                compare(value, literal).map(|order| comparison.accepts(order))
-            }
-            (Test::OneOf(items), value) => one_of(value, items, matcher, &self.others),
-            (Test::Contains(part), Value::Text(text)) => Some(text.contains(part.as_str())),
-            (_, Value::Text(text)) => match matcher {
-                Matcher::Glob(glob) => Some(glob.matches(text)),
-                Matcher::Regex(regex) => Some(regex.is_match(text)),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.mismatched |= judged.is_none();
-        judged.unwrap_or(false)
-    }
-}
-
-/// The steps behind the one that leads to `member`, which a name with dots may reach in one go.
-pub(crate) fn behind(steps: &[PathStep], member: FieldId) -> Option<&[PathStep]> {
-    let keys = steps.iter().take_while(|step| matches!(step, PathStep::Key(_)));
-    let place = keys.enumerate().find(|(_, step)| **step == PathStep::Key(member))?.0;
-    steps.get(place + 1..)
-}
-
-pub(crate) fn range<T>(elements: &[T], from: usize, to: Option<usize>) -> &[T] {
-    let to = to.unwrap_or(elements.len()).min(elements.len());
-    elements.get(from..to).unwrap_or_default()
-}
-
-/// All scalars of `value` at `steps`.
-fn collect<'v>(value: &'v Value<'_>, steps: &[PathStep], into: &mut HashSet<Scalar<'v>>) {
-    for_each(value, steps, &mut |value| {
-        into.extend(match value {
-            Value::Text(text) => Some(Scalar::Text(text)),
-            Value::Number(number, _) => Some(Scalar::Number(*number)),
-            Value::Bool(value) => Some(Scalar::Bool(*value)),
-            _ => None,
-        });
-    });
-}
-
-/// Calls `found` with every value of `value` at `steps`, the elements of lists one by one.
-pub(crate) fn for_each<'v, 'e>(value: &'v Value<'e>, steps: &[PathStep], found: &mut dyn FnMut(&'v Value<'e>)) {
-    let Some((step, rest)) = steps.split_first() else {
-        match value {
-            Value::List(elements) => elements.iter().for_each(|element| for_each(element, steps, found)),
-            value => found(value),
-        }
-        return;
-    };
-    match (step, value) {
-        (PathStep::Key(_), Value::Object(members, _)) => {
-            for (member, value) in members {
-                if let Some(rest) = behind(steps, *member) {
-                    for_each(value, rest, found);
-                }
-            }
-        }
-        (PathStep::Key(_), Value::List(elements)) => {
-            elements.iter().for_each(|element| for_each(element, steps, found))
-        }
-        (PathStep::Any, Value::List(elements)) => elements.iter().for_each(|element| for_each(element, rest, found)),
-        (PathStep::Index(index), Value::List(elements)) => {
-            if let Some(element) = elements.get(*index) {
-                for_each(element, rest, found);
-            }
-        }
-        (PathStep::Range(from, to), Value::List(elements)) => {
-            range(elements, *from, *to).iter().for_each(|element| for_each(element, rest, found));
-        }
-        _ => {}
-    }
-}
-
-/// The order of a value and a literal; `None` if they are of different types.
-fn compare(value: &Value<'_>, literal: &Literal) -> Option<Ordering> {
-    match (value, literal) {
-        // What is no timestamp is neither before nor after one.
-        (Value::Text(text), Literal::Text(_, Some(instant))) => Some(Instant::parse(text)?.cmp(instant)),
-        (Value::Text(text), Literal::Text(other, None)) => Some(Cow::as_ref(text).cmp(other.as_str())),
-        (Value::Number(number, _), Literal::Number(other)) => number.order(*other),
-        (Value::Bool(value), Literal::Bool(other)) => Some(value.cmp(other)),
-        _ => None,
-    }
-}
-
-/// Whether a value is in the list; `None` if nothing in the list is of its type.
-fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<Scalar<'_>>) -> Option<bool> {
+fn key(value: Scalar<'_>) -> Option<Key<'_>> {
     match value {
-        Value::Text(text) => {
-            let text = Cow::as_ref(text);
-            let listed = match matcher {
-                Matcher::Texts(texts) => texts.contains(text),
-                _ => items.texts.iter().any(|item| item == text),
-            };
-            let found = listed
-                || others.contains(&Scalar::Text(text))
-                || !items.instants.is_empty()
-                    && Instant::parse(text).is_some_and(|instant| items.instants.binary_search(&instant).is_ok());
-            let typed = !items.texts.is_empty() || !items.fields.is_empty();
-            (found || typed).then_some(found)
-        }
-        Value::Number(number, _) => {
-            let found = items.numbers.contains(number) || others.contains(&Scalar::Number(*number));
-            (found || !items.numbers.is_empty() || !items.fields.is_empty()).then_some(found)
-        }
-        Value::Bool(value) => {
-            let found = items.bools.contains(value) || others.contains(&Scalar::Bool(*value));
-            (found || !items.bools.is_empty() || !items.fields.is_empty()).then_some(found)
-        }
-        _ => None,
-    }
-}
-
-impl Comparison {
-    fn accepts(self, order: Ordering) -> bool {
-        match self {
-            Self::Equal => order.is_eq(),
-            Self::Less => order.is_lt(),
-            Self::LessEqual => order.is_le(),
-            Self::Greater => order.is_gt(),
-            Self::GreaterEqual => order.is_ge(),
-        }
+        Scalar::Text(text) => Some(Key::Text(text)),
+        Scalar::Number(number) => Number::parse(number).map(Key::Number),
+        Scalar::Bool(value) => Some(Key::Bool(value)),
+        Scalar::Null | Scalar::List | Scalar::Object(_) => None,
     }
 }

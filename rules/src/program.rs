@@ -59,7 +59,7 @@ pub(crate) struct Program {
 }
 
 /// The names that paths follow, as a tree: what is not in it is not read from an event.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct FieldTree {
     /// The children of each field by name, in lower case.
     children: Vec<HashMap<Box<str>, FieldId>>,
@@ -136,7 +136,6 @@ pub(crate) struct Items {
 #[derive(Debug)]
 pub(crate) enum Matcher {
     None,
-    Texts(std::collections::HashSet<Box<str>>),
     Glob(Glob),
     Regex(Regex),
 }
@@ -299,32 +298,17 @@ impl FieldTree {
         Ok(child)
     }
 
-    /// The child of `parent` for a member's name as an event spells it.
-    pub(crate) fn child(&self, parent: FieldId, name: &str) -> Option<FieldId> {
-        let children = self.children.get(parent.index())?;
-        if children.len() <= 4 {
-            return children.iter().find(|(child, _)| child.eq_ignore_ascii_case(name)).map(|(_, id)| *id);
-        }
-        let mut buffer = [0; 64];
-        let Some(short) = buffer.get_mut(..name.len()) else {
-            return children.get(name.to_ascii_lowercase().as_str()).copied();
-        };
-        short.copy_from_slice(name.as_bytes());
-        short.make_ascii_lowercase();
-        children.get(std::str::from_utf8(short).ok()?).copied()
+    /// How many fields there are, the event itself among them.
+    pub(crate) fn len(&self) -> usize {
+        self.children.len()
     }
 
-    /// Like [`Self::child`]; a name with dots is followed dot by dot, as paths are.
-    pub(crate) fn descendant(&self, parent: FieldId, name: &str) -> Option<FieldId> {
-        if !name.contains('.') {
-            return self.child(parent, name);
-        }
-        name.split('.').try_fold(parent, |field, part| self.child(field, part))
-    }
-
-    /// Whether nothing inside `field` is read.
-    pub(crate) fn is_leaf(&self, field: FieldId) -> bool {
-        self.children.get(field.index()).is_none_or(HashMap::is_empty)
+    /// Every field below the event: its parent, its name in lower case, itself.
+    pub(crate) fn into_names(self) -> impl Iterator<Item = (FieldId, Box<str>, FieldId)> {
+        let all = self.children.into_iter().enumerate();
+        all.flat_map(|(parent, children)| {
+            children.into_iter().map(move |(name, child)| (FieldId::new(parent), name, child))
+        })
     }
 }
 

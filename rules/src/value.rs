@@ -31,6 +31,11 @@ impl Number {
         Some(Self::Double(double))
     }
 
+    /// Whether it is whole and a double holds it exactly: whatever has its order then is equal to it.
+    pub(crate) fn is_exact(self) -> bool {
+        matches!(self, Self::Whole(whole) if whole.unsigned_abs() < 1 << 53)
+    }
+
     /// The order of two numbers; `None` never happens for numbers that were read.
     pub(crate) fn order(self, other: Self) -> Option<Ordering> {
         match (self, other) {

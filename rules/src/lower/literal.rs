@@ -12,9 +12,6 @@ use crate::syntax::ast::{self, LiteralKind, Operator, Right};
 use crate::syntax::{Problem, quoted};
 use crate::value::{Instant, Number};
 
-/// A list this long is looked up by hash.
-const HASHED: usize = 8;
-
 impl Compiler<'_, '_> {
     pub(super) fn test(&mut self, context: &mut Context<'_>, test: &ast::Test, span: &Range<usize>) -> Option<NodeId> {
         let field = self.field(context, &test.operand);
@@ -146,12 +143,7 @@ impl Compiler<'_, '_> {
             return None;
         }
         items.sort();
-        let matcher = if items.texts.len() >= HASHED {
-            Matcher::Texts(items.texts.iter().map(|text| text.as_str().into()).collect())
-        } else {
-            Matcher::None
-        };
-        Some((Test::OneOf(Box::new(items)), matcher))
+        Some((Test::OneOf(Box::new(items)), Matcher::None))
     }
 
     fn referred_items(

@@ -1,25 +1,25 @@
 //! Deciding an event.
 
+use std::cell::RefCell;
+
 use vedette_audit::Level;
 
 use super::{AlertMatch, BlindMatch, DecideError, Decision, RuleIndex, RuleInfo, RuleKind};
 use crate::Priority;
-use crate::evaluate::{Evaluation, Recorded, Truth, for_each};
-use crate::event::{self, Value};
+use crate::evaluate::{Engine, Evaluation, Scratch, Truth};
+use crate::event::Scalar;
 use crate::lower::Template;
 use crate::message::DefaultMessage;
-use crate::program::{FieldId, NodeId, PathId, Program};
+use crate::program::{NodeId, PathId, Program};
 
 /// The enabled and selected rules, compiled.
 #[derive(Debug)]
 pub struct RuleSet {
-    program: Program,
+    engine: Engine,
     rules: Vec<RuleInfo>,
     plans: Vec<Plan>,
     default_message: DefaultMessage,
     level: PathId,
-    /// The paths of the two bodies' own members, where a rule reads them.
-    bodies: [Option<FieldId>; 2],
 }
 
 /// What follows when a rule holds.
@@ -41,50 +41,60 @@ pub(super) struct Entry {
 
 #[derive(Debug)]
 struct Plan {
-    root: NodeId,
     output: Option<Template>,
     effect: Effect,
+    /// Whether it is the rule before it, which the other selector took too.
+    twin: bool,
+}
+
+thread_local! {
+    /// What deciding writes to. Kept by the thread, it grows to what the biggest events and rule sets need and stays.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl RuleSet {
     /// Takes entries sorted by qualified name.
     pub(super) fn new(program: Program, entries: Vec<Entry>, default_message: DefaultMessage, level: PathId) -> Self {
-        let body = |name| program.fields.child(FieldId::ROOT, name);
-        let bodies = [body("requestobject"), body("responseobject")];
-        let (mut rules, mut plans) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
+        let mut plans: Vec<Plan> = Vec::with_capacity(entries.len());
+        let (mut rules, mut roots) = (Vec::<RuleInfo>::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
         for Entry { info, root, output, effect } in entries {
+            let twin = rules.last().is_some_and(|last| last.id == info.id);
             rules.push(info);
-            plans.push(Plan { root, output, effect });
+            roots.push(root);
+            plans.push(Plan { output, effect, twin });
         }
-        Self { program, rules, plans, default_message, level, bodies }
+        Self { engine: Engine::new(program, &roots), rules, plans, default_message, level }
     }
 
     /// Decides one event: its JSON as it goes on from ingest, in either spelling.
     ///
     /// # Errors
-    /// Only if `event` is no JSON object in UTF-8, or nests deeper than 128.
+    /// If `event` is no JSON object in UTF-8, or nests deeper than 128, or is broken where a rule reads it. What no rule reads is not
+    /// looked at closer than it takes to skip it.
     pub fn decide(&self, event: &[u8]) -> Result<Decision, DecideError> {
-        let event = event::read(event, &self.program.fields)?;
-        let level = self.level_of(&event);
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut scratch) => self.decide_with(event, &mut scratch),
+            Err(_) => self.decide_with(event, &mut Scratch::default()),
+        })
+    }
+
+    fn decide_with(&self, event: &[u8], scratch: &mut Scratch) -> Result<Decision, DecideError> {
         let mut decision = Decision::default();
+        let mut event = Evaluation::new(&self.engine, scratch, event)?;
+        let level = self.level_of(&mut event);
         if level == Some(Level::None) {
             return Ok(decision);
         }
-        let mut evaluation = Evaluation::new(&self.program, &event, self.recorded(&event, level));
-        for (index, (plan, info)) in (0_u32..).zip(self.plans.iter().zip(&self.rules)) {
-            let rule = RuleIndex(index);
-            match evaluation.node(plan.root) {
-                Truth::False => continue,
-                Truth::Unknown(path) => {
-                    let field =
-                        self.program.paths.get(path.index()).map(|path| path.spelled.clone()).unwrap_or_default();
-                    decision.blind.push(BlindMatch { rule, field });
-                    continue;
-                }
-                Truth::True => {}
+        event.start(level);
+        while let Some((index, truth)) = event.next() {
+            let (rule, Some(plan)) = (RuleIndex(index), self.plans.get(index as usize)) else { continue };
+            if truth == Truth::Unknown {
+                let missing = event.missing(index).and_then(|path| self.engine.program().paths.get(path.index()));
+                let field = missing.map(|path| path.spelled.clone()).unwrap_or_default();
+                decision.blind.push(BlindMatch { rule, field });
+                continue;
             }
-            // A rule that both selectors take follows itself.
-            if decision.matched.last().is_none_or(|last| self.rule(*last).id != info.id) {
+            if !plan.twin || decision.matched.last().is_none_or(|last| last.0 + 1 != index) {
                 decision.matched.push(rule);
             }
             match plan.effect {
@@ -92,14 +102,14 @@ impl RuleSet {
                 Effect::Archive => decision.archive = true,
                 Effect::Alert => {
                     let message = match &plan.output {
-                        Some(output) => output.fill(&self.program, &event),
-                        None => self.default_message.fill(&self.program, &event),
+                        Some(output) => output.fill(&mut event),
+                        None => self.default_message.fill(&mut event),
                     };
                     decision.alerts.push(AlertMatch { rule, message });
                 }
             }
         }
-        decision.mismatches = evaluation.mismatches;
+        decision.mismatches = event.finish()?;
         Ok(decision)
     }
 
@@ -132,31 +142,17 @@ impl RuleSet {
 
     /// How many distinct predicates the rules come down to.
     pub fn predicates(&self) -> usize {
-        self.program.predicates.len()
+        self.engine.program().predicates.len()
     }
 
     /// The level that the event says of itself, if it is one.
-    fn level_of(&self, event: &Value<'_>) -> Option<Level> {
-        let path = self.program.paths.get(self.level.index())?;
+    fn level_of(&self, event: &mut Evaluation<'_>) -> Option<Level> {
         let mut level = None;
-        for_each(event, &path.steps, &mut |value| {
-            if let Value::Text(text) = value {
+        event.each(self.level, &mut |value| {
+            if let Scalar::Text(text) = value {
                 level = level.or_else(|| text.parse().ok());
             }
         });
         level
-    }
-
-    /// Which bodies are known: those that the event's level records, and those that are there all the same.
-    fn recorded(&self, event: &Value<'_>, level: Option<Level>) -> Recorded {
-        let Value::Object(members, _) = event else { return Recorded { request: true, response: true } };
-        let there = |body: Option<FieldId>| {
-            body.is_some_and(|body| members.iter().any(|(id, value)| *id == body && *value != Value::Null))
-        };
-        let [request, response] = self.bodies;
-        Recorded {
-            request: level >= Some(Level::Request) || there(request),
-            response: level >= Some(Level::RequestResponse) || there(response),
-        }
     }
 }
