@@ -77,7 +77,7 @@ fn archive_by(case: &Case<'_>, judge: &Judge<'_>) -> Decided<ArchiveResult> {
             let level = level_of(&event.json);
             for miss in decision.blind {
                 let rule = case.rules.rule(miss.rule).qualified.clone();
-                *blind.entry((rule, miss.field, level.clone())).or_default() += 1;
+                *blind.entry((rule, miss.field.to_string(), level.clone())).or_default() += 1;
             }
         }
         if decision.archive {

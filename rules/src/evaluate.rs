@@ -13,18 +13,20 @@
 //! for. An index makes all its comparisons at once when a value of their path is read: with the event, or in a body with the body. Any
 //! other comparison is made if a rule comes to it. So the count follows from the rules and the event alone.
 
-mod candidates;
+mod classes;
 mod engine;
 mod fold;
 mod guards;
 mod index;
 mod patterns;
 mod satisfied;
+mod sets;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use vedette_audit::Level;
 
@@ -33,10 +35,10 @@ use crate::event::{Body, Entry, Kind, Reader, Scalar, SlotId, Universal};
 use crate::program::{FieldId, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Test};
 use crate::value::Number;
 
-use candidates::Candidates;
-use engine::How;
 pub(crate) use engine::Engine;
+use engine::{Condition, How};
 use satisfied::satisfied;
+use sets::Set;
 
 /// What an event says to a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,14 @@ pub(crate) struct Scratch {
     /// The number of the text that each predicate of an automaton was asked of last.
     asked: Vec<u64>,
     texts: u64,
-    candidates: Candidates,
+    /// The classes of rules that the event may concern.
+    classes: Set,
+    /// The rules that hold.
+    holding: Set,
+    /// The rules that are unknown.
+    unknown: Set,
+    /// Rules that do not hold whatever their class does.
+    vetoed: Vec<u32>,
     /// Slots with values for which a predicate of their index has no answer.
     strange: Vec<SlotId>,
     stamp: u32,
@@ -101,7 +110,9 @@ impl Scratch {
             self.patterns.fill(0);
             self.stamp = 4;
         }
-        self.candidates.start(engine.rules());
+        let rules = engine.rules();
+        [&mut self.classes, &mut self.holding, &mut self.unknown].into_iter().for_each(|set| set.start(rules));
+        self.vetoed.clear();
         self.strange.clear();
     }
 
@@ -141,7 +152,7 @@ impl<'a> Evaluation<'a> {
         Ok(Self { engine, scratch, text, recorded, read, looked_up: 0, mismatches: 0, fault: None })
     }
 
-    /// Takes the event's word for what it recorded, and finds out which rules it concerns.
+    /// Takes the event's word for what it recorded, and decides all rules.
     pub(crate) fn start(&mut self, level: Option<Level>) {
         let has = |body| self.scratch.reader.has(body);
         self.recorded = [
@@ -150,35 +161,60 @@ impl<'a> Evaluation<'a> {
         ];
         let engine = self.engine;
         self.look_up();
+        for (body, guarded) in [Body::Request, Body::Response].into_iter().zip(&engine.guards.of_body) {
+            match guarded {
+                Some(_) if self.recorded(body) => self.read_body(body),
+                Some(classes) => self.scratch.classes.insert(classes),
+                None => {}
+            }
+        }
         for slot in &engine.guards.patterns {
             self.run_patterns(*slot);
         }
-        for (body, rules) in [Body::Request, Body::Response].into_iter().zip(&engine.guards.of_body) {
-            if self.recorded(body) {
-                if !rules.is_empty() {
-                    self.read_body(body);
-                }
-            } else {
-                rules.iter().for_each(|rule| self.scratch.candidates.insert(*rule));
-            }
-        }
+        self.scratch.classes.insert(&engine.guards.always);
         for group in &engine.guards.groups {
             if self.node(group.node) != Truth::False {
-                group.rules.iter().for_each(|rule| self.scratch.candidates.insert(*rule));
+                self.scratch.classes.insert(&group.classes);
             }
+        }
+        while let Some((word, mut bits)) = self.scratch.classes.next_word() {
+            while bits != 0 {
+                self.visit(word * 64 + bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+        }
+        let Scratch { holding, unknown, vetoed, .. } = &mut *self.scratch;
+        for rule in vetoed.drain(..) {
+            holding.remove(rule);
+            unknown.remove(rule);
         }
     }
 
-    /// The next rule that the event may concern, in order, and its truth if that is not false.
-    #[inline]
-    pub(crate) fn next(&mut self) -> Option<(u32, Truth)> {
-        loop {
-            let rule = self.scratch.candidates.pop()?;
-            let truth = self.rule(rule);
-            if truth != Truth::False {
-                return Some((rule, truth));
-            }
+    /// Evaluates a class, and notes its rules.
+    fn visit(&mut self, class: u32) {
+        let Some((condition, rules)) = self.engine.class(class) else { return };
+        match self.condition(condition) {
+            Truth::False => {}
+            Truth::True => self.scratch.holding.insert(rules),
+            Truth::Unknown => self.scratch.unknown.insert(rules),
         }
+    }
+
+    /// How many rules hold.
+    pub(crate) fn count(&self) -> usize {
+        self.scratch.holding.count()
+    }
+
+    /// The rules that hold, a word of bits at a time: the first of the 64, and which of them.
+    #[inline]
+    pub(crate) fn next_holding(&mut self) -> Option<(u32, u64)> {
+        self.scratch.holding.next_word().map(|(word, bits)| (word * 64, bits))
+    }
+
+    /// The rules of which nothing is known, in the same way.
+    #[inline]
+    pub(crate) fn next_unknown(&mut self) -> Option<(u32, u64)> {
+        self.scratch.unknown.next_word().map(|(word, bits)| (word * 64, bits))
     }
 
     /// How many comparisons were false because of a value's type.
@@ -195,9 +231,9 @@ impl<'a> Evaluation<'a> {
         Ok(self.mismatches)
     }
 
-    fn rule(&mut self, rule: u32) -> Truth {
+    #[inline]
+    fn condition(&mut self, condition: Condition) -> Truth {
         let engine = self.engine;
-        let Some(condition) = engine.rule(rule) else { return Truth::False };
         let mut joined = Truth::True;
         for literal in engine.literals(condition) {
             if literal.known {
@@ -265,9 +301,9 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The field for want of which a rule is unknown: the first, as the rule is read.
-    pub(crate) fn missing(&mut self, rule: u32) -> Option<PathId> {
-        let root = self.engine.rule(rule)?.root;
-        self.missing_in(root)
+    pub(crate) fn missing(&mut self, rule: u32) -> Arc<str> {
+        let path = self.engine.root(rule).and_then(|root| self.missing_in(root));
+        path.and_then(|path| self.engine.program.paths.get(path.index())).map(|path| path.spelled.clone()).unwrap_or_default()
     }
 
     fn missing_in(&mut self, node: NodeId) -> Option<PathId> {
@@ -422,14 +458,17 @@ impl<'a> Evaluation<'a> {
         while let Some(entry) = self.scratch.reader.values.entry(self.looked_up) {
             self.looked_up += 1;
             let Some(index) = engine.index_of(entry.slot) else { continue };
-            let Scratch { reader, predicates, candidates, strange, stamp, .. } = &mut *self.scratch;
+            let Scratch { reader, predicates, classes, vetoed, strange, stamp, .. } = &mut *self.scratch;
             let truth = *stamp | 2;
             let is_strange = index.look_up(reader.values.scalar(self.text, entry), |predicate| {
                 if let Some(cell) = predicates.get_mut(predicate.index())
                     && *cell != truth
                 {
                     *cell = truth;
-                    engine.guards.of(predicate).iter().for_each(|rule| candidates.insert(*rule));
+                    if let Some(guarded) = engine.guards.of(predicate) {
+                        classes.insert(&guarded.classes);
+                        vetoed.extend_from_slice(&guarded.vetoed);
+                    }
                 }
             });
             if is_strange && strange.last() != Some(&entry.slot) {
@@ -446,7 +485,7 @@ impl<'a> Evaluation<'a> {
         if std::mem::replace(ran, self.scratch.stamp) == self.scratch.stamp {
             return;
         }
-        let Scratch { reader, predicates, asked, texts, candidates, stamp, .. } = &mut *self.scratch;
+        let Scratch { reader, predicates, asked, texts, classes, stamp, .. } = &mut *self.scratch;
         let truth = *stamp | 2;
         for entry in reader.values.of(slot) {
             let Scalar::Text(text) = reader.values.scalar(self.text, entry) else { continue };
@@ -461,7 +500,9 @@ impl<'a> Evaluation<'a> {
                 let value = Scalar::Text(text);
                 if whole || predicate.is_some_and(|predicate| satisfied(predicate, value) == Some(true)) {
                     *cell = truth;
-                    engine.guards.of(id).iter().for_each(|rule| candidates.insert(*rule));
+                    if let Some(guarded) = engine.guards.of(id) {
+                        classes.insert(&guarded.classes);
+                    }
                 }
             });
         }

@@ -17,6 +17,7 @@ mod escape;
 mod layout;
 mod names;
 mod range;
+mod shapes;
 mod values;
 mod walk;
 
@@ -26,6 +27,7 @@ mod tests;
 use blocks::Blocks;
 use layout::Trail;
 use range::Asker;
+use shapes::Shapes;
 use walk::{Deferred, Source, Stop, Walk};
 
 use crate::DecideError;
@@ -44,6 +46,7 @@ pub(crate) struct Reader {
     pub(crate) values: Values,
     deferred: Vec<Deferred>,
     trail: Vec<Trail>,
+    shapes: Shapes,
 }
 
 /// What is wrong with an event, and where.
@@ -66,6 +69,7 @@ impl Reader {
         self.values.start(layout.slots());
         self.deferred.clear();
         self.trail.clear();
+        self.shapes.start(layout.owner, layout.fields());
         let mut walk = self.walk(text, layout);
         match walk.event() {
             Ok(()) => Ok(text),
@@ -94,7 +98,8 @@ impl Reader {
 
     fn walk<'a>(&'a mut self, text: &'a str, layout: &'a Layout) -> Walk<'a> {
         let source = Source { text, blocks: &self.blocks, depth: 0, fault: None };
-        Walk { source, layout, values: &mut self.values, deferred: &mut self.deferred, trail: &mut self.trail }
+        let Self { values, deferred, trail, shapes, .. } = self;
+        Walk { source, layout, values, deferred, trail, shapes }
     }
 
     /// Whether a list that was read holds by what is at `steps` in it, the first of which is a range.

@@ -3,6 +3,8 @@
 mod build;
 mod rule_set;
 
+use std::sync::Arc;
+
 use crate::{Diagnostic, Priority, Settings, SourceFile};
 
 pub use rule_set::RuleSet;
@@ -91,7 +93,7 @@ pub struct BlindMatch {
     /// The rule.
     pub rule: RuleIndex,
     /// The first field that was missing, as the rule spells it.
-    pub field: String,
+    pub field: Arc<str>,
 }
 
 /// The longest message of an alert, in bytes.

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
@@ -70,7 +71,7 @@ pub(crate) struct FieldTree {
 pub(crate) struct Path {
     pub(crate) steps: Box<[PathStep]>,
     /// As the first rule that names it spells it.
-    pub(crate) spelled: String,
+    pub(crate) spelled: Arc<str>,
     /// The least level that records it, if that is above `Metadata`.
     pub(crate) needs: Option<Level>,
 }
@@ -208,7 +209,7 @@ impl Builder {
         }
         let id = PathId::new(checked(self.program.paths.len())?);
         let needs = schema::needed_level(steps);
-        self.program.paths.push(Path { steps: steps_box.clone(), spelled: spelled.to_owned(), needs });
+        self.program.paths.push(Path { steps: steps_box.clone(), spelled: spelled.into(), needs });
         self.paths.insert(steps_box, id);
         Ok(id)
     }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::classes::{Classes, literal};
 use super::guards::Guards;
 use super::index::{Answered, Index};
+use super::sets::Posting;
 use crate::event::{Body, Layout, SlotId, Universal};
 use crate::program::{Node, NodeId, PathStep, Predicate, PredicateId, Program, Test};
 use vedette_audit::Level;
@@ -19,7 +21,11 @@ pub(crate) struct Engine {
     indexed: Vec<u32>,
     indexes: Vec<(SlotId, Index)>,
     pub(super) guards: Guards,
-    rules: Vec<Condition>,
+    roots: Box<[NodeId]>,
+    /// What each class asks.
+    conditions: Vec<Condition>,
+    /// The rules of each class.
+    rules: Vec<Posting>,
     literals: Vec<Literal>,
     nodes: Vec<NodeId>,
     /// Whether each node may take more than looking up what is known.
@@ -50,10 +56,9 @@ pub(super) enum How {
     Range(Universal),
 }
 
-/// A rule's condition: all of these literals and all of these nodes.
+/// What must hold for a class that is visited: all of these literals and all of these nodes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Condition {
-    pub(super) root: NodeId,
     literals: (u32, u32),
     nodes: (u32, u32),
 }
@@ -77,7 +82,9 @@ impl Engine {
             indexed: vec![0; layout.slots()],
             indexes: Vec::new(),
             guards: Guards::default(),
-            rules: Vec::with_capacity(roots.len()),
+            roots: roots.into(),
+            conditions: Vec::new(),
+            rules: Vec::new(),
             literals: Vec::new(),
             nodes: Vec::new(),
             slow: Vec::new(),
@@ -86,10 +93,15 @@ impl Engine {
         };
         engine.index();
         engine.slow = engine.slow_nodes();
-        engine.guards = Guards::new(&engine.program, roots, &engine.asks, &engine.indexes, &engine.slow);
-        for root in roots {
-            engine.condition(*root);
+        let quick = |node: NodeId| engine.slow.get(node.index()) == Some(&false);
+        let mut classes = Classes::new(&engine.program, roots, quick);
+        let (guards, visited_for) =
+            Guards::new(&engine.program, &mut classes, &engine.asks, &engine.indexes, &engine.slow);
+        engine.guards = guards;
+        for (parts, visited_for) in classes.parts.iter().zip(visited_for) {
+            engine.condition(parts, visited_for);
         }
+        engine.rules = classes.rules;
         engine
     }
 
@@ -142,22 +154,11 @@ impl Engine {
         ask.is_some_and(|ask| ask.how == How::Index && ask.body.is_none() && ask.needs.is_none())
     }
 
-    fn condition(&mut self, root: NodeId) {
-        let parts = match self.program.nodes.get(root.index()) {
-            Some(Node::And(parts)) => &**parts,
-            _ => &[root],
-        };
+    /// What is left to ask of a class that is visited.
+    fn condition(&mut self, parts: &[NodeId], visited_for: Option<NodeId>) {
         let (mut literals, mut nodes) = (Vec::new(), Vec::new());
-        for part in parts {
-            let literal = match self.program.nodes.get(part.index()) {
-                Some(Node::Predicate(predicate)) => Some((*predicate, false)),
-                Some(Node::Not(inner)) => match self.program.nodes.get(inner.index()) {
-                    Some(Node::Predicate(predicate)) => Some((*predicate, true)),
-                    _ => None,
-                },
-                _ => None,
-            };
-            match literal {
+        for part in parts.iter().filter(|part| Some(**part) != visited_for) {
+            match literal(&self.program, *part) {
                 Some((predicate, negated)) => {
                     literals.push(Literal { predicate, negated, known: self.is_known(predicate) });
                 }
@@ -165,14 +166,10 @@ impl Engine {
             }
         }
         // What is known is looked at first, and a body last.
-        literals.sort_by_key(|literal| {
-            let body = self.asks.get(literal.predicate.index()).is_some_and(|ask| ask.body.is_some());
-            (body, !literal.known)
-        });
+        literals.sort_by_key(|literal| (self.is_in_body(literal.predicate), !literal.known));
         nodes.sort_by_key(|node| self.slow.get(node.index()).copied());
         let bounds = |from: usize, count: usize| (from as u32, (from + count) as u32);
-        self.rules.push(Condition {
-            root,
+        self.conditions.push(Condition {
             literals: bounds(self.literals.len(), literals.len()),
             nodes: bounds(self.nodes.len(), nodes.len()),
         });
@@ -180,14 +177,24 @@ impl Engine {
         self.nodes.extend(nodes);
     }
 
-    #[inline]
-    pub(super) fn rule(&self, rule: u32) -> Option<Condition> {
-        self.rules.get(rule as usize).copied()
+    fn is_in_body(&self, predicate: PredicateId) -> bool {
+        self.asks.get(predicate.index()).is_some_and(|ask| ask.body.is_some() || ask.needs.is_some())
     }
 
-    /// How many rules there are.
+    /// A class: its condition and its rules.
+    #[inline]
+    pub(super) fn class(&self, class: u32) -> Option<(Condition, &Posting)> {
+        self.conditions.get(class as usize).copied().zip(self.rules.get(class as usize))
+    }
+
+    /// The whole condition of a rule.
+    pub(super) fn root(&self, rule: u32) -> Option<NodeId> {
+        self.roots.get(rule as usize).copied()
+    }
+
+    /// How many rules there are, which is no less than how many classes.
     pub(super) fn rules(&self) -> usize {
-        self.rules.len()
+        self.roots.len()
     }
 
     #[inline]

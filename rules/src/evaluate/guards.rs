@@ -6,36 +6,48 @@
 //! rules ask for the same values. A condition without a guard, `verb not in (…)`, is put with those that share a part of it, and the
 //! part is evaluated once for all of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use super::classes::{Classes, literal};
 use super::engine::{Ask, How};
 use super::index::Index;
+use super::sets::Posting;
 use crate::event::{Body, SlotId};
 use crate::program::{Node, NodeId, PredicateId, Program};
 
 /// A guard of more predicates than this is none: visiting the rule is as good.
 const WIDEST: usize = 512;
-
-/// Which rules are visited when.
+/// Which classes are visited when.
 #[derive(Debug, Default)]
 pub(super) struct Guards {
-    /// Where the rules of each predicate start in `rules`; one more at the end.
-    starts: Vec<u32>,
-    rules: Vec<u32>,
-    /// Rules that have no guard, by a part that they share.
+    /// The place of each predicate in `guarded` and one more; 0 for one that concerns nothing.
+    places: Vec<u32>,
+    guarded: Vec<Guarded>,
+    /// Classes that have no guard, by a part that they share.
     pub(super) groups: Vec<Group>,
-    /// Rules whose guard asks for a body, by body.
-    pub(super) of_body: [Vec<u32>; 2],
+    /// Classes of which nothing is left to ask.
+    pub(super) always: Posting,
+    /// Classes whose guard asks for a body, by body; `None` if there are none.
+    pub(super) of_body: [Option<Posting>; 2],
     /// The slots whose automaton finds out which guards are true.
     pub(super) patterns: Vec<SlotId>,
 }
 
-/// Rules that hold only if a node does.
+/// What a predicate that is true says.
+#[derive(Debug, Default)]
+pub(super) struct Guarded {
+    /// These classes may hold.
+    pub(super) classes: Posting,
+    /// These rules do not.
+    pub(super) vetoed: Vec<u32>,
+}
+
+/// Classes that hold only if a node does.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) node: NodeId,
-    pub(super) rules: Vec<u32>,
+    pub(super) classes: Posting,
 }
 
 #[derive(Debug, Clone)]
@@ -55,51 +67,79 @@ struct Choice<'a> {
 }
 
 impl Guards {
-    pub(super) fn new(program: &Program, roots: &[NodeId], asks: &[Ask], indexes: &[(SlotId, Index)], slow: &[bool]) -> Self {
-        let costs = costs(program, roots, asks, indexes);
+    /// Chooses guards for classes; says which of its parts each class was visited for, and need not be asked for again.
+    pub(super) fn new(
+        program: &Program,
+        classes: &mut Classes,
+        asks: &[Ask],
+        indexes: &[(SlotId, Index)],
+        slow: &[bool],
+    ) -> (Self, Vec<Option<NodeId>>) {
+        let costs = costs(program, classes, asks, indexes);
         let mut choice = Choice { program, asks, costs, known: HashMap::new() };
-        let mut guards = Self::default();
-        let mut pairs: Vec<(PredicateId, u32)> = Vec::new();
-        let mut unguarded = Vec::new();
-        for (rule, root) in (0..).zip(roots) {
-            match choice.guard(*root, true) {
-                Some(guard) => pairs.extend(guard.predicates.iter().map(|predicate| (*predicate, rule))),
-                None => unguarded.push((rule, *root)),
+        let mut guards = Self { places: vec![0; asks.len()], ..Self::default() };
+        let mut visited_for = vec![None; classes.parts.len()];
+        let mut guarded: BTreeMap<PredicateId, Vec<u32>> = BTreeMap::new();
+        let (mut unguarded, mut always, mut of_body) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new()]);
+        for ((class, parts), visited_for) in (0..).zip(&classes.parts).zip(&mut visited_for) {
+            if parts.is_empty() {
+                always.push(class);
+                continue;
             }
-        }
-        pairs.sort_unstable();
-        for (predicate, rule) in &pairs {
-            let Some(ask) = asks.get(predicate.index()) else { continue };
-            if ask.how == How::Pattern && ask.body.is_none() && guards.patterns.last() != Some(&ask.slot) {
-                guards.patterns.push(ask.slot);
+            let Some(guard) = choice.least(parts, true) else {
+                unguarded.push((class, &**parts));
+                continue;
+            };
+            for predicate in guard.predicates.iter() {
+                guarded.entry(*predicate).or_default().push(class);
+                let Some(ask) = asks.get(predicate.index()) else { continue };
+                if let Some(of_body) = ask.body.and_then(|body| of_body.get_mut(body as usize)) {
+                    of_body.push(class);
+                }
+                if ask.how == How::Pattern {
+                    guards.patterns.push(ask.slot);
+                }
             }
-            if let Some(body) = ask.body {
-                guards.of_body[body as usize].push(*rule);
+            // A guard on a body may be unknown, which a visit does not tell.
+            if let [only] = &*guard.predicates
+                && asks.get(only.index()).is_some_and(|ask| ask.body.is_none() && ask.needs.is_none())
+            {
+                *visited_for = parts.iter().copied().find(|part| literal(program, *part) == Some((*only, false)));
             }
         }
         guards.patterns.sort_unstable();
         guards.patterns.dedup();
-        for rules in &mut guards.of_body {
-            rules.sort_unstable();
-            rules.dedup();
+        guards.always = Posting::new(always);
+        guards.of_body = of_body.map(|mut classes| {
+            classes.dedup();
+            (!classes.is_empty()).then(|| Posting::new(classes))
+        });
+        for (predicate, classes) in guarded {
+            guards.set(predicate, |guarded| guarded.classes = Posting::new(classes));
         }
-        guards.starts.reserve(asks.len() + 1);
-        let mut start = 0;
-        for predicate in 0..asks.len() {
-            guards.starts.push(start as u32);
-            start += pairs.get(start..).unwrap_or_default().iter().take_while(|pair| pair.0.index() == predicate).count();
+        for (predicate, rules) in std::mem::take(&mut classes.vetoed) {
+            guards.set(predicate, |guarded| guarded.vetoed = rules);
         }
-        guards.starts.push(start as u32);
-        guards.rules = pairs.into_iter().map(|(_, rule)| rule).collect();
-        guards.groups = groups(program, &unguarded, slow);
-        guards
+        guards.groups = groups(&unguarded, slow, &mut visited_for);
+        (guards, visited_for)
     }
 
-    /// The rules that a predicate guards.
+    fn set(&mut self, predicate: PredicateId, set: impl FnOnce(&mut Guarded)) {
+        let Some(place) = self.places.get_mut(predicate.index()) else { return };
+        if *place == 0 {
+            self.guarded.push(Guarded::default());
+            *place = self.guarded.len() as u32;
+        }
+        if let Some(guarded) = self.guarded.get_mut(*place as usize - 1) {
+            set(guarded);
+        }
+    }
+
+    /// What a predicate says when it is true.
     #[inline]
-    pub(super) fn of(&self, predicate: PredicateId) -> &[u32] {
-        let bound = |index: usize| self.starts.get(index).map_or(0, |start| *start as usize);
-        self.rules.get(bound(predicate.index())..bound(predicate.index() + 1)).unwrap_or_default()
+    pub(super) fn of(&self, predicate: PredicateId) -> Option<&Guarded> {
+        let place = (*self.places.get(predicate.index())? as usize).checked_sub(1)?;
+        self.guarded.get(place)
     }
 }
 
@@ -116,14 +156,17 @@ impl Choice<'_> {
             (Node::Predicate(predicate), true) => self.predicate(*predicate),
             (Node::Predicate(_), false) => None,
             (Node::Not(inner), _) => self.guard(*inner, !positive),
-            (Node::And(parts), true) | (Node::Or(parts), false) => {
-                let all = parts.iter().filter_map(|part| self.guard(*part, positive));
-                all.min_by_key(|guard| guard.cost)
-            }
+            (Node::And(parts), true) | (Node::Or(parts), false) => self.least(parts, positive),
             (Node::Or(parts), true) | (Node::And(parts), false) => self.union(parts, positive),
         };
         self.known.insert((node, positive), guard.clone());
         guard
+    }
+
+    /// The best guard of nodes all of which must hold.
+    fn least(&mut self, parts: &[NodeId], positive: bool) -> Option<Guard> {
+        let all = parts.iter().filter_map(|part| self.guard(*part, positive));
+        all.min_by_key(|guard| guard.cost)
     }
 
     fn union(&mut self, parts: &[NodeId], positive: bool) -> Option<Guard> {
@@ -146,7 +189,7 @@ impl Choice<'_> {
 }
 
 /// What it costs to guard by a predicate: how many rules are visited in vain, more or less.
-fn costs(program: &Program, roots: &[NodeId], asks: &[Ask], indexes: &[(SlotId, Index)]) -> Vec<u64> {
+fn costs(program: &Program, classes: &Classes, asks: &[Ask], indexes: &[(SlotId, Index)]) -> Vec<u64> {
     let mut uses = vec![0_u64; program.predicates.len()];
     let mut note = |node: NodeId| {
         if let Some(Node::Predicate(predicate)) = program.nodes.get(node.index())
@@ -155,7 +198,7 @@ fn costs(program: &Program, roots: &[NodeId], asks: &[Ask], indexes: &[(SlotId, 
             *uses += 1;
         }
     };
-    roots.iter().copied().for_each(&mut note);
+    classes.parts.iter().flatten().copied().for_each(&mut note);
     for node in &program.nodes {
         if let Node::And(parts) | Node::Or(parts) = node {
             parts.iter().copied().for_each(&mut note);
@@ -200,33 +243,28 @@ fn frequency(field: &str) -> u64 {
         "level" | "stage" | "objectref.apiversion" => 64,
         "verb" => 24,
         "responsestatus.code" | "user.groups" => 16,
-        "objectref.resource" | "objectref.apigroup" | "objectref.subresource" => 8,
+        "objectref.resource" | "objectref.apigroup" => 8,
         "objectref.namespace" | "useragent" | "workspace" | "cluster" => 3,
         _ => 2,
     }
 }
 
-/// Rules by a part of their condition that as many of them as possible share.
-fn groups(program: &Program, unguarded: &[(u32, NodeId)], slow: &[bool]) -> Vec<Group> {
-    let parts = |root: &NodeId| match program.nodes.get(root.index()) {
-        Some(Node::And(parts)) => parts.to_vec(),
-        _ => vec![*root],
-    };
+/// Classes by a part that as many of them as possible share.
+fn groups(unguarded: &[(u32, &[NodeId])], slow: &[bool], visited_for: &mut [Option<NodeId>]) -> Vec<Group> {
     let mut shares: HashMap<NodeId, usize> = HashMap::new();
-    for (_, root) in unguarded {
-        parts(root).into_iter().for_each(|part| *shares.entry(part).or_default() += 1);
+    for (_, parts) in unguarded {
+        parts.iter().for_each(|part| *shares.entry(*part).or_default() += 1);
     }
-    let mut groups: Vec<Group> = Vec::new();
-    let mut places: HashMap<NodeId, usize> = HashMap::new();
-    for (rule, root) in unguarded {
-        let quick = |part: &NodeId| !slow.get(part.index()).copied().unwrap_or(true);
-        let best = parts(root).into_iter().max_by_key(|part| (quick(part), shares.get(part).copied(), std::cmp::Reverse(*part)));
-        let node = best.unwrap_or(*root);
-        let place = *places.entry(node).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => group.rules.push(*rule),
-            None => groups.push(Group { node, rules: vec![*rule] }),
+    let quick = |part: &NodeId| slow.get(part.index()) == Some(&false);
+    let mut groups: BTreeMap<NodeId, Vec<u32>> = BTreeMap::new();
+    for (class, parts) in unguarded {
+        let rank = |part: &&NodeId| (quick(part), shares.get(part).copied(), std::cmp::Reverse(**part));
+        let Some(node) = parts.iter().max_by_key(rank).copied() else { continue };
+        groups.entry(node).or_default().push(*class);
+        // What is not quick may be unknown, which a visit does not tell.
+        if let Some(visited_for) = visited_for.get_mut(*class as usize).filter(|_| quick(&node)) {
+            *visited_for = Some(node);
         }
     }
-    groups
+    groups.into_iter().map(|(node, classes)| Group { node, classes: Posting::new(classes) }).collect()
 }

@@ -8,6 +8,7 @@
 use crate::program::{FieldId, FieldTree, Path, PathId, PathStep};
 
 use super::names::Names;
+use super::shapes::Owner;
 
 /// A place for the values at a path. Those of the program's paths come first, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +33,7 @@ pub(crate) struct Universal {
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(super) names: Names,
+    pub(super) owner: Owner,
     fields: Vec<Field>,
     /// The slots of all fields, those of one together.
     places: Vec<Place>,
@@ -109,6 +111,7 @@ impl Layout {
             filters: Vec::new(),
             bodies: vec![None; paths.len() + universals.len()],
             names,
+            owner: Owner::new(),
         };
         let parts = layout.outline();
         let all = paths.iter().map(|path| (&*path.steps, false));
@@ -187,6 +190,11 @@ impl Layout {
         }
         self.filters.push(Filter { steps, exact });
         u32::try_from(self.filters.len() - 1).ok()
+    }
+
+    /// How many fields there are.
+    pub(super) fn fields(&self) -> usize {
+        self.fields.len()
     }
 
     /// How many slots there are.

@@ -5,6 +5,7 @@
 use super::blocks::{Blocks, Unclosed};
 use super::layout::{Body, Field, Layout, Trail};
 use super::names::Names;
+use super::shapes::{Seen, Shapes};
 use super::values::{Kind, Values};
 use super::{DEPTH_LIMIT, Fault};
 use crate::program::FieldId;
@@ -33,6 +34,7 @@ pub(super) struct Walk<'a> {
     pub(super) values: &'a mut Values,
     pub(super) deferred: &'a mut Vec<Deferred>,
     pub(super) trail: &'a mut Vec<Trail>,
+    pub(super) shapes: &'a mut Shapes,
 }
 
 /// The bytes of an event and their bits: what any walk over it needs.
@@ -77,14 +79,25 @@ impl Walk<'_> {
     fn object(&mut self, at: usize, field: FieldId, root: bool) -> Walked<usize> {
         let mut next = self.source.enter(at)?;
         let mut first = true;
-        while let Some((name, at)) = self.source.member(&mut next, first)? {
+        let mut cursor = self.shapes.enter(field);
+        loop {
+            let expected = if first { Some(next) } else { (self.source.byte(next) == b',').then_some(next + 1) };
+            let (at, leads) = match expected.and_then(|at| self.shapes.guess(&mut cursor, self.source.text, at)) {
+                Some(Seen { leads, value }) => (self.source.space(value), leads),
+                None => {
+                    let Some((name, at)) = self.source.member(&mut next, first)? else { return Ok(next) };
+                    let leads = self.find(field, name);
+                    let quoted = self.source.text.as_bytes().get(name.start - 1..name.end + 2);
+                    self.shapes.learn(&mut cursor, quoted.unwrap_or_default(), leads);
+                    (at, leads)
+                }
+            };
             first = false;
-            next = match self.find(field, name) {
+            next = match leads {
                 Some((child, parts)) => self.member(at, child, parts, root)?,
                 None => self.source.skip(at)?,
             };
         }
-        Ok(next)
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use vedette_audit::Level;
 
 use super::{AlertMatch, BlindMatch, DecideError, Decision, RuleIndex, RuleInfo, RuleKind};
 use crate::Priority;
-use crate::evaluate::{Engine, Evaluation, Scratch, Truth};
+use crate::evaluate::{Engine, Evaluation, Scratch};
 use crate::event::Scalar;
 use crate::lower::Template;
 use crate::message::DefaultMessage;
@@ -17,7 +17,8 @@ use crate::program::{NodeId, PathId, Program};
 pub struct RuleSet {
     engine: Engine,
     rules: Vec<RuleInfo>,
-    plans: Vec<Plan>,
+    outputs: Vec<Option<Template>>,
+    follow: Vec<Follow>,
     default_message: DefaultMessage,
     level: PathId,
 }
@@ -39,9 +40,8 @@ pub(super) struct Entry {
     pub(super) effect: Effect,
 }
 
-#[derive(Debug)]
-struct Plan {
-    output: Option<Template>,
+#[derive(Debug, Clone, Copy)]
+struct Follow {
     effect: Effect,
     /// Whether it is the rule before it, which the other selector took too.
     twin: bool,
@@ -55,15 +55,21 @@ thread_local! {
 impl RuleSet {
     /// Takes entries sorted by qualified name.
     pub(super) fn new(program: Program, entries: Vec<Entry>, default_message: DefaultMessage, level: PathId) -> Self {
-        let mut plans: Vec<Plan> = Vec::with_capacity(entries.len());
-        let (mut rules, mut roots) = (Vec::<RuleInfo>::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-        for Entry { info, root, output, effect } in entries {
-            let twin = rules.last().is_some_and(|last| last.id == info.id);
-            rules.push(info);
-            roots.push(root);
-            plans.push(Plan { output, effect, twin });
+        let mut set = Self {
+            engine: Engine::new(program, &entries.iter().map(|entry| entry.root).collect::<Vec<_>>()),
+            rules: Vec::with_capacity(entries.len()),
+            outputs: Vec::with_capacity(entries.len()),
+            follow: Vec::with_capacity(entries.len()),
+            default_message,
+            level,
+        };
+        for Entry { info, output, effect, .. } in entries {
+            let twin = set.rules.last().is_some_and(|last| last.id == info.id);
+            set.rules.push(info);
+            set.outputs.push(output);
+            set.follow.push(Follow { effect, twin });
         }
-        Self { engine: Engine::new(program, &roots), rules, plans, default_message, level }
+        set
     }
 
     /// Decides one event: its JSON as it goes on from ingest, in either spelling.
@@ -86,31 +92,43 @@ impl RuleSet {
             return Ok(decision);
         }
         event.start(level);
-        while let Some((index, truth)) = event.next() {
-            let (rule, Some(plan)) = (RuleIndex(index), self.plans.get(index as usize)) else { continue };
-            if truth == Truth::Unknown {
-                let missing = event.missing(index).and_then(|path| self.engine.program().paths.get(path.index()));
-                let field = missing.map(|path| path.spelled.clone()).unwrap_or_default();
-                decision.blind.push(BlindMatch { rule, field });
-                continue;
+        decision.matched.reserve_exact(event.count());
+        while let Some((first, mut bits)) = event.next_holding() {
+            while bits != 0 {
+                self.follow(first + bits.trailing_zeros(), &mut event, &mut decision);
+                bits &= bits.wrapping_sub(1);
             }
-            if !plan.twin || decision.matched.last().is_none_or(|last| last.0 + 1 != index) {
-                decision.matched.push(rule);
-            }
-            match plan.effect {
-                Effect::Nothing => {}
-                Effect::Archive => decision.archive = true,
-                Effect::Alert => {
-                    let message = match &plan.output {
-                        Some(output) => output.fill(&mut event),
-                        None => self.default_message.fill(&mut event),
-                    };
-                    decision.alerts.push(AlertMatch { rule, message });
-                }
+        }
+        while let Some((first, mut bits)) = event.next_unknown() {
+            while bits != 0 {
+                let rule = first + bits.trailing_zeros();
+                decision.blind.push(BlindMatch { rule: RuleIndex(rule), field: event.missing(rule) });
+                bits &= bits.wrapping_sub(1);
             }
         }
         decision.mismatches = event.finish()?;
         Ok(decision)
+    }
+
+    /// What follows from a rule that holds.
+    #[inline]
+    fn follow(&self, rule: u32, event: &mut Evaluation<'_>, decision: &mut Decision) {
+        let Some(follow) = self.follow.get(rule as usize) else { return };
+        let index = RuleIndex(rule);
+        if !follow.twin || decision.matched.last().is_none_or(|last| last.0 + 1 != rule) {
+            decision.matched.push(index);
+        }
+        match follow.effect {
+            Effect::Nothing => {}
+            Effect::Archive => decision.archive = true,
+            Effect::Alert => {
+                let message = match self.outputs.get(rule as usize) {
+                    Some(Some(output)) => output.fill(event),
+                    _ => self.default_message.fill(event),
+                };
+                decision.alerts.push(AlertMatch { rule: index, message });
+            }
+        }
     }
 
     /// The rule at `index`, which this set has given out.
