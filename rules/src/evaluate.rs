@@ -160,7 +160,7 @@ impl<'a> Evaluation<'a> {
             level >= Some(Level::RequestResponse) || has(Body::Response),
         ];
         let engine = self.engine;
-        self.look_up();
+        self.look_up(true);
         for (body, guarded) in [Body::Request, Body::Response].into_iter().zip(&engine.guards.of_body) {
             match guarded {
                 Some(_) if self.recorded(body) => self.read_body(body),
@@ -447,17 +447,22 @@ impl<'a> Evaluation<'a> {
             return;
         }
         match self.scratch.reader.read_body(self.text, &self.engine.layout, body) {
-            Ok(()) => self.look_up(),
+            Ok(()) => self.look_up(self.recorded(body)),
             Err(fault) => self.fault = self.fault.take().or(Some(fault)),
         }
     }
 
     /// Looks up the values that have been read since the last time.
-    fn look_up(&mut self) {
+    ///
+    /// A name with dots may give a part of a body that was not recorded: an output shows it, but what is asked of it is unknown.
+    fn look_up(&mut self, recorded: bool) {
         let engine = self.engine;
         while let Some(entry) = self.scratch.reader.values.entry(self.looked_up) {
             self.looked_up += 1;
             let Some(index) = engine.index_of(entry.slot) else { continue };
+            if !recorded && !self.covers(PathId(entry.slot.0)) {
+                continue;
+            }
             let Scratch { reader, predicates, classes, vetoed, strange, stamp, .. } = &mut *self.scratch;
             let truth = *stamp | 2;
             let is_strange = index.look_up(reader.values.scalar(self.text, entry), |predicate| {

@@ -1,0 +1,170 @@
+//! Conditions and events that have much to do with each other.
+
+use proptest::prelude::*;
+
+use super::oracle::Json;
+
+/// The aliases of every rule set, and what they stand for.
+pub(super) const ALIASES: [(&str, &str); 4] = [
+    ("name", "ObjectRef.Name"),
+    ("extra", "user.extra.x"),
+    ("body", "RequestObject.x"),
+    ("answer", "responseObject.y[*]"),
+];
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("a".to_owned()),
+        Just("ab".to_owned()),
+        Just("b.a".to_owned()),
+        Just("abcabc".to_owned()),
+        Just("2020-06-12T09:23:28Z".to_owned()),
+        Just("2020-06-12T10:23:28.0+01:00".to_owned()),
+        "[ab]{0,3}",
+        "[abcé]{3,5}",
+    ]
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (-3..3_i32).prop_map(|it| it.to_string()),
+        Just("1.0".to_owned()),
+        Just("0.5".to_owned()),
+        Just("-1e0".to_owned()),
+        Just("20".to_owned())
+    ]
+}
+
+/// A path of which nothing is known, so that any comparison is well typed.
+fn path() -> impl Strategy<Value = String> {
+    let step = prop_oneof![
+        4 => prop_oneof![Just(".x"), Just(".y"), Just(".X")].prop_map(str::to_owned),
+        2 => prop_oneof![Just("[*]"), Just("[0]"), Just("[1:]"), Just("[:2]"), Just("[1]"), Just("[0:1]")].prop_map(str::to_owned),
+    ];
+    let root = prop_oneof![
+        2 => Just("RequestObject"),
+        2 => Just("responseObject"),
+        3 => Just("user.extra"),
+        2 => Just("User.Extra.x"),
+    ];
+    (root, prop::collection::vec(step, 0..4)).prop_map(|(root, steps)| format!("{root}{}", steps.concat()))
+}
+
+/// A field that is text, and mostly there.
+fn text_path() -> impl Strategy<Value = String> {
+    let paths = ["Verb", "requestURI", "objectRef.resource", "ObjectRef.Name", "user.username", "User.groups", "user.Groups[*]", "sourceIPs[0]"];
+    prop::sample::select(paths.to_vec()).prop_map(str::to_owned)
+}
+
+fn literal() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => word().prop_map(|it| format!("\"{it}\"")),
+        2 => number().prop_filter("conditions have no exponents", |it| !it.contains('e')),
+        1 => any::<bool>().prop_map(|it| it.to_string()),
+        1 => prop_oneof![Just("${extra}"), Just("${body}"), Just("${answer}"), Just("${name}")].prop_map(str::to_owned),
+    ]
+}
+
+fn plain() -> impl Strategy<Value = String> {
+    literal().prop_filter("no reference", |it| !it.starts_with('$'))
+}
+
+fn atom() -> impl Strategy<Value = String> {
+    let not = || prop_oneof![2 => Just(""), 1 => Just("not ")];
+    let number_or_text = || {
+        let number = number().prop_filter("conditions have no exponents", |it| !it.contains('e'));
+        prop_oneof![word().prop_map(|it| format!("\"{it}\"")), number]
+    };
+    // What is known to be text is compared as text, even where it looks like a timestamp.
+    let quoted = || word().prop_filter("no timestamp", |it| !it.contains(':')).prop_map(|it| format!("\"{it}\""));
+    let pattern = || {
+        let parts = prop_oneof![Just(("contains", "[abc]{0,4}")), Just(("like", "[abc*?]{0,5}")), Just(("like", "[*]?[abc]{3,4}[*]?")), Just(("regex", "[abc.*+?]{0,4}")), Just(("regex", "[abc]{3,4}[.]?[?]?"))];
+        let text = parts.prop_flat_map(|(operator, text)| (Just(operator), text));
+        text.prop_filter("a pattern", |(operator, text)| *operator != "regex" || regex::Regex::new(text).is_ok())
+    };
+    prop_oneof![
+        2 => path(),
+        2 => (path(), not()).prop_map(|(path, not)| format!("{path} {not}exists")),
+        3 => (path(), prop_oneof![Just("="), Just("!=")], literal()).prop_map(|(path, sign, value)| format!("{path} {sign} {value}")),
+        3 => (path(), prop_oneof![Just("<"), Just("<="), Just(">"), Just(">=")], number_or_text())
+            .prop_map(|(path, sign, value)| format!("{path} {sign} {value}")),
+        2 => (path(), not(), prop::collection::vec(plain(), 1..12))
+            .prop_map(|(path, not, items)| format!("{path} {not}in ({})", items.join(", "))),
+        1 => (path(), not(), prop::collection::vec(literal(), 1..4))
+            .prop_map(|(path, not, items)| format!("{path} {not}in ({})", items.join(", "))),
+        3 => (path(), not(), pattern()).prop_map(|(path, not, (operator, text))| format!("{path} {not}{operator} \"{text}\"")),
+        4 => (text_path(), prop_oneof![Just("="), Just("!="), Just("<")], quoted()).prop_map(|(path, sign, value)| format!("{path} {sign} {value}")),
+        3 => (text_path(), not(), prop::collection::vec(quoted(), 1..12))
+            .prop_map(|(path, not, items)| format!("{path} {not}in ({})", items.join(", "))),
+        4 => (text_path(), not(), pattern()).prop_map(|(path, not, (operator, text))| format!("{path} {not}{operator} \"{text}\"")),
+        1 => Just("objectRef.name = ${body}".to_owned()),
+    ]
+}
+
+pub(super) fn condition() -> impl Strategy<Value = String> {
+    atom().prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            2 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" and "))),
+            1 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" or "))),
+            1 => inner.prop_map(|it| format!("not ({it})")),
+        ]
+    })
+}
+
+pub(super) fn output() -> impl Strategy<Value = Option<String>> {
+    let part = prop_oneof![Just("${name}"), Just("${body}"), Just("${answer}"), Just(" and "), Just("${requestObject}"), Just("${user.extra.x[1:]}"), Just("${Verb}")];
+    prop::option::of(prop::collection::vec(part, 1..4).prop_map(|parts| format!("x{}", parts.concat())))
+}
+
+fn text() -> impl Strategy<Value = Json> {
+    let escapes = prop_oneof![3 => Just(0), 1 => 1..3_usize];
+    let text = prop_oneof![5 => word(), 1 => "[ab\"\\\\\\n\u{1f600}]{0,6}", 1 => "[abc]{60,80}"];
+    (text, escapes).prop_map(|(text, escapes)| Json::Text(text, escapes))
+}
+
+fn value() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        1 => Just(Json::Null),
+        1 => any::<bool>().prop_map(Json::Bool),
+        2 => number().prop_map(Json::Number),
+        3 => text(),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let name = prop_oneof![6 => Just("x"), 5 => Just("y"), 2 => Just("X"), 1 => Just("z"), 1 => Just("x.y"), 1 => Just("y.x.x"), 1 => Just(""), 1 => Just(".")];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::List),
+            prop::collection::vec((name.prop_map(str::to_owned), inner), 0..5).prop_map(Json::Object),
+        ]
+    })
+}
+
+pub(super) fn event() -> impl Strategy<Value = Json> {
+    let level = prop_oneof![
+        4 => prop_oneof![Just("Metadata"), Just("Request"), Just("RequestResponse"), Just("?")].prop_map(|it| Json::Text(it.to_owned(), 0)),
+        1 => value(),
+    ];
+    let names = ["Verb", "requestURI", "objectRef.resource", "OBJECTREF.NAME", "stage", "user.extra", "requestObject.x", "user.extra.x"];
+    let member = (prop::sample::select(names.to_vec()).prop_map(str::to_owned), prop_oneof![text(), value()]);
+    let object = |names: &'static [&'static str]| {
+        let name = prop::sample::select(names).prop_map(str::to_owned);
+        prop::collection::vec((name, prop_oneof![2 => text(), 1 => value()]), 0..4).prop_map(Json::Object)
+    };
+    let user = object(&["username", "Groups", "groups", "extra", "uid"]);
+    let reference = object(&["resource", "Name", "namespace", "subresource"]);
+    let bodies = (prop::option::weighted(0.7, value()), prop::option::weighted(0.7, value()), value());
+    let parts = (level, user, reference, bodies, prop::collection::vec(member, 0..5), any::<bool>(), 0..8_usize);
+    parts.prop_map(|(level, user, reference, (request, response, extra), others, upper, turn)| {
+        let mut members = vec![("level".to_owned(), level), ("objectRef".to_owned(), reference)];
+        members.push(("user".to_owned(), user));
+        members.push(("User".to_owned(), Json::Object(vec![("extra".to_owned(), extra)])));
+        members.extend(request.map(|it| ("requestObject".to_owned(), it)));
+        members.extend(response.map(|it| ("ResponseObject".to_owned(), it)));
+        members.extend(others);
+        let length = members.len();
+        members.rotate_left(turn % length);
+        if upper {
+            members.iter_mut().for_each(|(name, _)| *name = name.to_ascii_uppercase());
+        }
+        Json::Object(members)
+    })
+}
