@@ -13,6 +13,7 @@
 //! for. An index makes all its comparisons at once when a value of their path is read: with the event, or in a body with the body. Any
 //! other comparison is made if a rule comes to it. So the count follows from the rules and the event alone.
 
+mod ask;
 mod classes;
 mod engine;
 mod fold;
@@ -20,25 +21,23 @@ mod guards;
 mod index;
 mod patterns;
 mod satisfied;
+mod scratch;
 mod sets;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use vedette_audit::Level;
 
 use crate::DecideError;
-use crate::event::{Body, Entry, Kind, Reader, Scalar, SlotId, Universal};
-use crate::program::{FieldId, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Test};
-use crate::value::Number;
+use crate::event::{Body, Scalar, SlotId};
+use crate::program::{Node, NodeId, PathId};
 
+use engine::Condition;
 pub(crate) use engine::Engine;
-use engine::{Condition, How};
-use satisfied::satisfied;
-use sets::Set;
+pub(crate) use scratch::Scratch;
 
 /// What an event says to a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,43 +47,15 @@ pub(crate) enum Truth {
     Unknown,
 }
 
-/// What evaluating needs to write to; reused from event to event, and by any engine.
-///
-/// INVARIANT: what is known of a predicate or a node counts only with the stamp of the event under evaluation, so that nothing needs to
-/// be wiped between two events, or two engines.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    reader: Reader,
-    /// A stamp with a [`Truth`] in its two lowest bits.
-    predicates: Vec<u32>,
-    nodes: Vec<u32>,
-    /// The stamp with which each slot's automaton ran last.
-    patterns: Vec<u32>,
-    /// The number of the text that each predicate of an automaton was asked of last.
-    asked: Vec<u64>,
-    texts: u64,
-    /// The classes of rules that the event may concern.
-    classes: Set,
-    /// The rules that hold.
-    holding: Set,
-    /// The rules that are unknown.
-    unknown: Set,
-    /// Rules that do not hold whatever their class does.
-    vetoed: Vec<u32>,
-    /// Slots with values for which a predicate of their index has no answer.
-    strange: Vec<SlotId>,
-    stamp: u32,
-}
-
 /// One event under evaluation.
 pub(crate) struct Evaluation<'a> {
     engine: &'a Engine,
     scratch: &'a mut Scratch,
     text: &'a str,
     /// Which bodies the event's level recorded, or the event holds whatever it says of its level.
-    recorded: [bool; 2],
+    recorded: Bodies,
     /// Which bodies have been read.
-    read: [bool; 2],
+    read: Bodies,
     /// How many values have been looked up.
     looked_up: usize,
     mismatches: u32,
@@ -92,54 +63,20 @@ pub(crate) struct Evaluation<'a> {
     fault: Option<DecideError>,
 }
 
-impl Scratch {
-    fn start(&mut self, engine: &Engine) {
-        fn grow<T: Clone + Default>(cells: &mut Vec<T>, count: usize) {
-            if cells.len() < count {
-                cells.resize(count, T::default());
-            }
-        }
-        grow(&mut self.predicates, engine.program.predicates.len());
-        grow(&mut self.nodes, engine.program.nodes.len());
-        grow(&mut self.patterns, engine.layout.slots());
-        grow(&mut self.asked, engine.program.predicates.len());
-        self.stamp = self.stamp.wrapping_add(4);
-        if self.stamp == 0 {
-            self.predicates.fill(0);
-            self.nodes.fill(0);
-            self.patterns.fill(0);
-            self.stamp = 4;
-        }
-        let rules = engine.rules();
-        [&mut self.classes, &mut self.holding, &mut self.unknown].into_iter().for_each(|set| set.start(rules));
-        self.vetoed.clear();
-        self.strange.clear();
-    }
+/// Something that is so of a body or not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bodies {
+    request: bool,
+    response: bool,
+}
 
+impl Bodies {
     #[inline]
-    fn known(&self, cell: Option<&u32>) -> Option<Truth> {
-        let cell = *cell?;
-        match cell ^ self.stamp {
-            1 => Some(Truth::False),
-            2 => Some(Truth::True),
-            3 => Some(Truth::Unknown),
-            _ => None,
+    fn of(&mut self, body: Body) -> &mut bool {
+        match body {
+            Body::Request => &mut self.request,
+            Body::Response => &mut self.response,
         }
-    }
-
-    #[inline]
-    fn cell(&self, truth: Truth) -> u32 {
-        self.stamp | match truth {
-            Truth::False => 1,
-            Truth::True => 2,
-            Truth::Unknown => 3,
-        }
-    }
-
-    /// Whether a predicate has been found true.
-    #[inline]
-    fn is_true(&self, predicate: PredicateId) -> bool {
-        self.predicates.get(predicate.index()) == Some(&(self.stamp | 2))
     }
 }
 
@@ -148,17 +85,17 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn new(engine: &'a Engine, scratch: &'a mut Scratch, event: &'a [u8]) -> Result<Self, DecideError> {
         let text = scratch.reader.read(event, &engine.layout)?;
         scratch.start(engine);
-        let (recorded, read) = ([true; 2], [false; 2]);
+        let (recorded, read) = (Bodies::default(), Bodies::default());
         Ok(Self { engine, scratch, text, recorded, read, looked_up: 0, mismatches: 0, fault: None })
     }
 
     /// Takes the event's word for what it recorded, and decides all rules.
     pub(crate) fn start(&mut self, level: Option<Level>) {
         let has = |body| self.scratch.reader.has(body);
-        self.recorded = [
-            level >= Some(Level::Request) || has(Body::Request),
-            level >= Some(Level::RequestResponse) || has(Body::Response),
-        ];
+        self.recorded = Bodies {
+            request: level >= Some(Level::Request) || has(Body::Request),
+            response: level >= Some(Level::RequestResponse) || has(Body::Response),
+        };
         let engine = self.engine;
         self.look_up(true);
         for (body, guarded) in [Body::Request, Body::Response].into_iter().zip(&engine.guards.of_body) {
@@ -303,7 +240,9 @@ impl<'a> Evaluation<'a> {
     /// The field for want of which a rule is unknown: the first, as the rule is read.
     pub(crate) fn missing(&mut self, rule: u32) -> Arc<str> {
         let path = self.engine.root(rule).and_then(|root| self.missing_in(root));
-        path.and_then(|path| self.engine.program.paths.get(path.index())).map(|path| path.spelled.clone()).unwrap_or_default()
+        path.and_then(|path| self.engine.program.paths.get(path.index()))
+            .map(|path| path.spelled.clone())
+            .unwrap_or_default()
     }
 
     fn missing_in(&mut self, node: NodeId) -> Option<PathId> {
@@ -324,214 +263,13 @@ impl<'a> Evaluation<'a> {
 
     #[inline]
     fn recorded(&self, body: Body) -> bool {
-        self.recorded[body as usize]
+        *{ self.recorded }.of(body)
     }
 
     /// Whether the event's level records the values at a path.
     fn covers(&self, path: PathId) -> bool {
         let needs = self.engine.program.paths.get(path.index()).and_then(|path| engine::needed(path.needs));
         needs.is_none_or(|body| self.recorded(body))
-    }
-
-    fn predicate(&mut self, id: PredicateId) -> Truth {
-        if let Some(known) = self.scratch.known(self.scratch.predicates.get(id.index())) {
-            return known;
-        }
-        let truth = self.ask(id);
-        let cell = self.scratch.cell(truth);
-        if let Some(slot) = self.scratch.predicates.get_mut(id.index()) {
-            *slot = cell;
-        }
-        truth
-    }
-
-    fn ask(&mut self, id: PredicateId) -> Truth {
-        let engine = self.engine;
-        let (Some(ask), Some(predicate)) = (engine.asks.get(id.index()), engine.program.predicates.get(id.index())) else {
-            return Truth::False;
-        };
-        if ask.needs.is_some_and(|body| !self.recorded(body)) {
-            return Truth::Unknown;
-        }
-        if let Some(body) = ask.body {
-            self.read_body(body);
-        }
-        match ask.how {
-            How::Index => of(self.scratch.is_true(id)),
-            How::Pattern => {
-                self.run_patterns(ask.slot);
-                of(self.scratch.is_true(id))
-            }
-            How::Singly => self.ask_singly(predicate, ask.slot),
-            How::Range(universal) => self.ask_range(predicate, ask.slot, universal),
-        }
-    }
-
-    /// Asks every value at the predicate's path.
-    fn ask_singly(&mut self, predicate: &Predicate, slot: SlotId) -> Truth {
-        let fields = engine::others(predicate);
-        fields.iter().for_each(|field| self.read_path(*field));
-        let values = &self.scratch.reader.values;
-        let others = self.others(fields);
-        let (mut holds, mut mismatched) = (false, false);
-        for entry in values.of(slot) {
-            let value = values.scalar(self.text, entry);
-            let judged = satisfied(predicate, value);
-            mismatched |= judged.is_none();
-            if judged == Some(true) || key(value).is_some_and(|key| others.contains(&key)) {
-                holds = true;
-                break;
-            }
-        }
-        self.conclude(predicate, holds, mismatched)
-    }
-
-    /// Asks the elements of the ranges that the predicate is about.
-    fn ask_range(&mut self, predicate: &Predicate, slot: SlotId, universal: Universal) -> Truth {
-        let engine = self.engine;
-        let fields = engine::others(predicate);
-        fields.iter().for_each(|field| self.read_path(*field));
-        let Some(path) = engine.program.paths.get(predicate.path.index()) else { return Truth::False };
-        let (before, steps) = path.steps.split_at_checked(universal.start).unwrap_or_default();
-        let field = before.iter().rev().find_map(|step| match step {
-            PathStep::Key(field) => Some(*field),
-            _ => None,
-        });
-        let others = self.others(fields);
-        let mut mismatched = false;
-        let mut satisfies = |value: Scalar<'_>| {
-            let judged = satisfied(predicate, value);
-            mismatched |= judged.is_none();
-            judged == Some(true) || key(value).is_some_and(|key| others.contains(&key))
-        };
-        let whole = predicate.test == Test::Exists;
-        let reader = &self.scratch.reader;
-        let holds = reader.values.of(slot).filter(|entry| entry.kind == Kind::List).any(|list| {
-            let list = (list, field.unwrap_or(FieldId::ROOT));
-            reader.holds(self.text, &engine.layout, list, steps, whole, &mut satisfies)
-        });
-        self.conclude(predicate, holds, mismatched)
-    }
-
-    fn conclude(&mut self, predicate: &Predicate, holds: bool, mismatched: bool) -> Truth {
-        // What is not among the known values may be among the unknown ones.
-        if !holds && engine::others(predicate).iter().any(|field| !self.covers(*field)) {
-            let mut asked = self.scratch.reader.values.of(SlotId::of(predicate.path));
-            return if asked.any(|entry| !matches!(entry.kind, Kind::Null | Kind::List)) {
-                Truth::Unknown
-            } else {
-                Truth::False
-            };
-        }
-        self.mismatches += u32::from(!holds && mismatched);
-        of(holds)
-    }
-
-    /// The values at paths, to look others up among.
-    fn others(&self, fields: &[PathId]) -> HashSet<Key<'_>> {
-        let values = &self.scratch.reader.values;
-        let covered = fields.iter().filter(|field| self.covers(**field));
-        let all = covered.flat_map(|field| values.of(SlotId::of(*field)));
-        all.filter_map(|entry| key(values.scalar(self.text, entry))).collect()
-    }
-
-    /// Makes sure that the values at a path have been read.
-    fn read_path(&mut self, path: PathId) {
-        if let Some(body) = self.engine.layout.body(SlotId::of(path)) {
-            self.read_body(body);
-        }
-    }
-
-    fn read_body(&mut self, body: Body) {
-        if std::mem::replace(&mut self.read[body as usize], true) {
-            return;
-        }
-        match self.scratch.reader.read_body(self.text, &self.engine.layout, body) {
-            Ok(()) => self.look_up(self.recorded(body)),
-            Err(fault) => self.fault = self.fault.take().or(Some(fault)),
-        }
-    }
-
-    /// Looks up the values that have been read since the last time.
-    ///
-    /// A name with dots may give a part of a body that was not recorded: an output shows it, but what is asked of it is unknown.
-    fn look_up(&mut self, recorded: bool) {
-        let engine = self.engine;
-        while let Some(entry) = self.scratch.reader.values.entry(self.looked_up) {
-            self.looked_up += 1;
-            let Some(index) = engine.index_of(entry.slot) else { continue };
-            if !recorded && !self.covers(PathId(entry.slot.0)) {
-                continue;
-            }
-            let Scratch { reader, predicates, classes, vetoed, strange, stamp, .. } = &mut *self.scratch;
-            let truth = *stamp | 2;
-            let is_strange = index.look_up(reader.values.scalar(self.text, entry), |predicate| {
-                if let Some(cell) = predicates.get_mut(predicate.index())
-                    && *cell != truth
-                {
-                    *cell = truth;
-                    if let Some(guarded) = engine.guards.of(predicate) {
-                        classes.insert(&guarded.classes);
-                        vetoed.extend_from_slice(&guarded.vetoed);
-                    }
-                }
-            });
-            if is_strange && strange.last() != Some(&entry.slot) {
-                strange.push(entry.slot);
-            }
-        }
-    }
-
-    /// Lets the automaton of a slot find which predicates its values make true, unless it has.
-    fn run_patterns(&mut self, slot: SlotId) {
-        let engine = self.engine;
-        let Some(patterns) = engine.index_of(slot).and_then(|index| index.patterns.as_ref()) else { return };
-        let Some(ran) = self.scratch.patterns.get_mut(slot.index()) else { return };
-        if std::mem::replace(ran, self.scratch.stamp) == self.scratch.stamp {
-            return;
-        }
-        let Scratch { reader, predicates, asked, texts, classes, stamp, .. } = &mut *self.scratch;
-        let truth = *stamp | 2;
-        for entry in reader.values.of(slot) {
-            let Scalar::Text(text) = reader.values.scalar(self.text, entry) else { continue };
-            *texts += 1;
-            patterns.find(text, |id, whole| {
-                let (Some(cell), Some(asked)) = (predicates.get_mut(id.index()), asked.get_mut(id.index())) else { return };
-                // A literal may stand in a text many times.
-                if *cell == truth || std::mem::replace(asked, *texts) == *texts {
-                    return;
-                }
-                let predicate = engine.program.predicates.get(id.index());
-                let value = Scalar::Text(text);
-                if whole || predicate.is_some_and(|predicate| satisfied(predicate, value) == Some(true)) {
-                    *cell = truth;
-                    if let Some(guarded) = engine.guards.of(id) {
-                        classes.insert(&guarded.classes);
-                    }
-                }
-            });
-        }
-    }
-
-    /// Counts the predicates of indexes that are false and have no answer for a value.
-    #[cold]
-    fn count_strange(&mut self) {
-        self.scratch.strange.sort_unstable();
-        self.scratch.strange.dedup();
-        let slots = std::mem::take(&mut self.scratch.strange);
-        for slot in &slots {
-            let Some(index) = self.engine.index_of(*slot) else { continue };
-            for id in &index.all {
-                if index.patterns.as_ref().is_some_and(|patterns| patterns.has(*id)) {
-                    self.run_patterns(*slot);
-                }
-                let Some(predicate) = self.engine.program.predicates.get(id.index()) else { continue };
-                let values = &self.scratch.reader.values;
-                let strange = |entry: Entry| satisfied(predicate, values.scalar(self.text, entry)).is_none();
-                self.mismatches += u32::from(!self.scratch.is_true(*id) && values.of(*slot).any(strange));
-            }
-        }
-        self.scratch.strange = slots;
     }
 
     /// Calls `found` with every value at a path, the elements of lists one by one.
@@ -546,21 +284,4 @@ impl<'a> Evaluation<'a> {
 
 fn of(value: bool) -> Truth {
     if value { Truth::True } else { Truth::False }
-}
-
-/// A value to compare with others of the same event.
-#[derive(PartialEq, Eq, Hash)]
-enum Key<'v> {
-    Text(&'v str),
-    Number(Number),
-    Bool(bool),
-}
-
-fn key(value: Scalar<'_>) -> Option<Key<'_>> {
-    match value {
-        Scalar::Text(text) => Some(Key::Text(text)),
-        Scalar::Number(number) => Number::parse(number).map(Key::Number),
-        Scalar::Bool(value) => Some(Key::Bool(value)),
-        Scalar::Null | Scalar::List | Scalar::Object(_) => None,
-    }
 }

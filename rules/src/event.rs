@@ -60,8 +60,8 @@ impl Reader {
     /// Reads all of an event but its bodies; gives its text.
     pub(crate) fn read<'e>(&mut self, event: &'e [u8], layout: &Layout) -> Result<&'e str, DecideError> {
         let fault = |at, message: &str| DecideError { offset: at, message: message.to_owned() };
-        let text = simdutf8::compat::from_utf8(event)
-            .map_err(|error| fault(error.valid_up_to(), "the event is not UTF-8"))?;
+        let text =
+            simdutf8::compat::from_utf8(event).map_err(|error| fault(error.valid_up_to(), "the event is not UTF-8"))?;
         if u32::try_from(event.len()).is_err() {
             return Err(fault(0, "the event is longer than 4 GiB"));
         }

@@ -26,7 +26,8 @@ pub(super) struct Classes {
 impl Classes {
     /// Classes of rules with these conditions; `quick` says which nodes are known once an event has been read.
     pub(super) fn new(program: &Program, roots: &[NodeId], quick: impl Fn(NodeId) -> bool) -> Self {
-        let denied = |part: NodeId| literal(program, part).filter(|(_, negated)| *negated && quick(part)).map(|it| it.0);
+        let denied =
+            |part: NodeId| literal(program, part).filter(|(_, negated)| *negated && quick(part)).map(|it| it.0);
         let mut vetoed: BTreeMap<PredicateId, Vec<u32>> = BTreeMap::new();
         for (rule, root) in (0..).zip(roots) {
             for predicate in parts(program, root).iter().filter_map(|part| denied(*part)) {

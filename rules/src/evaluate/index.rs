@@ -61,7 +61,10 @@ pub(super) enum Answered {
 
 impl Index {
     /// An index of predicates on one path; says of each how it is answered.
-    pub(super) fn new(predicates: &[(PredicateId, &Predicate)], answered: &mut dyn FnMut(PredicateId, Answered)) -> Self {
+    pub(super) fn new(
+        predicates: &[(PredicateId, &Predicate)],
+        answered: &mut dyn FnMut(PredicateId, Answered),
+    ) -> Self {
         let mut index = Self::default();
         let mut texts = Vec::new();
         for (id, predicate) in predicates {
@@ -186,9 +189,11 @@ impl Index {
         if let Some(predicates) = self.numbers.get(&number) {
             predicates.iter().for_each(|id| holds(*id));
         }
-        let reached = |bound: &&Bound| number.order(bound.number).is_some_and(|it| it.is_gt() || bound.equal && it.is_eq());
+        let reached =
+            |bound: &&Bound| number.order(bound.number).is_some_and(|it| it.is_gt() || bound.equal && it.is_eq());
         self.bounds.above.iter().take_while(reached).for_each(|bound| holds(bound.predicate));
-        let below = |bound: &&Bound| number.order(bound.number).is_some_and(|it| it.is_lt() || bound.equal && it.is_eq());
+        let below =
+            |bound: &&Bound| number.order(bound.number).is_some_and(|it| it.is_lt() || bound.equal && it.is_eq());
         self.bounds.below.iter().take_while(below).for_each(|bound| holds(bound.predicate));
     }
 

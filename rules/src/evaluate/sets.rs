@@ -54,7 +54,9 @@ impl Set {
     #[inline]
     pub(super) fn insert(&mut self, posting: &Posting) {
         match posting {
-            Posting::List(numbers) => numbers.iter().for_each(|number| self.add(*number as usize / 64, 1 << (number % 64))),
+            Posting::List(numbers) => {
+                numbers.iter().for_each(|number| self.add(*number as usize / 64, 1 << (number % 64)))
+            }
             Posting::Bits(words) => words.iter().enumerate().for_each(|(word, bits)| self.add(word, *bits)),
         }
     }
@@ -102,7 +104,8 @@ mod tests {
 
     fn drained(set: &mut Set) -> Vec<u32> {
         let words = std::iter::from_fn(|| set.next_word());
-        let numbers = words.flat_map(|(word, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit));
+        let numbers = words
+            .flat_map(|(word, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit));
         numbers.collect()
     }
 

@@ -24,7 +24,8 @@ fn compiled(rules: &[Rule]) -> RuleSet {
             }
             entry
         };
-        let aliases = generate::ALIASES.iter().map(|(name, field)| json!({"name": name, "type": "alias", "alias": field}));
+        let aliases =
+            generate::ALIASES.iter().map(|(name, field)| json!({"name": name, "type": "alias", "alias": field}));
         let rules = rules.iter().filter(|rule| rule.alerts == (kind == "alerting")).map(entry);
         let text = json!({
             "apiVersion": "auditing.kubesphere.io/v1alpha1", "kind": "Rule",
@@ -33,7 +34,9 @@ fn compiled(rules: &[Rule]) -> RuleSet {
         SourceFile { name: format!("{kind}.yaml"), text: text.to_string() }
     };
     let built = Policy::build(&[file("archiving"), file("alerting")], 1);
-    let listed = |errors: Vec<crate::Diagnostic>| errors.iter().filter(|it| it.is_error()).map(|it| format!("{it}\n")).collect::<String>();
+    let listed = |errors: Vec<crate::Diagnostic>| {
+        errors.iter().filter(|it| it.is_error()).map(|it| format!("{it}\n")).collect::<String>()
+    };
     built.unwrap_or_else(|errors| panic!("{}", listed(errors))).policy.rules
 }
 
@@ -129,11 +132,13 @@ proptest! {
 /// The real events, and rules about them.
 #[test]
 fn real_events_are_decided_as_the_oracle_does() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e/testdata/kube-apiserver-eventlists.ndjson.gz");
+    let file =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e/testdata/kube-apiserver-eventlists.ndjson.gz");
     let mut text = String::new();
     flate2::read::GzDecoder::new(std::fs::File::open(file).unwrap()).read_to_string(&mut text).unwrap();
     let lists = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let events: Vec<Json> = lists.flat_map(|list| list["items"].as_array().unwrap().clone()).step_by(31).map(|it| (&it).into()).collect();
+    let events: Vec<Json> =
+        lists.flat_map(|list| list["items"].as_array().unwrap().clone()).step_by(31).map(|it| (&it).into()).collect();
     assert!(events.len() > 400);
     let verbs = ["create", "delete", "update", "patch", "get", "list"];
     let resources = ["pods", "secrets", "leases", "services", "configmaps", "roles"];
@@ -164,7 +169,8 @@ fn real_events_are_decided_as_the_oracle_does() {
             condition,
             priority: ["DEBUG", "INFO", "WARNING"][index / 2 % 3],
             alerts: index % 4 == 0,
-            output: (index % 8 == 0).then(|| "${User.Username} ${Verb}: ${ObjectRef.Name} ${requestObject.spec}".to_owned()),
+            output: (index % 8 == 0)
+                .then(|| "${User.Username} ${Verb}: ${ObjectRef.Name} ${requestObject.spec}".to_owned()),
         })
         .collect();
     let (compiled, oracle) = (compiled(&rules), Oracle::new(&rules));

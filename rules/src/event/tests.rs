@@ -54,7 +54,11 @@ fn only_named_fields_are_kept_in_either_spelling() {
     );
     check(&paths, r#"{"verb":null,"VERB":[true,-1.5e3,{"q":1}]}"#, r#" | null [] true -1.5e3 <{"q":1}> | "#);
     check(&["a.b.c/d"], r#"{"a.b":{"c/D":1},"a":{"b.c/d":2,"b":{"c":3,"C/d":4}}}"#, "1 2 4");
-    check(&["requestObject.a", "requestObject"], r#"{"requestobject.a":1,"REQUESTOBJECT":{"a":2}}"#, r#"1 2 | <{"a":2}>"#);
+    check(
+        &["requestObject.a", "requestObject"],
+        r#"{"requestobject.a":1,"REQUESTOBJECT":{"a":2}}"#,
+        r#"1 2 | <{"a":2}>"#,
+    );
     check(&["a", "a.b"], r#"{"a":{"b":{"b":1}, "c" : 2 }}"#, r#"<{"b":{"b":1}, "c" : 2 }> | <{"b":1}>"#);
 }
 

@@ -52,7 +52,16 @@ fn path() -> impl Strategy<Value = String> {
 
 /// A field that is text, and mostly there.
 fn text_path() -> impl Strategy<Value = String> {
-    let paths = ["Verb", "requestURI", "objectRef.resource", "ObjectRef.Name", "user.username", "User.groups", "user.Groups[*]", "sourceIPs[0]"];
+    let paths = [
+        "Verb",
+        "requestURI",
+        "objectRef.resource",
+        "ObjectRef.Name",
+        "user.username",
+        "User.groups",
+        "user.Groups[*]",
+        "sourceIPs[0]",
+    ];
     prop::sample::select(paths.to_vec()).prop_map(str::to_owned)
 }
 
@@ -78,7 +87,13 @@ fn atom() -> impl Strategy<Value = String> {
     // What is known to be text is compared as text, even where it looks like a timestamp.
     let quoted = || word().prop_filter("no timestamp", |it| !it.contains(':')).prop_map(|it| format!("\"{it}\""));
     let pattern = || {
-        let parts = prop_oneof![Just(("contains", "[abc]{0,4}")), Just(("like", "[abc*?]{0,5}")), Just(("like", "[*]?[abc]{3,4}[*]?")), Just(("regex", "[abc.*+?]{0,4}")), Just(("regex", "[abc]{3,4}[.]?[?]?"))];
+        let parts = prop_oneof![
+            Just(("contains", "[abc]{0,4}")),
+            Just(("like", "[abc*?]{0,5}")),
+            Just(("like", "[*]?[abc]{3,4}[*]?")),
+            Just(("regex", "[abc.*+?]{0,4}")),
+            Just(("regex", "[abc]{3,4}[.]?[?]?"))
+        ];
         let text = parts.prop_flat_map(|(operator, text)| (Just(operator), text));
         text.prop_filter("a pattern", |(operator, text)| *operator != "regex" || regex::Regex::new(text).is_ok())
     };
@@ -112,7 +127,15 @@ pub(super) fn condition() -> impl Strategy<Value = String> {
 }
 
 pub(super) fn output() -> impl Strategy<Value = Option<String>> {
-    let part = prop_oneof![Just("${name}"), Just("${body}"), Just("${answer}"), Just(" and "), Just("${requestObject}"), Just("${user.extra.x[1:]}"), Just("${Verb}")];
+    let part = prop_oneof![
+        Just("${name}"),
+        Just("${body}"),
+        Just("${answer}"),
+        Just(" and "),
+        Just("${requestObject}"),
+        Just("${user.extra.x[1:]}"),
+        Just("${Verb}")
+    ];
     prop::option::of(prop::collection::vec(part, 1..4).prop_map(|parts| format!("x{}", parts.concat())))
 }
 
@@ -143,7 +166,16 @@ pub(super) fn event() -> impl Strategy<Value = Json> {
         4 => prop_oneof![Just("Metadata"), Just("Request"), Just("RequestResponse"), Just("?")].prop_map(|it| Json::Text(it.to_owned(), 0)),
         1 => value(),
     ];
-    let names = ["Verb", "requestURI", "objectRef.resource", "OBJECTREF.NAME", "stage", "user.extra", "requestObject.x", "user.extra.x"];
+    let names = [
+        "Verb",
+        "requestURI",
+        "objectRef.resource",
+        "OBJECTREF.NAME",
+        "stage",
+        "user.extra",
+        "requestObject.x",
+        "user.extra.x",
+    ];
     let member = (prop::sample::select(names.to_vec()).prop_map(str::to_owned), prop_oneof![text(), value()]);
     let object = |names: &'static [&'static str]| {
         let name = prop::sample::select(names).prop_map(str::to_owned);

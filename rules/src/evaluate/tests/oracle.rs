@@ -109,7 +109,11 @@ impl<'v> Event<'v> {
             ExprKind::Test(test) => {
                 let operand = &test.operand;
                 let fields = fields(test);
-                let others: Vec<_> = fields.iter().filter(|(_, steps)| self.knows(steps)).flat_map(|(_, steps)| self.all(steps)).collect();
+                let others: Vec<_> = fields
+                    .iter()
+                    .filter(|(_, steps)| self.knows(steps))
+                    .flat_map(|(_, steps)| self.all(steps))
+                    .collect();
                 let holds = |it: &Json| satisfied(test, it, &others, !fields.is_empty());
                 let exists = test.operator == Operator::Exists;
                 let judged = self.judged(&steps(operand), &operand.to_string(), exists, &holds, &fields);
@@ -310,11 +314,16 @@ fn collect<'v>(value: &'v Json, steps: &[Step], into: &mut Vec<&'v Json>) {
         ([], Json::List(all)) => all.iter().for_each(|it| collect(it, steps, into)),
         ([], value) => into.push(value),
         ([Step::Key(_), ..], Json::Object(members)) => {
-            members.iter().filter_map(|(name, it)| Some((it, behind(name, steps)?))).for_each(|(it, rest)| collect(it, rest, into));
+            members
+                .iter()
+                .filter_map(|(name, it)| Some((it, behind(name, steps)?)))
+                .for_each(|(it, rest)| collect(it, rest, into));
         }
         ([Step::Key(_), ..], Json::List(all)) => all.iter().for_each(|it| collect(it, steps, into)),
         ([Step::Any, rest @ ..], Json::List(all)) => all.iter().for_each(|it| collect(it, rest, into)),
-        ([Step::Index(index), rest @ ..], Json::List(all)) => all.get(*index).into_iter().for_each(|it| collect(it, rest, into)),
+        ([Step::Index(index), rest @ ..], Json::List(all)) => {
+            all.get(*index).into_iter().for_each(|it| collect(it, rest, into))
+        }
         ([Step::Range(from, to), rest @ ..], Json::List(all)) => {
             all.iter().take(to.unwrap_or(usize::MAX)).skip(*from).for_each(|it| collect(it, rest, into));
         }
