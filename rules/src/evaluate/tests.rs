@@ -129,6 +129,24 @@ proptest! {
     }
 }
 
+/// What the property tests found: the values that a name with dots gives of a body that was not recorded are shown, not asked.
+#[test]
+fn what_is_found_stays_found() {
+    let rule = |name: &str, condition: &str, output: Option<&str>| Rule {
+        name: name.to_owned(),
+        condition: condition.to_owned(),
+        priority: "WARNING",
+        alerts: true,
+        output: output.map(str::to_owned),
+    };
+    let rules = [rule("a", "level exists", Some("${requestObject.x}")), rule("b", "RequestObject.x exists", None)];
+    let event = Json::Object(vec![
+        ("level".to_owned(), Json::Text("Metadata".to_owned(), 0)),
+        ("requestObject.x".to_owned(), Json::Bool(true)),
+    ]);
+    agree(&Oracle::new(&rules), &compiled(&rules), &event).unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// The real events, and rules about them.
 #[test]
 fn real_events_are_decided_as_the_oracle_does() {
