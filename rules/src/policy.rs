@@ -74,7 +74,11 @@ pub struct Decision {
     pub alerts: Vec<AlertMatch>,
     /// The rules that could not be decided because the event's level left out a body.
     pub blind: Vec<BlindMatch>,
-    /// Comparisons that were false because the event held a value of another type than the rule expects.
+    /// Comparisons that were false because the event held a value of another type than the rule expects, each counted once.
+    ///
+    /// Only what was compared counts, which depends on the rules and the event alone. Equality, lists, existence and the order of
+    /// numbers are compared whenever the event has the field, or in a body, once a rule comes to that body; the rest is once a rule
+    /// comes to it.
     pub mismatches: u32,
 }
 

@@ -16,8 +16,9 @@ use super::sets::Posting;
 use crate::event::{Body, SlotId};
 use crate::program::{Node, NodeId, PredicateId, Program};
 
-/// A guard of more predicates than this is none: visiting the rule is as good.
-const WIDEST: usize = 512;
+/// A guard of more predicates than this is none: what rules have to say about predicates stays linear in the rules, however many
+/// share a wide macro. Such rules are put together by it, and it is evaluated once.
+const WIDEST: usize = 64;
 /// Which classes are visited when.
 #[derive(Debug, Default)]
 pub(super) struct Guards {

@@ -66,7 +66,8 @@ impl Shapes {
     /// Makes ready for events that are read for `owner`.
     #[inline]
     pub(super) fn start(&mut self, owner: Owner, fields: usize) {
-        if self.owner != Some(owner) {
+        // What is full may be full of names that never come again.
+        if self.owner != Some(owner) || self.members.len() >= MOST {
             self.owner = Some(owner);
             self.members.clear();
             self.firsts.clear();
