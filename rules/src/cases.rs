@@ -96,7 +96,8 @@ impl Case {
             match policy.rules.decide(&stripped) {
                 Ok(decision) => {
                     held.extend(decision.matched.iter().map(|rule| name(*rule)));
-                    undecided.extend(decision.blind.into_iter().map(|blind| (name(blind.rule), blind.field)));
+                    undecided
+                        .extend(decision.blind.into_iter().map(|blind| (name(blind.rule), blind.field.to_string())));
                 }
                 Err(error) => return Some(Failure::BadEvent(error.to_string())),
             }

@@ -7,13 +7,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
-use crate::evaluate::for_each;
-use crate::event::Value;
-use crate::program::{FieldId, FieldTree, PathStep};
 use crate::syntax::ast::Step;
-use crate::value::{Instant, Number};
+use crate::value::Instant;
 
 /// A field that is made of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +47,12 @@ impl Derived {
     /// The field that a path leads to, if it is one of these.
     pub(crate) fn at(steps: &[Step]) -> Option<Self> {
         let [Step::Key(name)] = steps else { return None };
-        Self::ALL.into_iter().find(|derived| derived.name().eq_ignore_ascii_case(name))
+        Self::named(name.as_bytes())
+    }
+
+    /// The field of this name, if it is one of these.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|derived| derived.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The paths of what it is made of.
@@ -65,53 +65,18 @@ impl Derived {
         }
     }
 
-    /// Makes the field of the texts at each of its sources; `None` if the event has no such thing.
-    pub(crate) fn derive(self, sources: &[Vec<&str>]) -> Option<Made> {
-        let mut first = sources.iter().map(|texts| texts.iter().copied().find(|text| !text.is_empty()));
+    /// Makes the field of the texts at each of its sources, `texts(0)` being those at the first; `None` if the event has no such thing.
+    pub(crate) fn derive<'t, T: Iterator<Item = &'t str>>(self, texts: impl Fn(usize) -> T) -> Option<Made> {
+        let first = |source| texts(source).find(|text| !text.is_empty());
         match self {
-            Self::Actor => first.flatten().next().map(|name| Made::Text(name.to_owned())),
-            Self::Command => command(first.next()??).map(Made::Text),
-            Self::SourceIp => sources.first()?.last().map(|address| Made::Text((*address).to_owned())),
+            Self::Actor => first(0).or_else(|| first(1)).map(|name| Made::Text(name.to_owned())),
+            Self::Command => command(first(0)?).map(Made::Text),
+            Self::SourceIp => texts(0).last().map(|address| Made::Text(address.to_owned())),
             Self::Duration => {
-                let received = Instant::parse(first.next()??)?;
-                Some(Made::Number(Instant::parse(first.next()??)?.seconds_since(received)))
+                let received = Instant::parse(first(0)?)?;
+                Some(Made::Number(Instant::parse(first(1)?)?.seconds_since(received)))
             }
         }
-    }
-}
-
-/// Puts the derived fields that rules name into an event that was read.
-pub(crate) fn add(event: &mut Value<'_>, fields: &FieldTree) {
-    for derived in Derived::ALL {
-        let Some(own) = fields.child(FieldId::ROOT, derived.name()) else { continue };
-        let made = make(derived, event, fields);
-        let Value::Object(members, _) = event else { return };
-        members.retain(|(member, _)| *member != own);
-        members.extend(made.map(|value| (own, value)));
-    }
-}
-
-fn make<'e>(derived: Derived, event: &Value<'_>, fields: &FieldTree) -> Option<Value<'e>> {
-    let texts = |names: &&[&str]| {
-        let mut found = Vec::new();
-        let step = |field: &mut FieldId, name: &&str| {
-            *field = fields.child(*field, name)?;
-            Some(PathStep::Key(*field))
-        };
-        let steps: Vec<_> = names.iter().scan(FieldId::ROOT, step).collect();
-        if steps.len() == names.len() {
-            for_each(event, &steps, &mut |value| {
-                if let Value::Text(text) = value {
-                    found.push(text.as_ref());
-                }
-            });
-        }
-        found
-    };
-    let sources: Vec<_> = derived.sources().iter().map(texts).collect();
-    match derived.derive(&sources)? {
-        Made::Text(text) => Some(Value::Text(Cow::Owned(text))),
-        Made::Number(text) => Some(Value::Number(Number::parse(&text)?, Cow::Owned(text))),
     }
 }
 

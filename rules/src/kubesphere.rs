@@ -119,10 +119,7 @@ impl Judgement {
             Question::Bool(wanted) => boolean(text)? == *wanted,
             Question::Text(comparison, other) => comparison.accepts(text.cmp(other)),
             Question::Number(comparison, other) => comparison.accepts(number(text)?.cmp(other)),
-            Question::OneOf(items) => match matcher {
-                Matcher::Texts(texts) => texts.contains(text),
-                _ => items.iter().any(|item| **item == *text),
-            },
+            Question::OneOf(items) => items.binary_search_by(|item| (**item).cmp(text)).is_ok(),
             Question::Contains(part) => text.contains(part.as_str()),
             Question::Pattern(_) => match matcher {
                 Matcher::Regex(regex) => regex.is_match(text),

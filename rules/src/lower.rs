@@ -20,7 +20,6 @@ use std::rc::Rc;
 use vedette_audit::Level;
 
 use crate::codes;
-use crate::derived::Derived;
 use crate::names::{DefinitionId, Names};
 use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
@@ -359,12 +358,7 @@ impl<'a, 's> Compiler<'a, 's> {
         Some(path)
     }
 
-    /// The path of a field, with those of what it is made of.
     fn path(&mut self, text: &Text, field: &Field) -> Option<PathId> {
-        for source in Derived::at(&field.steps).map_or(&[][..], Derived::sources) {
-            let steps: Vec<_> = source.iter().map(|name| Step::Key((*name).to_owned())).collect();
-            self.built(text, |builder| builder.path(&steps, &source.join(".")))?;
-        }
         self.built(text, |builder| builder.path(&field.steps, &field.spelled))
     }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
 
+use crate::derived::Derived;
 use crate::glob::Glob;
 use crate::kubesphere::Judgement;
 use crate::schema;
@@ -61,12 +62,21 @@ impl FieldId {
 pub(crate) struct Program {
     pub(crate) fields: FieldTree,
     pub(crate) paths: Vec<Path>,
+    pub(crate) derived: Vec<DerivedPath>,
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) nodes: Vec<Node>,
 }
 
-/// The names that paths follow, as a tree: what is not in it is not read from an event.
+/// A path whose value is made of those at others, which come before it.
 #[derive(Debug)]
+pub(crate) struct DerivedPath {
+    pub(crate) derived: Derived,
+    pub(crate) path: PathId,
+    pub(crate) sources: Vec<PathId>,
+}
+
+/// The names that paths follow, as a tree: what is not in it is not read from an event.
+#[derive(Debug, Default)]
 pub(crate) struct FieldTree {
     /// The children of each field by name, in lower case.
     children: Vec<HashMap<Box<str>, FieldId>>,
@@ -77,7 +87,7 @@ pub(crate) struct FieldTree {
 pub(crate) struct Path {
     pub(crate) steps: Box<[PathStep]>,
     /// As the first rule that names it spells it.
-    pub(crate) spelled: String,
+    pub(crate) spelled: Arc<str>,
     /// The least level that records it, if that is above `Metadata` and what is not recorded is unknown.
     pub(crate) needs: Option<Level>,
     /// Whether a list is one value: no step goes into it that does not say so. What is not recorded is missing then.
@@ -153,7 +163,6 @@ pub(crate) struct Items {
 #[derive(Debug)]
 pub(crate) enum Matcher {
     None,
-    Texts(std::collections::HashSet<Arc<str>>),
     Glob(Glob),
     Regex(Arc<Regex>),
 }
@@ -197,7 +206,13 @@ impl Builder {
     pub(crate) fn new() -> Self {
         let fields = FieldTree { children: vec![HashMap::new()] };
         Self {
-            program: Program { fields, paths: Vec::new(), predicates: Vec::new(), nodes: Vec::new() },
+            program: Program {
+                fields,
+                paths: Vec::new(),
+                derived: Vec::new(),
+                predicates: Vec::new(),
+                nodes: Vec::new(),
+            },
             paths: HashMap::new(),
             predicates: HashMap::new(),
             nodes: HashMap::new(),
@@ -209,7 +224,17 @@ impl Builder {
 
     /// The path of `steps`; `spelled` is remembered if it is a new one.
     pub(crate) fn path(&mut self, steps: &[Step], spelled: &str) -> Result<PathId, TooBig> {
-        self.add_path(steps, spelled, false)
+        let Some(derived) = Derived::at(steps) else { return self.add_path(steps, spelled, false) };
+        let mut sources = Vec::new();
+        for names in derived.sources() {
+            let steps: Vec<_> = names.iter().map(|name| Step::Key((*name).to_owned())).collect();
+            sources.push(self.add_path(&steps, &names.join("."), false)?);
+        }
+        let path = self.add_path(steps, spelled, false)?;
+        if self.program.derived.iter().all(|known| known.path != path) {
+            self.program.derived.push(DerivedPath { derived, path, sources });
+        }
+        Ok(path)
     }
 
     /// The path of `names`, at which a list is one value.
@@ -240,7 +265,7 @@ impl Builder {
         }
         let id = PathId::new(checked(self.program.paths.len())?);
         let needs = if whole { None } else { schema::needed_level(steps) };
-        self.program.paths.push(Path { steps: key.0.clone(), spelled: spelled.to_owned(), needs, whole });
+        self.program.paths.push(Path { steps: key.0.clone(), spelled: spelled.into(), needs, whole });
         self.paths.insert(key, id);
         Ok(id)
     }
@@ -322,7 +347,7 @@ impl Builder {
 
     /// How much there is by now.
     pub(crate) fn mark(&self) -> Mark {
-        let Program { fields, paths, predicates, nodes } = &self.program;
+        let Program { fields, paths, derived: _, predicates, nodes } = &self.program;
         let (paths, predicates, nodes) = (paths.len(), predicates.len(), nodes.len());
         Mark { fields: fields.children.len(), paths, predicates, nodes }
     }
@@ -346,6 +371,7 @@ impl Builder {
     pub(crate) fn finish(self, mark: Mark) -> Program {
         let mut program = self.program;
         program.paths.truncate(mark.paths);
+        program.derived.retain(|derived| derived.path.index() < mark.paths);
         program.predicates.truncate(mark.predicates);
         program.nodes.truncate(mark.nodes);
         program.fields.children.truncate(mark.fields);
@@ -367,32 +393,17 @@ impl FieldTree {
         Ok(child)
     }
 
-    /// The child of `parent` for a member's name as an event spells it.
-    pub(crate) fn child(&self, parent: FieldId, name: &str) -> Option<FieldId> {
-        let children = self.children.get(parent.index())?;
-        if children.len() <= 4 {
-            return children.iter().find(|(child, _)| child.eq_ignore_ascii_case(name)).map(|(_, id)| *id);
-        }
-        let mut buffer = [0; 64];
-        let Some(short) = buffer.get_mut(..name.len()) else {
-            return children.get(name.to_ascii_lowercase().as_str()).copied();
-        };
-        short.copy_from_slice(name.as_bytes());
-        short.make_ascii_lowercase();
-        children.get(std::str::from_utf8(short).ok()?).copied()
+    /// How many fields there are, the event itself among them.
+    pub(crate) fn len(&self) -> usize {
+        self.children.len()
     }
 
-    /// Like [`Self::child`]; a name with dots is followed dot by dot, as paths are.
-    pub(crate) fn descendant(&self, parent: FieldId, name: &str) -> Option<FieldId> {
-        if !name.contains('.') {
-            return self.child(parent, name);
-        }
-        name.split('.').try_fold(parent, |field, part| self.child(field, part))
-    }
-
-    /// Whether nothing inside `field` is read.
-    pub(crate) fn is_leaf(&self, field: FieldId) -> bool {
-        self.children.get(field.index()).is_none_or(HashMap::is_empty)
+    /// Every field below the event: its parent, its name in lower case, itself.
+    pub(crate) fn into_names(self) -> impl Iterator<Item = (FieldId, Box<str>, FieldId)> {
+        let all = self.children.into_iter().enumerate();
+        all.flat_map(|(parent, children)| {
+            children.into_iter().map(move |(name, child)| (FieldId::new(parent), name, child))
+        })
     }
 }
 

@@ -1,8 +1,7 @@
 use super::*;
 
 fn check(derived: Derived, sources: &[&[&str]], expected: Option<&str>) {
-    let sources: Vec<Vec<&str>> = sources.iter().map(|texts| texts.to_vec()).collect();
-    let made = derived.derive(&sources).map(|made| match made {
+    let made = derived.derive(|source| sources[source].iter().copied()).map(|made| match made {
         Made::Text(text) | Made::Number(text) => text,
     });
     assert_eq!(made.as_deref(), expected, "{derived:?} of {sources:?}");

@@ -2,7 +2,6 @@
 //!
 //! The path is cut before its first array step. What follows is part of the test, since that engine walks an array in its own way.
 
-use super::literal::hashed;
 use super::reference::ListPart;
 use super::text::pattern_error;
 use super::{Compiler, Context, Field};
@@ -154,8 +153,7 @@ impl Compiler<'_, '_> {
         }
         items.sort_unstable();
         items.dedup();
-        let matcher = hashed(&items);
-        Some((Question::OneOf(items), matcher))
+        Some((Question::OneOf(items), Matcher::None))
     }
 
     /// `contains`, `like`, `regex`

@@ -13,9 +13,6 @@ use crate::syntax::ast::{self, LiteralKind, Operator, Right};
 use crate::syntax::{Problem, quoted};
 use crate::value::{Instant, Number};
 
-/// A list this long is looked up by hash.
-const HASHED: usize = 8;
-
 impl Compiler<'_, '_> {
     pub(super) fn test(&mut self, context: &mut Context<'_>, test: &ast::Test, span: &Range<usize>) -> Option<NodeId> {
         let field = self.field(context, &test.operand);
@@ -158,8 +155,7 @@ impl Compiler<'_, '_> {
             return None;
         }
         items.sort();
-        let matcher = hashed(&items.texts);
-        Some((Test::OneOf(Box::new(items)), matcher))
+        Some((Test::OneOf(Box::new(items)), Matcher::None))
     }
 
     fn referred_items(
@@ -261,14 +257,6 @@ impl Compiler<'_, '_> {
 const TEXT: &str = "text";
 const NUMBER: &str = "a number";
 pub(super) const DURATION: &str = "a duration";
-
-/// How a list of texts is looked up.
-pub(super) fn hashed(texts: &[Arc<str>]) -> Matcher {
-    if texts.len() < HASHED {
-        return Matcher::None;
-    }
-    Matcher::Texts(texts.iter().cloned().collect())
-}
 
 enum Mismatch {
     /// The field is of this type.

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::literal::hashed;
 use super::reference::ListPart;
 use super::{Compiler, Context, Field};
 use crate::codes;
@@ -149,7 +148,6 @@ impl Compiler<'_, '_> {
             Test::OneOf(mut items) if items.fields.is_empty() && !items.texts.is_empty() => {
                 items.texts = items.texts.iter().map(|text| small(text).into()).collect();
                 items.sort();
-                let matcher = hashed(&items.texts);
                 (Test::OneOf(items), matcher)
             }
             Test::Contains(text) => (Test::Contains(small(&text)), matcher),

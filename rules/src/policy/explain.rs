@@ -198,7 +198,7 @@ impl Question {
         let holds = |place: usize| decision.matched.iter().any(|rule| rule.0 as usize == place);
         let unknown = decision.blind.iter().find(|blind| blind.rule.0 as usize == self.own);
         let answer = match unknown {
-            Some(blind) => Answer::Unknown(blind.field.clone()),
+            Some(blind) => Answer::Unknown(blind.field.to_string()),
             None if holds(self.own) => Answer::Holds,
             None => Answer::Fails,
         };
