@@ -4,7 +4,7 @@
 //! recursion is bounded. Everything is only ever appended while compiling, which lets [`Builder::finish`] cut off what was compiled
 //! for its diagnostics alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -147,7 +147,7 @@ pub(crate) enum Literal {
     Bool(bool),
 }
 
-/// What stands in an `in (…)`, sorted, each once.
+/// What stands in an `in (…)`, each once and, fields aside, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Items {
     /// Shared with the list that they come from; those that are timestamps stand in `instants` alone.
@@ -418,7 +418,9 @@ impl Items {
         unique(&mut self.numbers);
         unique(&mut self.bools);
         unique(&mut self.instants);
-        unique(&mut self.fields);
+        // Fields stay as they are written: which of them is missing first is told.
+        let mut seen = HashSet::new();
+        self.fields.retain(|field| seen.insert(*field));
     }
 }
 
