@@ -20,6 +20,8 @@ mod broker;
 mod load;
 mod machine;
 mod measure;
+#[cfg(feature = "peers")]
+mod peers;
 mod policy;
 mod receiver;
 mod sample;

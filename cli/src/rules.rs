@@ -1,4 +1,4 @@
-//! `vedette rules`: checking rules, and trying them on events.
+//! `vedette rules`: checking rules, trying them on events, and testing them.
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -6,10 +6,14 @@ use clap::{Args, Subcommand};
 use crate::outcome;
 
 mod check;
+mod compat;
 mod eval;
+mod explain;
 mod files;
+mod schema;
+mod test;
 
-/// Check and try rules
+/// Check, try, explain and test rules
 #[derive(Debug, Args)]
 pub(crate) struct RulesCommand {
     #[command(subcommand)]
@@ -20,6 +24,9 @@ pub(crate) struct RulesCommand {
 enum Command {
     Check(check::Check),
     Eval(eval::Eval),
+    Explain(explain::Explain),
+    Test(test::Test),
+    Schema(schema::Schema),
 }
 
 impl RulesCommand {
@@ -28,6 +35,9 @@ impl RulesCommand {
         outcome::finish(match self.command {
             Command::Check(command) => command.run(),
             Command::Eval(command) => command.run(),
+            Command::Explain(command) => command.run(),
+            Command::Test(command) => command.run(),
+            Command::Schema(command) => command.run(),
         })
     }
 }

@@ -309,6 +309,89 @@ fn eval_with_broken_rules_says_where_and_decides_nothing() {
     assert_eq!(missing.status.code(), Some(2));
 }
 
+#[test]
+fn rules_are_read_as_kubesphere_reads_them_where_that_is_asked_for() {
+    let bench = Bench::new();
+    let condition = "Verb = \\\"get\\\" or Verb = \\\"list\\\" and ObjectRef.Name exists";
+    bench.write("rules.yaml", RULE.replace("condition: Verb exists", &format!("condition: \"{condition}\"")));
+    let events = list(&[event("1", "get")]);
+    let held = |args: &[&str]| bench.eval(&events, args).0[0].contains("r.all");
+    assert!(held(&[]) && !held(&["--compat", "kubesphere"]));
+    let checked = bench.run(&["check", "rules.yaml", "--audit-level", "RequestResponse"], b"");
+    assert!(stderr(&checked).contains("warning[VR0213]"), "{}", stderr(&checked));
+    let theirs = bench.run(&["check", "rules.yaml", "--audit-level", "RequestResponse", "--compat", "kubesphere"], b"");
+    assert_eq!(stderr(&theirs), "1 file, 3 rules in force: 0 errors, 0 warnings\n");
+}
+
+#[test]
+fn explain_shows_each_part_with_its_value() {
+    let bench = Bench::new();
+    let events = list(&[event("1", "get"), event("2", "create")]);
+    let explain = |args: &[&str]| {
+        let output = bench.run(&[&["explain", "rules.yaml"], args].concat(), events.as_bytes());
+        (String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output), output.status.code())
+    };
+    assert_eq!(
+        explain(&["low", "--event", "-"]).0,
+        "a.low does not hold for the event 1 (ResponseComplete)\n✗ Verb = \"create\"    Verb is `get`\n"
+    );
+    assert_eq!(
+        explain(&["a.low", "--event", "-", "--index", "2"]).0,
+        "a.low holds for the event 2 (ResponseComplete)\n✓ Verb = \"create\"    Verb is `create`\n"
+    );
+    let (text, _, code) = explain(&["host", "--event", "-", "--audit-level", "Metadata"]);
+    assert!(text.contains("cannot be decided") && text.contains("was not recorded"), "{text}");
+    assert_eq!(code, Some(0));
+    for (args, part) in [
+        (&["hosts", "--event", "-"][..], "did you mean `a.host`?"),
+        (&["low", "--event", "-", "--index", "3"], "it holds 2"),
+        (&["low", "--event", "nowhere"], "can't read `nowhere`"),
+    ] {
+        let (text, errors, code) = explain(args);
+        assert!(text.is_empty() && errors.contains(part) && code == Some(2), "{args:?}: {errors}");
+    }
+}
+
+#[test]
+fn tests_of_rules_are_run_and_reported() {
+    let bench = Bench::new();
+    let test = |rules: &str| {
+        format!(
+            "apiVersion: auditing.vedette.io/v1alpha1\nkind: RuleTest\nmetadata: {{name: t}}\nspec:\n  cases:\n  - name: c\n    event: {{level: Metadata, verb: create}}\n    rules: {rules}\n"
+        )
+    };
+    let run = |args: &[&str]| {
+        let output = bench.run(&[&["test"], args].concat(), b"");
+        (String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output), output.status.code())
+    };
+    bench.write("tests.yaml", test("[a.low, r.all]"));
+    assert_eq!(run(&["."]), ("PASS t: c\n1 passed, 0 failed\n".to_owned(), String::new(), Some(0)));
+    bench.write("tests.yaml", test("[a.low, a.host]"));
+    assert_eq!(
+        run(&["rules.yaml", "tests.yaml"]),
+        (
+            "FAIL t: c\n  --> tests.yaml:6\n  - a.host: undecided, since the event's level left out RequestObject.spec.hostNetwork\n  + r.all: holds, and is not expected\n0 passed, 1 failed\n".to_owned(),
+            String::new(),
+            Some(1)
+        )
+    );
+    bench.write("tests.yaml", test("[a.lwo]"));
+    let (_, errors, code) = run(&["."]);
+    assert!(errors.contains("error[VR0602]: no rule in force is called `a.lwo`") && code == Some(1), "{errors}");
+    let (_, errors, code) = run(&["rules.yaml"]);
+    assert!(errors.contains("there is no test among these files") && code == Some(1), "{errors}");
+    let checked = bench.run(&["check", ".", "--audit-level", "RequestResponse"], b"");
+    assert_eq!(stderr(&checked), "2 files, 3 rules in force: 0 errors, 0 warnings\n");
+}
+
+#[test]
+fn the_schema_is_printed() {
+    let output = Bench::new().run(&["schema"], b"");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules/schema.json");
+    assert_eq!(printed, std::fs::read_to_string(committed).unwrap());
+}
+
 /// The expectations were counted from the events by a script that knows nothing of this program.
 #[test]
 fn the_sample_is_decided_as_counted_without_the_product() {

@@ -1,7 +1,7 @@
 //! The registry of diagnostic codes.
 //!
 //! A code is permanent: it is never renumbered, and never used again once retired. The hundreds tell the stage: 0 files, 1
-//! resources, 2 syntax, 3 names, 4 meaning, 5 outputs.
+//! resources, 2 syntax, 3 names, 4 meaning, 5 outputs, 6 users' tests.
 
 use crate::Severity;
 
@@ -56,6 +56,7 @@ registry! {
     SELECTS_ALL = "VR0117" Warning "a selector takes everything";
     BAD_NAME = "VR0118" Error "a name cannot be used";
     EMPTY_LIST = "VR0119" Warning "a list is empty";
+    COMPAT = "VR0120" Error "a word names no other system";
 
     UNEXPECTED = "VR0201" Error "a character has no meaning";
     UNTERMINATED = "VR0202" Error "a string or reference does not end";
@@ -70,11 +71,15 @@ registry! {
     TOO_DEEP = "VR0211" Error "an expression nests too deep";
     TOO_LONG = "VR0212" Error "a text is too long";
     READS_OTHERWISE = "VR0213" Warning "KubeSphere reads this otherwise";
+    IGNORED = "VR0214" Warning "KubeSphere ignores the rest of a condition";
+    FOREIGN = "VR0215" Error "KubeSphere has no such thing";
 
     UNKNOWN_NAME = "VR0301" Error "a name is not defined";
     AMBIGUOUS_NAME = "VR0302" Error "a name fits more than one definition";
     CYCLE = "VR0303" Error "a definition refers to itself";
     WRONG_KIND = "VR0304" Error "a name stands for something else";
+    UNUSED = "VR0305" Note "a definition is never used";
+    SHADOWED = "VR0306" Warning "a definition hides another";
 
     ILL_TYPED = "VR0401" Error "a field and a value are of different types";
     REGEX = "VR0402" Error "a regular expression cannot be used";
@@ -84,10 +89,17 @@ registry! {
     NEVER_HOLDS = "VR0406" Warning "a comparison can never hold";
     TOO_BIG = "VR0407" Error "the rules together are too big";
     BARE_FIELD = "VR0408" Warning "a bare word looks like a field";
+    DECIDES_OTHERWISE = "VR0409" Note "KubeSphere decides this otherwise";
+    NETWORK = "VR0410" Error "a text is no network";
+    FORGEABLE = "VR0411" Warning "a rule trusts what a client can write";
+    DIFFERS = "VR0412" Note "a rule means something else to KubeSphere";
 
     OUTPUT_SYNTAX = "VR0501" Error "an output cannot be read";
     OUTPUT_NAME = "VR0502" Error "an output names nothing that is known";
     OUTPUT_KIND = "VR0503" Error "an output names something without a value";
+
+    CASE_EVENT = "VR0601" Error "a case names no event of its test";
+    CASE_RULE = "VR0602" Error "a case expects a rule that is not in force";
 }
 
 #[cfg(test)]

@@ -1,330 +1,287 @@
 //! A program held against an event, in three values.
 //!
 //! A comparison on a body that the event's level did not record is neither true nor false: it is unknown, and so is a condition that
-//! comes down to it. Every node and every predicate is evaluated at most once for an event, and a predicate visits every value at
-//! most once: the work is bounded by the size of the event times the number of predicates.
+//! comes down to it.
+//!
+//! Evaluating goes from the event to the rules, not the other way. [`index`] says of each value that was read which predicates it
+//! makes true; [`guards`] says which rules those could concern; only these are visited, and evaluated no further than it takes to
+//! decide them. What an index does not answer, [`satisfied`] does, value by value and when a rule asks. Every node and every predicate
+//! is evaluated at most once for an event, and a predicate asks every value at most once: the work is bounded by the size of the event
+//! times the number of predicates.
+//!
+//! **Mismatches.** A comparison is counted once for an event if it was made, was false, and met a value of a type that it has no answer
+//! for. An index makes all its comparisons at once when a value of their path is read: with the event, or in a body with the body. Any
+//! other comparison is made if a rule comes to it. So the count follows from the rules and the event alone.
+
+mod ask;
+mod classes;
+mod engine;
+mod fold;
+mod guards;
+mod index;
+mod patterns;
+mod satisfied;
+mod scratch;
+mod sets;
 
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use vedette_audit::Level;
 
-use crate::event::Value;
-use crate::program::{
-    Comparison, FieldId, Items, Literal, Matcher, Node, NodeId, PathId, PathStep, Predicate, PredicateId, Program, Test,
-};
-use crate::value::{Instant, Number};
+use crate::DecideError;
+use crate::event::{Body, Scalar, SlotId};
+use crate::program::{Node, NodeId, PathId};
+
+use engine::Condition;
+pub(crate) use engine::Engine;
+pub(crate) use scratch::Scratch;
 
 /// What an event says to a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Truth {
     False,
     True,
-    /// The path whose values would have decided it.
-    Unknown(PathId),
+    Unknown,
 }
 
 /// One event under evaluation.
-pub(crate) struct Evaluation<'p, 'e> {
-    program: &'p Program,
-    event: &'p Value<'e>,
-    /// What the event's level recorded.
-    recorded: Recorded,
-    nodes: Vec<Option<Truth>>,
-    predicates: Vec<Option<Truth>>,
-    /// Comparisons that were false because of a value's type.
-    pub(crate) mismatches: u32,
+pub(crate) struct Evaluation<'a> {
+    engine: &'a Engine,
+    scratch: &'a mut Scratch,
+    text: &'a str,
+    /// Which bodies the event's level recorded, or the event holds whatever it says of its level.
+    recorded: Bodies,
+    /// Which bodies have been read.
+    read: Bodies,
+    /// How many values have been looked up.
+    looked_up: usize,
+    mismatches: u32,
+    /// What is wrong with a body.
+    fault: Option<DecideError>,
 }
 
-/// Which bodies the event's level recorded, or the event holds whatever it says of its level, or cannot have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    pub(crate) request: bool,
-    pub(crate) response: bool,
+/// Something that is so of a body or not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bodies {
+    request: bool,
+    response: bool,
 }
 
-impl Recorded {
-    fn covers(self, needed: Option<Level>) -> bool {
-        match needed {
-            Some(Level::Request) => self.request,
-            Some(Level::RequestResponse) => self.response,
-            _ => true,
+impl Bodies {
+    #[inline]
+    fn of(&mut self, body: Body) -> &mut bool {
+        match body {
+            Body::Request => &mut self.request,
+            Body::Response => &mut self.response,
         }
     }
 }
 
-impl<'p, 'e> Evaluation<'p, 'e> {
-    pub(crate) fn new(program: &'p Program, event: &'p Value<'e>, recorded: Recorded) -> Self {
-        let (nodes, predicates) = (vec![None; program.nodes.len()], vec![None; program.predicates.len()]);
-        Self { program, event, recorded, nodes, predicates, mismatches: 0 }
+impl<'a> Evaluation<'a> {
+    /// Reads an event.
+    pub(crate) fn new(engine: &'a Engine, scratch: &'a mut Scratch, event: &'a [u8]) -> Result<Self, DecideError> {
+        let text = scratch.reader.read(event, &engine.layout)?;
+        scratch.start(engine);
+        let (recorded, read) = (Bodies::default(), Bodies::default());
+        Ok(Self { engine, scratch, text, recorded, read, looked_up: 0, mismatches: 0, fault: None })
     }
 
-    /// The truth of a condition.
-    pub(crate) fn node(&mut self, id: NodeId) -> Truth {
-        if let Some(known) = self.nodes.get(id.index()).copied().flatten() {
-            return known;
-        }
-        let truth = match self.program.nodes.get(id.index()) {
-            Some(Node::Constant(value)) => of(*value),
-            Some(Node::Predicate(predicate)) => self.predicate(*predicate),
-            Some(Node::Not(inner)) => match self.node(*inner) {
-                Truth::False => Truth::True,
-                Truth::True => Truth::False,
-                unknown => unknown,
-            },
-            Some(Node::And(parts)) => self.join(parts, Truth::False, Truth::True),
-            Some(Node::Or(parts)) => self.join(parts, Truth::True, Truth::False),
-            None => Truth::False,
+    /// Decides all rules on what `level` records, and on the bodies that are there all the same.
+    pub(crate) fn start(&mut self, level: Option<Level>) {
+        let has = |body| self.scratch.reader.has(body);
+        self.recorded = Bodies {
+            request: level >= Some(Level::Request) || has(Body::Request),
+            response: level >= Some(Level::RequestResponse) || has(Body::Response),
         };
-        if let Some(slot) = self.nodes.get_mut(id.index()) {
-            *slot = Some(truth);
+        let engine = self.engine;
+        self.look_up(true);
+        for (body, guarded) in [Body::Request, Body::Response].into_iter().zip(&engine.guards.of_body) {
+            match guarded {
+                Some(_) if self.recorded(body) => self.read_body(body),
+                Some(classes) => self.scratch.classes.insert(classes),
+                None => {}
+            }
         }
-        truth
+        for slot in &engine.guards.patterns {
+            self.run_patterns(*slot);
+        }
+        self.scratch.classes.insert(&engine.guards.always);
+        for group in &engine.guards.groups {
+            if self.node(group.node) != Truth::False {
+                self.scratch.classes.insert(&group.classes);
+            }
+        }
+        while let Some((word, mut bits)) = self.scratch.classes.next_word() {
+            while bits != 0 {
+                self.visit(word * 64 + bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+        }
+        let Scratch { holding, unknown, vetoed, .. } = &mut *self.scratch;
+        for rule in vetoed.drain(..) {
+            holding.remove(rule);
+            unknown.remove(rule);
+        }
     }
 
-    /// `decisive` if a part is that; else the first unknown; else `neutral`.
-    fn join(&mut self, parts: &'p [NodeId], decisive: Truth, neutral: Truth) -> Truth {
-        let mut joined = neutral;
-        for part in parts {
-            let truth = self.node(*part);
-            if truth == decisive {
-                return decisive;
+    /// Evaluates a class, and notes its rules.
+    fn visit(&mut self, class: u32) {
+        let Some((condition, rules)) = self.engine.class(class) else { return };
+        match self.condition(condition) {
+            Truth::False => {}
+            Truth::True => self.scratch.holding.insert(rules),
+            Truth::Unknown => self.scratch.unknown.insert(rules),
+        }
+    }
+
+    /// How many rules hold.
+    pub(crate) fn count(&self) -> usize {
+        self.scratch.holding.count()
+    }
+
+    /// The rules that hold, a word of bits at a time: the first of the 64, and which of them.
+    #[inline]
+    pub(crate) fn next_holding(&mut self) -> Option<(u32, u64)> {
+        self.scratch.holding.next_word().map(|(word, bits)| (word * 64, bits))
+    }
+
+    /// The rules of which nothing is known, in the same way.
+    #[inline]
+    pub(crate) fn next_unknown(&mut self) -> Option<(u32, u64)> {
+        self.scratch.unknown.next_word().map(|(word, bits)| (word * 64, bits))
+    }
+
+    /// How many comparisons were false because of a value's type.
+    ///
+    /// # Errors
+    /// If a body turned out to be broken.
+    pub(crate) fn finish(mut self) -> Result<u32, DecideError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if !self.scratch.strange.is_empty() {
+            self.count_strange();
+        }
+        Ok(self.mismatches)
+    }
+
+    #[inline]
+    fn condition(&mut self, condition: Condition) -> Truth {
+        let engine = self.engine;
+        let mut joined = Truth::True;
+        for literal in engine.literals(condition) {
+            if literal.known {
+                if self.scratch.is_true(literal.predicate) == literal.negated {
+                    return Truth::False;
+                }
+                continue;
             }
-            if joined == neutral {
-                joined = truth;
+            match (self.predicate(literal.predicate), literal.negated) {
+                (Truth::False, false) | (Truth::True, true) => return Truth::False,
+                (Truth::Unknown, _) => joined = Truth::Unknown,
+                _ => {}
+            }
+        }
+        for node in engine.nodes(condition) {
+            match self.node(*node) {
+                Truth::False => return Truth::False,
+                Truth::Unknown => joined = Truth::Unknown,
+                Truth::True => {}
             }
         }
         joined
     }
 
-    fn predicate(&mut self, id: PredicateId) -> Truth {
-        if let Some(known) = self.predicates.get(id.index()).copied().flatten() {
+    /// The truth of a node.
+    fn node(&mut self, id: NodeId) -> Truth {
+        if let Some(known) = self.scratch.known(self.scratch.nodes.get(id.index())) {
             return known;
         }
-        let truth = self.program.predicates.get(id.index()).map_or(Truth::False, |predicate| self.ask(predicate));
-        if let Some(slot) = self.predicates.get_mut(id.index()) {
-            *slot = Some(truth);
+        let engine = self.engine;
+        let truth = match engine.program.nodes.get(id.index()) {
+            Some(Node::Constant(value)) => of(*value),
+            Some(Node::Predicate(predicate)) => return self.predicate(*predicate),
+            Some(Node::Not(inner)) => match self.node(*inner) {
+                Truth::False => Truth::True,
+                Truth::True => Truth::False,
+                Truth::Unknown => Truth::Unknown,
+            },
+            Some(Node::And(parts)) => self.join(parts, Truth::False, Truth::True),
+            Some(Node::Or(parts)) => self.join(parts, Truth::True, Truth::False),
+            None => Truth::False,
+        };
+        let cell = self.scratch.cell(truth);
+        if let Some(slot) = self.scratch.nodes.get_mut(id.index()) {
+            *slot = cell;
         }
         truth
     }
 
-    fn ask(&mut self, predicate: &'p Predicate) -> Truth {
-        let Some(path) = self.program.paths.get(predicate.path.index()) else { return Truth::False };
-        if !self.recorded.covers(path.needs) {
-            return Truth::Unknown(predicate.path);
-        }
-        let mut unknown = None;
-        let mut others = HashSet::new();
-        if let Test::OneOf(items) = &predicate.test {
-            for field in &items.fields {
-                match self.program.paths.get(field.index()) {
-                    Some(path) if self.recorded.covers(path.needs) => collect(self.event, &path.steps, &mut others),
-                    Some(_) => unknown = unknown.or(Some(*field)),
-                    None => {}
+    /// `decisive` if a part is that; else unknown if a part is; else `neutral`. The quick parts are asked first.
+    fn join(&mut self, parts: &[NodeId], decisive: Truth, neutral: Truth) -> Truth {
+        let mut joined = neutral;
+        for slow in [false, true] {
+            for part in parts.iter().filter(|part| self.engine.slow.get(part.index()) == Some(&slow)) {
+                let truth = self.node(*part);
+                if truth == decisive {
+                    return decisive;
+                }
+                if truth == Truth::Unknown {
+                    joined = truth;
                 }
             }
         }
-        let mut asked = Asked { predicate, others, mismatched: false };
-        let holds = asked.holds(self.event, &path.steps);
-        let mismatched = asked.mismatched;
-        // What is not among the known values may be among the unknown ones.
-        if let Some(field) = unknown.filter(|_| !holds) {
-            let mut asks = false;
-            for_each(self.event, &path.steps, &mut |value| asks |= *value != Value::Null);
-            return if asks { Truth::Unknown(field) } else { Truth::False };
+        joined
+    }
+
+    /// The field for want of which a rule is unknown: the first, as the rule is read.
+    pub(crate) fn missing(&mut self, rule: u32) -> Arc<str> {
+        let path = self.engine.root(rule).and_then(|root| self.missing_in(root));
+        path.and_then(|path| self.engine.program.paths.get(path.index()))
+            .map(|path| path.spelled.clone())
+            .unwrap_or_default()
+    }
+
+    fn missing_in(&mut self, node: NodeId) -> Option<PathId> {
+        match self.engine.program.nodes.get(node.index())? {
+            Node::Not(inner) => self.missing_in(*inner),
+            Node::And(parts) | Node::Or(parts) => {
+                let first = parts.iter().find(|part| self.node(**part) == Truth::Unknown)?;
+                self.missing_in(*first)
+            }
+            Node::Predicate(predicate) => {
+                let predicate = self.engine.program.predicates.get(predicate.index())?;
+                let paths = std::iter::once(&predicate.path).chain(engine::others(predicate));
+                paths.copied().find(|path| !self.covers(*path))
+            }
+            Node::Constant(_) => None,
         }
-        if !holds && mismatched {
-            self.mismatches = self.mismatches.saturating_add(1);
+    }
+
+    #[inline]
+    fn recorded(&self, body: Body) -> bool {
+        *{ self.recorded }.of(body)
+    }
+
+    /// Whether the event's level records the values at a path.
+    fn covers(&self, path: PathId) -> bool {
+        let needs = self.engine.program.paths.get(path.index()).and_then(|path| engine::needed(path.needs));
+        needs.is_none_or(|body| self.recorded(body))
+    }
+
+    /// Calls `found` with every value at a path, the elements of lists one by one.
+    pub(crate) fn each(&mut self, path: PathId, found: &mut dyn FnMut(Scalar<'_>)) {
+        self.read_path(path);
+        let values = &self.scratch.reader.values;
+        for entry in values.of(SlotId::of(path)) {
+            found(values.scalar(self.text, entry));
         }
-        of(holds)
     }
 }
 
 fn of(value: bool) -> Truth {
     if value { Truth::True } else { Truth::False }
-}
-
-/// A scalar of the event to compare with.
-#[derive(PartialEq, Eq, Hash)]
-enum Scalar<'v> {
-    Text(&'v str),
-    Number(Number),
-    Bool(bool),
-}
-
-/// A predicate on its way through an event.
-struct Asked<'p, 'v> {
-    predicate: &'p Predicate,
-    /// The values of the fields on the right.
-    others: HashSet<Scalar<'v>>,
-    mismatched: bool,
-}
-
-impl Asked<'_, '_> {
-    /// Whether the values of `value` at `steps` satisfy the predicate.
-    fn holds(&mut self, value: &Value<'_>, steps: &[PathStep]) -> bool {
-        match (steps.split_first(), value) {
-            (Some((PathStep::Key(_), _)), Value::Object(members, _)) => {
-                members.iter().any(|(member, value)| behind(steps, *member).is_some_and(|rest| self.holds(value, rest)))
-            }
-            (Some((PathStep::Any, rest)), Value::List(elements)) => {
-                elements.iter().any(|element| self.holds(element, rest))
-            }
-            (Some((PathStep::Index(index), rest)), Value::List(elements)) => {
-                elements.get(*index).is_some_and(|element| self.holds(element, rest))
-            }
-            (Some((PathStep::Range(from, to), rest)), Value::List(elements)) => {
-                let elements = range(elements, *from, *to);
-                !elements.is_empty() && elements.iter().all(|element| self.holds(element, rest))
-            }
-            // A list where no step asks for one: any element.
-            (Some((PathStep::Key(_), _)), Value::List(elements)) => {
-                elements.iter().any(|element| self.holds(element, steps))
-            }
-            (Some(_), _) => false,
-            (None, Value::List(elements)) if !matches!(self.predicate.test, Test::Exists) => {
-                elements.iter().any(|element| self.holds(element, steps))
-            }
-            (None, value) => self.satisfied(value),
-        }
-    }
-
-    /// Whether a value at the end of the path satisfies the test.
-    fn satisfied(&mut self, value: &Value<'_>) -> bool {
-        if let Value::Null = value {
-            return false;
-        }
-        let (test, matcher) = (&self.predicate.test, &self.predicate.matcher);
-        let judged = match (test, value) {
-            (Test::Exists, _) => Some(true),
-            (Test::True, Value::Bool(value)) => Some(*value),
-            (Test::Compare(comparison, literal), value) => {
-                compare(value, literal).map(|order| comparison.accepts(order))
-            }
-            (Test::OneOf(items), value) => one_of(value, items, matcher, &self.others),
-            (Test::Contains(part), Value::Text(text)) => Some(text.contains(part.as_str())),
-            (_, Value::Text(text)) => match matcher {
-                Matcher::Glob(glob) => Some(glob.matches(text)),
-                Matcher::Regex(regex) => Some(regex.is_match(text)),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.mismatched |= judged.is_none();
-        judged.unwrap_or(false)
-    }
-}
-
-/// The steps behind the one that leads to `member`, which a name with dots may reach in one go.
-pub(crate) fn behind(steps: &[PathStep], member: FieldId) -> Option<&[PathStep]> {
-    let keys = steps.iter().take_while(|step| matches!(step, PathStep::Key(_)));
-    let place = keys.enumerate().find(|(_, step)| **step == PathStep::Key(member))?.0;
-    steps.get(place + 1..)
-}
-
-pub(crate) fn range<T>(elements: &[T], from: usize, to: Option<usize>) -> &[T] {
-    let to = to.unwrap_or(elements.len()).min(elements.len());
-    elements.get(from..to).unwrap_or_default()
-}
-
-/// All scalars of `value` at `steps`.
-fn collect<'v>(value: &'v Value<'_>, steps: &[PathStep], into: &mut HashSet<Scalar<'v>>) {
-    for_each(value, steps, &mut |value| {
-        into.extend(match value {
-            Value::Text(text) => Some(Scalar::Text(text)),
-            Value::Number(number, _) => Some(Scalar::Number(*number)),
-            Value::Bool(value) => Some(Scalar::Bool(*value)),
-            _ => None,
-        });
-    });
-}
-
-/// Calls `found` with every value of `value` at `steps`, the elements of lists one by one.
-pub(crate) fn for_each<'v, 'e>(value: &'v Value<'e>, steps: &[PathStep], found: &mut dyn FnMut(&'v Value<'e>)) {
-    let Some((step, rest)) = steps.split_first() else {
-        match value {
-            Value::List(elements) => elements.iter().for_each(|element| for_each(element, steps, found)),
-            value => found(value),
-        }
-        return;
-    };
-    match (step, value) {
-        (PathStep::Key(_), Value::Object(members, _)) => {
-            for (member, value) in members {
-                if let Some(rest) = behind(steps, *member) {
-                    for_each(value, rest, found);
-                }
-            }
-        }
-        (PathStep::Key(_), Value::List(elements)) => {
-            elements.iter().for_each(|element| for_each(element, steps, found))
-        }
-        (PathStep::Any, Value::List(elements)) => elements.iter().for_each(|element| for_each(element, rest, found)),
-        (PathStep::Index(index), Value::List(elements)) => {
-            if let Some(element) = elements.get(*index) {
-                for_each(element, rest, found);
-            }
-        }
-        (PathStep::Range(from, to), Value::List(elements)) => {
-            range(elements, *from, *to).iter().for_each(|element| for_each(element, rest, found));
-        }
-        _ => {}
-    }
-}
-
-/// The order of a value and a literal; `None` if they are of different types.
-fn compare(value: &Value<'_>, literal: &Literal) -> Option<Ordering> {
-    match (value, literal) {
-        // What is no timestamp is neither before nor after one.
-        (Value::Text(text), Literal::Text(_, Some(instant))) => Some(Instant::parse(text)?.cmp(instant)),
-        (Value::Text(text), Literal::Text(other, None)) => Some(Cow::as_ref(text).cmp(other.as_str())),
-        (Value::Number(number, _), Literal::Number(other)) => Some(number.cmp(other)),
-        (Value::Bool(value), Literal::Bool(other)) => Some(value.cmp(other)),
-        _ => None,
-    }
-}
-
-/// Whether a value is in the list; `None` if nothing in the list is of its type.
-fn one_of(value: &Value<'_>, items: &Items, matcher: &Matcher, others: &HashSet<Scalar<'_>>) -> Option<bool> {
-    match value {
-        Value::Text(text) => {
-            let text = Cow::as_ref(text);
-            let listed = match matcher {
-                Matcher::Texts(texts) => texts.contains(text),
-                _ => items.texts.iter().any(|item| **item == *text),
-            };
-            let instant = if items.instants.is_empty() { None } else { Instant::parse(text) };
-            let found = listed
-                || others.contains(&Scalar::Text(text))
-                || instant.is_some_and(|instant| items.instants.binary_search(&instant).is_ok());
-            // What is no timestamp is not of the type of one.
-            let typed = instant.is_some() || !items.texts.is_empty() || !items.fields.is_empty();
-            (found || typed).then_some(found)
-        }
-        Value::Number(number, _) => {
-            let found = items.numbers.binary_search(number).is_ok() || others.contains(&Scalar::Number(*number));
-            (found || !items.numbers.is_empty() || !items.fields.is_empty()).then_some(found)
-        }
-        Value::Bool(value) => {
-            let found = items.bools.contains(value) || others.contains(&Scalar::Bool(*value));
-            (found || !items.bools.is_empty() || !items.fields.is_empty()).then_some(found)
-        }
-        _ => None,
-    }
-}
-
-impl Comparison {
-    fn accepts(self, order: Ordering) -> bool {
-        match self {
-            Self::Equal => order.is_eq(),
-            Self::Less => order.is_lt(),
-            Self::LessEqual => order.is_le(),
-            Self::Greater => order.is_gt(),
-            Self::GreaterEqual => order.is_ge(),
-        }
-    }
 }

@@ -3,13 +3,21 @@
 //! A macro, list or alias is worked on when it is first referred to, and remembered; one that refers to itself is found because it
 //! is still being worked on. `None` always means that an error has been reported.
 
+mod claim;
+mod kubesphere;
 mod literal;
+mod never;
+mod outline;
 mod output;
+mod readings;
 mod reference;
+mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
+
+use vedette_audit::Level;
 
 use crate::codes;
 use crate::names::{DefinitionId, Names};
@@ -18,9 +26,11 @@ use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
 use crate::source::{Sources, Text};
 use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
-use crate::syntax::{Problem, parse_condition, quoted};
+use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 use crate::yaml;
 
+use claim::Claim;
+pub(crate) use outline::{Outline, Role};
 pub(crate) use output::{Segment, Template};
 pub(crate) use reference::ListPart;
 
@@ -29,10 +39,16 @@ pub(crate) struct Compiler<'a, 's> {
     pub(crate) sources: &'a mut Sources<'s>,
     pub(crate) builder: Builder,
     rules: &'a [RuleResource],
+    /// How conditions are read where the resource says nothing of it.
+    dialect: Dialect,
     names: Names<'a>,
     known: reference::Known,
     /// How many expressions are being worked on, each inside the one before, through macros as well.
     depth: usize,
+    /// The paths that lead to one value at most, of a known type.
+    single: HashSet<PathId>,
+    /// How much was looked at for contradictions.
+    demanded: usize,
 }
 
 /// A rule as it was compiled.
@@ -49,6 +65,7 @@ pub(crate) type Reads = BTreeMap<PathId, ReadAt>;
 /// A part of a scalar's content.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadAt {
+    pub(crate) needs: Level,
     pub(crate) file: usize,
     pub(crate) node: yaml::NodeId,
     pub(crate) span: Range<usize>,
@@ -59,6 +76,9 @@ pub(crate) struct ReadAt {
 struct Lowered {
     node: NodeId,
     reads: Rc<Reads>,
+    claims: Rc<BTreeSet<Claim>>,
+    /// Whether KubeSphere would take it otherwise.
+    differs: bool,
     /// How many references it is deep.
     height: usize,
 }
@@ -69,13 +89,22 @@ struct Context<'t> {
     from: usize,
     text: &'t Text,
     reads: Reads,
+    claims: BTreeSet<Claim>,
+    differs: bool,
+    /// Whether what stands here makes the condition hold by not holding.
+    negated: bool,
     height: usize,
 }
 
-impl Context<'_> {
+impl<'t> Context<'t> {
+    fn new(from: usize, text: &'t Text) -> Self {
+        let (reads, claims) = (Reads::new(), BTreeSet::new());
+        Self { from, text, reads, claims, differs: false, negated: false, height: 0 }
+    }
+
     /// Notes that a body's field is read at `span`.
-    fn note(&mut self, path: PathId, span: &Range<usize>) {
-        let at = || ReadAt { file: self.text.file, node: self.text.node, span: span.clone() };
+    fn note(&mut self, path: PathId, needs: Level, span: &Range<usize>) {
+        let at = || ReadAt { needs, file: self.text.file, node: self.text.node, span: span.clone() };
         self.reads.entry(path).or_insert_with(at);
     }
 }
@@ -88,23 +117,24 @@ struct Field {
 }
 
 impl<'a, 's> Compiler<'a, 's> {
-    pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource]) -> Self {
-        Self {
-            sources,
-            builder: Builder::new(),
-            rules,
-            names: Names::new(rules),
-            known: reference::Known::default(),
-            depth: 0,
-        }
+    pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource], dialect: Dialect) -> Self {
+        let names = Names::new(rules);
+        let (known, single) = (reference::Known::default(), HashSet::new());
+        Self { sources, builder: Builder::new(), rules, dialect, names, known, depth: 0, single, demanded: 0 }
     }
 
-    /// Compiles a rule of resource `from`.
-    pub(crate) fn rule(&mut self, from: usize, rule: &RuleBody) -> Option<CompiledRule> {
-        let lowered = self.condition(from, &rule.condition);
+    /// Compiles the rule at `id`.
+    pub(crate) fn rule(&mut self, id: DefinitionId, rule: &RuleBody) -> Option<CompiledRule> {
+        let lowered = self.excused(id.resource, rule);
+        if let Some(lowered) = &lowered {
+            self.report_claims(&lowered.claims);
+            if lowered.differs {
+                self.report_difference(id);
+            }
+        }
         let (mut output, mut shown) = (None, Reads::new());
         if let Some(text) = &rule.output {
-            let (template, reads) = self.output(from, text)?;
+            let (template, reads) = self.output(id.resource, text)?;
             (output, shown) = (Some(template), reads);
         }
         let Lowered { node, mut reads, .. } = lowered?;
@@ -117,12 +147,45 @@ impl<'a, 's> Compiler<'a, 's> {
         Some(CompiledRule { root: node, output, reads })
     }
 
+    /// A rule's condition, and none of its exceptions.
+    fn excused(&mut self, from: usize, rule: &RuleBody) -> Option<Lowered> {
+        let mut lowered = self.condition(from, &rule.condition);
+        let mut nodes = Vec::with_capacity(1 + rule.exceptions.len());
+        for text in &rule.exceptions {
+            if self.dialect_of(from) == Dialect::KubeSphere {
+                let problem = Problem::new(codes::FOREIGN, 0..0, "KubeSphere has no exceptions");
+                self.sources.report_at(text, problem.help("write `and not (…)` in the condition"));
+                return None;
+            }
+            let Some(exception) = self.condition(from, text) else {
+                lowered = None;
+                continue;
+            };
+            nodes.push(self.built(text, |builder| builder.node(Node::Not(exception.node)))?);
+            if let Some(lowered) = &mut lowered {
+                lowered.differs |= exception.differs;
+                let reads = Rc::make_mut(&mut lowered.reads);
+                for (path, at) in exception.reads.iter() {
+                    reads.entry(*path).or_insert_with(|| at.clone());
+                }
+                let excuses = exception.claims.iter().map(|claim| claim.turned(true));
+                Rc::make_mut(&mut lowered.claims).extend(excuses);
+            }
+        }
+        let mut lowered = lowered?;
+        if !nodes.is_empty() {
+            nodes.insert(0, lowered.node);
+            lowered.node = self.built(&rule.condition, |builder| builder.node(Node::And(nodes.into())))?;
+        }
+        Some(lowered)
+    }
+
     /// Compiles a definition for its diagnostics alone.
     pub(crate) fn check(&mut self, id: DefinitionId) {
         let rules = self.rules;
         let Some(definition) = rules.get(id.resource).and_then(|it| it.definitions.get(id.definition)) else { return };
         match &definition.body {
-            Body::Rule(rule) => drop(self.rule(id.resource, rule)),
+            Body::Rule(rule) => drop(self.rule(id, rule)),
             Body::Macro(_) => drop(self.macro_(id)),
             Body::List(_) => drop(self.list(id)),
             Body::Alias(_) => drop(self.alias(id)),
@@ -130,14 +193,21 @@ impl<'a, 's> Compiler<'a, 's> {
         }
     }
 
+    /// How the conditions of resource `from` are read, whoever refers to them.
+    fn dialect_of(&self, from: usize) -> Dialect {
+        self.rules.get(from).and_then(|resource| resource.dialect).unwrap_or(self.dialect)
+    }
+
     fn condition(&mut self, from: usize, text: &Text) -> Option<Lowered> {
-        let parsed = parse_condition(&text.text);
+        let parsed = parse_condition(&text.text, self.dialect_of(from));
+        let mut context = Context::new(from, text);
         for problem in parsed.problems {
+            context.differs |= problem.code == codes::READS_OTHERWISE;
             self.sources.report_in(text, problem);
         }
-        let mut context = Context { from, text, reads: Reads::new(), height: 0 };
         let node = self.expr(&mut context, &parsed.expr)?;
-        Some(Lowered { node, reads: context.reads.into(), height: context.height })
+        let (reads, claims) = (context.reads.into(), context.claims.into());
+        Some(Lowered { node, reads, claims, differs: context.differs, height: context.height })
     }
 
     /// An expression, no deeper than its nodes may be: what is deeper would overflow the stack before it had any.
@@ -155,9 +225,23 @@ impl<'a, 's> Compiler<'a, 's> {
         let node = match &expr.kind {
             ExprKind::Error => return None,
             ExprKind::Bare(operand) => return self.bare(context, operand),
-            ExprKind::Test(test) => return self.test(context, test, &expr.span),
-            ExprKind::Not(operand) => Node::Not(self.expr(context, operand)?),
-            ExprKind::And(operands) => Node::And(self.exprs(context, operands)?),
+            ExprKind::Test(test) => {
+                return match self.dialect_of(context.from) {
+                    Dialect::Vedette => self.test(context, test, &expr.span),
+                    Dialect::KubeSphere => self.judge_test(context, test),
+                };
+            }
+            ExprKind::Not(operand) => {
+                context.negated = !context.negated;
+                let node = self.expr(context, operand);
+                context.negated = !context.negated;
+                Node::Not(node?)
+            }
+            ExprKind::And(operands) => {
+                let nodes = self.exprs(context, operands)?;
+                self.report_contradiction(context, operands, &nodes);
+                Node::And(nodes)
+            }
             ExprKind::Or(operands) => Node::Or(self.exprs(context, operands)?),
         };
         self.built(context.text, |builder| builder.node(node))
@@ -177,6 +261,8 @@ impl<'a, 's> Compiler<'a, 's> {
                 let lowered = self.macro_(id)?;
                 self.raise(context, lowered.height, &operand.span)?;
                 self.reread(context, &lowered.reads, &operand.span)?;
+                self.reclaim(context, &lowered.claims, &operand.span)?;
+                context.differs |= lowered.differs;
                 return Some(lowered.node);
             }
         }
@@ -186,8 +272,13 @@ impl<'a, 's> Compiler<'a, 's> {
             Kind::Text | Kind::Texts => "text",
             Kind::Number => "a number",
             Kind::Instant => "a timestamp",
+            Kind::Duration => "a duration",
             Kind::Object => "an object",
             Kind::Any | Kind::Unknown(_) | Kind::Never => {
+                if self.dialect_of(context.from) == Dialect::KubeSphere {
+                    return self.judge_bare(context, &field, operand);
+                }
+                self.claim(context, &field, &operand.span, false);
                 let path = self.read(context, &field, &operand.span)?;
                 return self.predicate(context, path, Test::True, Matcher::None);
             }
@@ -219,8 +310,7 @@ impl<'a, 's> Compiler<'a, 's> {
             field = alias;
         }
         let own = Operand { reference: None, steps: operand.steps.clone(), span: operand.span.clone() }.to_string();
-        let dot =
-            if !field.spelled.is_empty() && matches!(operand.steps.first(), Some(Step::Key(_))) { "." } else { "" };
+        let dot = if !field.spelled.is_empty() && !own.is_empty() && !own.starts_with('[') { "." } else { "" };
         field.spelled = format!("{}{dot}{own}", field.spelled);
         field.steps.extend(operand.steps.iter().cloned());
         if operand.reference.is_none() || !operand.steps.is_empty() {
@@ -258,11 +348,18 @@ impl<'a, 's> Compiler<'a, 's> {
 
     /// The path of a field, noted where a level may leave it out.
     fn read(&mut self, context: &mut Context<'_>, field: &Field, span: &Range<usize>) -> Option<PathId> {
-        let path = self.built(context.text, |builder| builder.path(&field.steps, &field.spelled))?;
-        if schema::needed_level(&field.steps).is_some() {
-            context.note(path, span);
+        let path = self.path(context.text, field)?;
+        if matches!(schema::kind(&field.steps), Kind::Text | Kind::Number | Kind::Duration) {
+            self.single.insert(path);
+        }
+        if let Some(needs) = schema::needed_level(&field.steps) {
+            context.note(path, needs, span);
         }
         Some(path)
+    }
+
+    fn path(&mut self, text: &Text, field: &Field) -> Option<PathId> {
+        self.built(text, |builder| builder.path(&field.steps, &field.spelled))
     }
 
     fn predicate(&mut self, context: &Context<'_>, path: PathId, test: Test, matcher: Matcher) -> Option<NodeId> {

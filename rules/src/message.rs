@@ -3,11 +3,11 @@
 //! A rule without an output says `<user> <verb> <resource>/<subresource> <name> in Namespace <namespace>`, without the parts that the
 //! event lacks, and for a request that is about no resource `<user> <verb> <path>`.
 
-use crate::evaluate::for_each;
-use crate::event::Value;
+use crate::evaluate::Evaluation;
+use crate::event::Scalar;
 use crate::lower::{ListPart, Segment, Template};
 use crate::policy::MESSAGE_LIMIT;
-use crate::program::{Builder, PathId, Program, TooBig};
+use crate::program::{Builder, PathId, TooBig};
 use crate::syntax::ast::Step;
 
 /// What stands at the end of a message that was cut.
@@ -43,10 +43,10 @@ impl DefaultMessage {
     }
 
     /// The sentence for an event.
-    pub(crate) fn fill(&self, program: &Program, event: &Value<'_>) -> String {
-        let value = |path| {
+    pub(crate) fn fill(&self, event: &mut Evaluation<'_>) -> String {
+        let mut value = |path| {
             let mut message = Message::default();
-            message.field(program, event, path);
+            message.field(event, path);
             message.text
         };
         let mut resource = value(self.resource);
@@ -75,7 +75,7 @@ impl DefaultMessage {
 
 impl Template {
     /// The message for an event; what the event lacks is empty.
-    pub(crate) fn fill(&self, program: &Program, event: &Value<'_>) -> String {
+    pub(crate) fn fill(&self, event: &mut Evaluation<'_>) -> String {
         let mut message = Message::default();
         for segment in &self.segments {
             if message.full {
@@ -83,7 +83,7 @@ impl Template {
             }
             match segment {
                 Segment::Text(text) => message.push(text),
-                Segment::Field(path) => message.field(program, event, *path),
+                Segment::Field(path) => message.field(event, *path),
                 Segment::List(items) => {
                     for (index, item) in items.iter().enumerate() {
                         if message.full {
@@ -94,7 +94,7 @@ impl Template {
                         }
                         match item {
                             ListPart::Text(text) => message.push(text),
-                            ListPart::Field(path) => message.field(program, event, *path),
+                            ListPart::Field(path) => message.field(event, *path),
                         }
                     }
                 }
@@ -130,22 +130,18 @@ impl Message {
     }
 
     /// The values at a path, with commas between them.
-    fn field(&mut self, program: &Program, event: &Value<'_>, path: PathId) {
-        let Some(path) = program.paths.get(path.index()) else { return };
+    fn field(&mut self, event: &mut Evaluation<'_>, path: PathId) {
         let mut first = true;
-        for_each(event, &path.steps, &mut |value| {
+        event.each(path, &mut |value| {
             let text = match value {
-                Value::Null => return,
-                Value::Bool(true) => "true",
-                Value::Bool(false) => "false",
-                Value::Number(_, text) | Value::Object(_, text) => text,
-                Value::Text(text) => text,
-                Value::List(_) => return,
+                Scalar::Null | Scalar::List(_) => return,
+                Scalar::Bool(true) => "true",
+                Scalar::Bool(false) => "false",
+                Scalar::Number(text) | Scalar::Object(text) | Scalar::Text(text) => text,
             };
-            if !first {
+            if !std::mem::replace(&mut first, false) {
                 self.push(", ");
             }
-            first = false;
             self.push(text);
         });
     }

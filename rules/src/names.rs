@@ -70,6 +70,22 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Every definition that is named like another resource's, `resource.name`, which it hides; and what it hides.
+    pub(crate) fn shadows(&self) -> Vec<(DefinitionId, DefinitionId)> {
+        let mut shadows = Vec::new();
+        for (resource, own) in self.own.iter().enumerate() {
+            for (name, definition) in own {
+                for (dot, _) in name.match_indices('.') {
+                    let (Some(other), Some(inner)) = (name.get(..dot), name.get(dot + 1..)) else { continue };
+                    let others = self.resources.get(other).into_iter().flatten();
+                    let hidden = others.filter_map(|index| self.defined(*index, inner));
+                    shadows.extend(hidden.map(|hidden| (DefinitionId { resource, definition: *definition }, hidden)));
+                }
+            }
+        }
+        shadows
+    }
+
     fn defined(&self, resource: usize, name: &str) -> Option<DefinitionId> {
         let definition = *self.own.get(resource)?.get(name)?;
         Some(DefinitionId { resource, definition })

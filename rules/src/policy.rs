@@ -1,10 +1,14 @@
 //! A policy: the settings and the compiled rules of a set of files, and what they decide about an event.
 
 mod build;
+mod explain;
 mod rule_set;
+
+use std::sync::Arc;
 
 use crate::{Diagnostic, Priority, Settings, SourceFile};
 
+pub use explain::{Answer, ExplainError, Explainer, Explanation};
 pub use rule_set::RuleSet;
 
 /// Settings and rules that came from one set of files and are in force together.
@@ -70,7 +74,11 @@ pub struct Decision {
     pub alerts: Vec<AlertMatch>,
     /// The rules that could not be decided because the event's level left out a body.
     pub blind: Vec<BlindMatch>,
-    /// Comparisons that were false because the event held a value of another type than the rule expects.
+    /// Comparisons that were false because the event held a value of another type than the rule expects, each counted once.
+    ///
+    /// Only what was compared counts, which depends on the rules and the event alone. Equality, lists, existence and the order of
+    /// numbers are compared whenever the event has the field, or in a body, once a rule comes to that body; the rest is once a rule
+    /// comes to it.
     pub mismatches: u32,
 }
 
@@ -89,7 +97,7 @@ pub struct BlindMatch {
     /// The rule.
     pub rule: RuleIndex,
     /// The first field that was missing, as the rule spells it.
-    pub field: String,
+    pub field: Arc<str>,
 }
 
 /// The longest message of an alert, in bytes.

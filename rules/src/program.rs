@@ -4,16 +4,19 @@
 //! recursion is bounded. Everything is only ever appended while compiling, which lets [`Builder::finish`] cut off what was compiled
 //! for its diagnostics alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
 
+use crate::derived::Derived;
 use crate::glob::Glob;
+use crate::kubesphere::Judgement;
 use crate::schema;
 use crate::syntax::ast::Step;
+use crate::text::Networks;
 use crate::value::{Instant, Number};
 
 /// How deep nodes may stand in each other.
@@ -59,12 +62,21 @@ impl FieldId {
 pub(crate) struct Program {
     pub(crate) fields: FieldTree,
     pub(crate) paths: Vec<Path>,
+    pub(crate) derived: Vec<DerivedPath>,
     pub(crate) predicates: Vec<Predicate>,
     pub(crate) nodes: Vec<Node>,
 }
 
-/// The names that paths follow, as a tree: what is not in it is not read from an event.
+/// A path whose value is made of those at others, which come before it.
 #[derive(Debug)]
+pub(crate) struct DerivedPath {
+    pub(crate) derived: Derived,
+    pub(crate) path: PathId,
+    pub(crate) sources: Vec<PathId>,
+}
+
+/// The names that paths follow, as a tree: what is not in it is not read from an event.
+#[derive(Debug, Default)]
 pub(crate) struct FieldTree {
     /// The children of each field by name, in lower case.
     children: Vec<HashMap<Box<str>, FieldId>>,
@@ -75,9 +87,11 @@ pub(crate) struct FieldTree {
 pub(crate) struct Path {
     pub(crate) steps: Box<[PathStep]>,
     /// As the first rule that names it spells it.
-    pub(crate) spelled: String,
-    /// The least level that records it, if that is above `Metadata`.
+    pub(crate) spelled: Arc<str>,
+    /// The least level that records it, if that is above `Metadata` and what is not recorded is unknown.
     pub(crate) needs: Option<Level>,
+    /// Whether a list is one value: no step goes into it that does not say so. What is not recorded is missing then.
+    pub(crate) whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -106,6 +120,13 @@ pub(crate) enum Test {
     Contains(String),
     Like(String),
     Regex(String),
+    StartsWith(String),
+    EndsWith(String),
+    Within(Networks),
+    /// The test on the value's text without regard to case; what the test holds is folded.
+    Folded(Box<Test>),
+    /// As KubeSphere's engine judges, at a path whose values are whole.
+    Judged(Box<Judgement>),
 }
 
 /// The comparisons that need no negation.
@@ -126,7 +147,7 @@ pub(crate) enum Literal {
     Bool(bool),
 }
 
-/// What stands in an `in (…)`, sorted, each once.
+/// What stands in an `in (…)`, each once and, fields aside, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Items {
     /// Shared with the list that they come from; those that are timestamps stand in `instants` alone.
@@ -142,7 +163,6 @@ pub(crate) struct Items {
 #[derive(Debug)]
 pub(crate) enum Matcher {
     None,
-    Texts(std::collections::HashSet<Arc<str>>),
     Glob(Glob),
     Regex(Arc<Regex>),
 }
@@ -173,7 +193,7 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct Builder {
     program: Program,
-    paths: HashMap<Box<[PathStep]>, PathId>,
+    paths: HashMap<(Box<[PathStep]>, bool), PathId>,
     predicates: HashMap<(PathId, Test), PredicateId>,
     nodes: HashMap<Node, NodeId>,
     depths: Vec<usize>,
@@ -186,7 +206,13 @@ impl Builder {
     pub(crate) fn new() -> Self {
         let fields = FieldTree { children: vec![HashMap::new()] };
         Self {
-            program: Program { fields, paths: Vec::new(), predicates: Vec::new(), nodes: Vec::new() },
+            program: Program {
+                fields,
+                paths: Vec::new(),
+                derived: Vec::new(),
+                predicates: Vec::new(),
+                nodes: Vec::new(),
+            },
             paths: HashMap::new(),
             predicates: HashMap::new(),
             nodes: HashMap::new(),
@@ -198,6 +224,25 @@ impl Builder {
 
     /// The path of `steps`; `spelled` is remembered if it is a new one.
     pub(crate) fn path(&mut self, steps: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        let Some(derived) = Derived::at(steps) else { return self.add_path(steps, spelled, false) };
+        let mut sources = Vec::new();
+        for names in derived.sources() {
+            let steps: Vec<_> = names.iter().map(|name| Step::Key((*name).to_owned())).collect();
+            sources.push(self.add_path(&steps, &names.join("."), false)?);
+        }
+        let path = self.add_path(steps, spelled, false)?;
+        if self.program.derived.iter().all(|known| known.path != path) {
+            self.program.derived.push(DerivedPath { derived, path, sources });
+        }
+        Ok(path)
+    }
+
+    /// The path of `names`, at which a list is one value.
+    pub(crate) fn whole_path(&mut self, names: &[Step], spelled: &str) -> Result<PathId, TooBig> {
+        self.add_path(names, spelled, true)
+    }
+
+    fn add_path(&mut self, steps: &[Step], spelled: &str, whole: bool) -> Result<PathId, TooBig> {
         let mut field = FieldId::ROOT;
         let mut compiled = Vec::with_capacity(steps.len());
         for step in steps {
@@ -214,14 +259,14 @@ impl Builder {
                 Step::Range(from, to) => PathStep::Range(*from, *to),
             });
         }
-        let steps_box: Box<[PathStep]> = compiled.into();
-        if let Some(id) = self.paths.get(&steps_box) {
+        let key = (Box::<[PathStep]>::from(compiled), whole);
+        if let Some(id) = self.paths.get(&key) {
             return Ok(*id);
         }
         let id = PathId::new(checked(self.program.paths.len())?);
-        let needs = schema::needed_level(steps);
-        self.program.paths.push(Path { steps: steps_box.clone(), spelled: spelled.to_owned(), needs });
-        self.paths.insert(steps_box, id);
+        let needs = if whole { None } else { schema::needed_level(steps) };
+        self.program.paths.push(Path { steps: key.0.clone(), spelled: spelled.into(), needs, whole });
+        self.paths.insert(key, id);
         Ok(id)
     }
 
@@ -302,7 +347,7 @@ impl Builder {
 
     /// How much there is by now.
     pub(crate) fn mark(&self) -> Mark {
-        let Program { fields, paths, predicates, nodes } = &self.program;
+        let Program { fields, paths, derived: _, predicates, nodes } = &self.program;
         let (paths, predicates, nodes) = (paths.len(), predicates.len(), nodes.len());
         Mark { fields: fields.children.len(), paths, predicates, nodes }
     }
@@ -312,10 +357,21 @@ impl Builder {
         self.program.paths.get(id.index())
     }
 
+    /// The node at `id`.
+    pub(crate) fn node_at(&self, id: NodeId) -> Option<&Node> {
+        self.program.nodes.get(id.index())
+    }
+
+    /// The predicate at `id`.
+    pub(crate) fn predicate_at(&self, id: PredicateId) -> Option<&Predicate> {
+        self.program.predicates.get(id.index())
+    }
+
     /// The program as it was at `mark`.
     pub(crate) fn finish(self, mark: Mark) -> Program {
         let mut program = self.program;
         program.paths.truncate(mark.paths);
+        program.derived.retain(|derived| derived.path.index() < mark.paths);
         program.predicates.truncate(mark.predicates);
         program.nodes.truncate(mark.nodes);
         program.fields.children.truncate(mark.fields);
@@ -337,32 +393,17 @@ impl FieldTree {
         Ok(child)
     }
 
-    /// The child of `parent` for a member's name as an event spells it.
-    pub(crate) fn child(&self, parent: FieldId, name: &str) -> Option<FieldId> {
-        let children = self.children.get(parent.index())?;
-        if children.len() <= 4 {
-            return children.iter().find(|(child, _)| child.eq_ignore_ascii_case(name)).map(|(_, id)| *id);
-        }
-        let mut buffer = [0; 64];
-        let Some(short) = buffer.get_mut(..name.len()) else {
-            return children.get(name.to_ascii_lowercase().as_str()).copied();
-        };
-        short.copy_from_slice(name.as_bytes());
-        short.make_ascii_lowercase();
-        children.get(std::str::from_utf8(short).ok()?).copied()
+    /// How many fields there are, the event itself among them.
+    pub(crate) fn len(&self) -> usize {
+        self.children.len()
     }
 
-    /// Like [`Self::child`]; a name with dots is followed dot by dot, as paths are.
-    pub(crate) fn descendant(&self, parent: FieldId, name: &str) -> Option<FieldId> {
-        if !name.contains('.') {
-            return self.child(parent, name);
-        }
-        name.split('.').try_fold(parent, |field, part| self.child(field, part))
-    }
-
-    /// Whether nothing inside `field` is read.
-    pub(crate) fn is_leaf(&self, field: FieldId) -> bool {
-        self.children.get(field.index()).is_none_or(HashMap::is_empty)
+    /// Every field below the event: its parent, its name in lower case, itself.
+    pub(crate) fn into_names(self) -> impl Iterator<Item = (FieldId, Box<str>, FieldId)> {
+        let all = self.children.into_iter().enumerate();
+        all.flat_map(|(parent, children)| {
+            children.into_iter().map(move |(name, child)| (FieldId::new(parent), name, child))
+        })
     }
 }
 
@@ -377,7 +418,9 @@ impl Items {
         unique(&mut self.numbers);
         unique(&mut self.bools);
         unique(&mut self.instants);
-        unique(&mut self.fields);
+        // Fields stay as they are written: which of them is missing first is told.
+        let mut seen = HashSet::new();
+        self.fields.retain(|field| seen.insert(*field));
     }
 }
 

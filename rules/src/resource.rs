@@ -2,17 +2,17 @@
 //!
 //! A definition that is wrong keeps its name as [`Body::Broken`], so that references to it raise no second error.
 
-mod fields;
+pub(crate) mod fields;
 mod rule;
 mod webhook;
 
 use std::collections::BTreeMap;
 
-use crate::codes;
 use crate::source::{Location, Sources, Text};
 use crate::syntax::{Problem, quoted};
 use crate::yaml::NodeId;
-use crate::{Priority, Receiver, Selector};
+use crate::{Dialect, Priority, Receiver, Selector};
+use crate::{cases, codes};
 
 use fields::Fields;
 
@@ -32,6 +32,8 @@ pub(crate) struct RuleResource {
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) labels: BTreeMap<String, String>,
+    /// How its conditions are read, if it says so.
+    pub(crate) dialect: Option<Dialect>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) at: Location,
 }
@@ -57,7 +59,11 @@ pub(crate) enum Body {
 #[derive(Debug)]
 pub(crate) struct RuleBody {
     pub(crate) condition: Text,
-    pub(crate) enabled: bool,
+    pub(crate) enabled: Option<bool>,
+    /// Where the entry starts.
+    pub(crate) at: Location,
+    /// Conditions that excuse an event.
+    pub(crate) exceptions: Vec<Text>,
     pub(crate) output: Option<Text>,
     pub(crate) priority: Priority,
 }
@@ -81,6 +87,8 @@ enum Kind {
     Rule,
     Webhook,
     List,
+    /// A users' test, which is no part of a policy.
+    Test,
 }
 
 /// Reads every document of every file.
@@ -108,7 +116,7 @@ fn resource(sources: &mut Sources<'_>, file: usize, id: NodeId, resources: &mut 
                 resource(sources, file, item, resources, false);
             }
         }
-        None => {}
+        Some(Kind::Test) | None => {}
     }
 }
 
@@ -122,6 +130,7 @@ fn kind(sources: &mut Sources<'_>, fields: &mut Fields, outermost: bool) -> Opti
     let read = match kind.text.as_str() {
         "Rule" => Kind::Rule,
         "Webhook" => Kind::Webhook,
+        cases::KIND if version_text == cases::API_VERSION => return Some(Kind::Test),
         "List" if outermost && version_text == "v1" => return Some(Kind::List),
         "RuleList" | "WebhookList" if outermost && ours => return Some(Kind::List),
         other if ours => {
@@ -166,7 +175,11 @@ struct Metadata {
     name: Text,
     namespace: Option<String>,
     labels: BTreeMap<String, String>,
+    dialect: Option<Dialect>,
 }
+
+/// The annotation of a `Rule` that says how its conditions are read.
+const COMPAT: &str = "auditing.vedette.io/compat";
 
 fn metadata(sources: &mut Sources<'_>, fields: &mut Fields) -> Option<Metadata> {
     let mut metadata = fields.required_mapping(sources, "metadata")?;
@@ -178,10 +191,27 @@ fn metadata(sources: &mut Sources<'_>, fields: &mut Fields) -> Option<Metadata> 
             labels.insert(key, value.text);
         }
     }
+    let mut dialect = None;
+    if let Some(mapping) = metadata.mapping(sources, "annotations") {
+        let texts = mapping.texts(sources);
+        if let Some((_, value)) = texts.into_iter().find(|(key, _)| key == COMPAT) {
+            dialect = compat(sources, &value);
+        }
+    }
     let name = name?;
     if name.text.len() > 253 || name.text.contains(|it: char| it.is_control() || it.is_whitespace() || it == '/') {
         let message = format!("{} is no name of a resource", quoted(&name.text));
         sources.report_at(&name, Problem::new(codes::BAD_NAME, 0..0, message));
     }
-    Some(Metadata { name, namespace, labels })
+    Some(Metadata { name, namespace, labels, dialect })
+}
+
+fn compat(sources: &mut Sources<'_>, value: &Text) -> Option<Dialect> {
+    if value.text == "kubesphere" {
+        return Some(Dialect::KubeSphere);
+    }
+    let message = format!("{} is no system whose reading we know", quoted(&value.text));
+    let problem = Problem::new(codes::COMPAT, 0..0, message).help(format!("write `{COMPAT}: kubesphere`, or nothing"));
+    sources.report_at(value, problem);
+    None
 }

@@ -1,7 +1,7 @@
 //! What fields an event has, and of what type.
 //!
 //! Names are compared without regard to ASCII case, so that a rule may use either spelling of the wire. Bodies and a user's extra
-//! may hold anything: nothing is known of what is inside them.
+//! may hold anything: nothing is known of what is inside them. The last four are [`Derived`](crate::derived::Derived).
 
 use vedette_audit::Level;
 
@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Number,
     /// A timestamp.
     Instant,
+    /// A number of seconds.
+    Duration,
     /// An object whose members are known, or are all of one kind.
     Object,
     /// Whatever the event holds.
@@ -91,6 +93,10 @@ const EVENT: &[(&str, Shape)] = &[
     ("RequestReceivedTimestamp", Shape::Leaf(Kind::Instant)),
     ("StageTimestamp", Shape::Leaf(Kind::Instant)),
     ("Annotations", Shape::Map(Kind::Text)),
+    ("Actor", TEXT),
+    ("Command", TEXT),
+    ("SourceIP", TEXT),
+    ("Duration", Shape::Leaf(Kind::Duration)),
 ];
 
 /// What the field at `steps` is.
@@ -118,6 +124,38 @@ pub(crate) fn kind(steps: &[Step]) -> Kind {
     }
 }
 
+/// What is known of the words that a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// One of these.
+    Known(&'static [&'static str]),
+    /// No capital letters.
+    Small,
+}
+
+/// What is known of the words at `steps`.
+pub(crate) fn words(steps: &[Step]) -> Option<Words> {
+    let mut name = String::new();
+    for step in steps {
+        let Step::Key(key) = step else { return None };
+        name.push('.');
+        name.push_str(&key.to_ascii_lowercase());
+    }
+    match name.as_str() {
+        // An event of level `None` does not come as far as the rules.
+        ".level" => Some(Words::Known(&["Metadata", "Request", "RequestResponse"])),
+        ".stage" => Some(Words::Known(&["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"])),
+        ".verb" => Some(Words::Small),
+        _ => None,
+    }
+}
+
+/// Whether a client can write what stands at `steps` as it likes: the last source address alone is the apiserver's own finding.
+pub(crate) fn is_forgeable(steps: &[Step]) -> bool {
+    let Some(Step::Key(name)) = steps.first() else { return false };
+    ["UserAgent", "AuditID", "SourceIPs"].iter().any(|forgeable| forgeable.eq_ignore_ascii_case(name))
+}
+
 /// Whether an event has a member of this name.
 pub(crate) fn is_field(name: &str) -> bool {
     member(EVENT, name).is_some()
@@ -138,5 +176,32 @@ pub(crate) fn needed_level(steps: &[Step]) -> Option<Level> {
         Some(Step::Key(name)) if name.eq_ignore_ascii_case("requestObject") => Some(Level::Request),
         Some(Step::Key(name)) if name.eq_ignore_ascii_case("responseObject") => Some(Level::RequestResponse),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EVENT, Shape};
+
+    fn names(prefix: &str, members: &[(&str, Shape)], into: &mut Vec<String>) {
+        for (name, shape) in members {
+            match shape {
+                Shape::Members(members) => names(&format!("{prefix}{name}."), members, into),
+                _ => into.push(format!("{prefix}{name}")),
+            }
+        }
+    }
+
+    /// The manual lists every field, and no other.
+    #[test]
+    fn the_manual_lists_the_fields() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules/fields.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let mut listed: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let mut known = Vec::new();
+        names("", EVENT, &mut known);
+        listed.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(listed, known);
     }
 }

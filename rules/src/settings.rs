@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use vedette_audit::Level;
 
+use crate::Dialect;
+
 /// The weight of a rule, `DEBUG` < `INFO` < `WARNING`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -37,6 +39,8 @@ pub struct Settings {
     pub archiving: Selector,
     /// Which `Rule` resources alert.
     pub alerting: Selector,
+    /// How conditions are read where the resource says nothing of it.
+    pub dialect: Dialect,
     /// Who gets the alerts, in the order of the file.
     pub receivers: Vec<Receiver>,
 }
@@ -129,6 +133,7 @@ impl Default for Settings {
             alerting_priority: Priority::Warning,
             archiving: Selector::any_of("type", &["archiving", "persistence"]),
             alerting: Selector::any_of("type", &["alerting"]),
+            dialect: Dialect::default(),
             receivers: Vec::new(),
         }
     }

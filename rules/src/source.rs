@@ -121,6 +121,14 @@ impl<'a> Sources<'a> {
         })
     }
 
+    /// The file of a text, and the line that it begins on.
+    pub(crate) fn place_of(&self, text: &Text) -> (String, usize) {
+        let span = &self.tree(text.file).node(text.node).span;
+        self.sources.get(text.file).map_or_else(Default::default, |source| {
+            (source.file.name.clone(), source.lines.position(&source.file.text, span.start).0)
+        })
+    }
+
     /// Reports a problem whose span is in bytes of the file. Beyond the limit an error takes the place of something that is none.
     pub(crate) fn report(&mut self, file: usize, problem: Problem) {
         let Some(source) = self.sources.get(file) else { return };

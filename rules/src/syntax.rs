@@ -26,6 +26,20 @@ pub const NESTING_LIMIT: usize = 64;
 /// How many problems of one text are reported.
 pub const PROBLEM_LIMIT: usize = 50;
 
+/// How often `and` and `or` may follow each other in one text that is read from left to right.
+const ALTERNATION_LIMIT: usize = 256;
+
+/// Whose reading of a text is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Dialect {
+    /// Ours: `not` binds tightest, then `and`, then `or`, and a condition is read to its end.
+    #[default]
+    Vedette,
+    /// That of KubeSphere's engine: `and` and `or` from left to right, `not` over all that follows, and what cannot be read at the end is
+    /// left out.
+    KubeSphere,
+}
+
 /// A problem in a text, before the text's place in a file is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

@@ -26,11 +26,16 @@ impl Number {
         if let Some(whole) = whole(text) {
             return Some(Self::Whole(whole));
         }
+        Self::nearest(double)
+    }
+
+    /// The number that a double is; `None` if it is none.
+    pub(crate) fn nearest(double: f64) -> Option<Self> {
         // The cast is exact in this range.
         if double.fract() == 0.0 && (-BEYOND..BEYOND).contains(&double) {
             return Some(Self::Whole(double as i128));
         }
-        Some(Self::Double(double))
+        (!double.is_nan()).then_some(Self::Double(double))
     }
 }
 
@@ -106,6 +111,18 @@ pub(crate) struct Instant {
 }
 
 impl Instant {
+    /// How much later this is, in seconds, as a decimal number.
+    pub(crate) fn seconds_since(self, earlier: Self) -> String {
+        const SECOND: i128 = 1_000_000_000_000_000_000;
+        let difference = i128::from(self.seconds - earlier.seconds) * SECOND
+            + (i128::from(self.attoseconds) - i128::from(earlier.attoseconds));
+        let (sign, length) = (if difference < 0 { "-" } else { "" }, difference.unsigned_abs());
+        let (whole, fraction) = (length / SECOND.unsigned_abs(), length % SECOND.unsigned_abs());
+        let fraction = format!("{fraction:018}");
+        let text = format!("{sign}{whole}.{}", fraction.trim_end_matches('0'));
+        text.trim_end_matches('.').to_owned()
+    }
+
     /// Reads an RFC 3339 date and time, with any number of digits of a second and any offset; `None` if it is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();

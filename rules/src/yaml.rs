@@ -3,6 +3,7 @@
 //! Built from the parser's events, so that size, depth and what aliases unfold to are bounded while reading. Aliases are resolved
 //! to the node that they stand for; a node can so be reached twice, but never through itself.
 
+mod json;
 mod place;
 
 #[cfg(test)]
@@ -28,7 +29,7 @@ const NODE_LIMIT: usize = 1_000_000;
 const NODE_BYTES: usize = 64;
 
 /// The place of a node in its [`Tree`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(usize);
 
 /// All documents of a file.

@@ -6,6 +6,7 @@ use clap::Args;
 use vedette_audit::Level;
 use vedette_rules::{Diagnostic, Policy, Severity};
 
+use super::compat::Compat;
 use super::files;
 use crate::outcome::Outcome;
 
@@ -15,6 +16,10 @@ use crate::outcome::Outcome;
 Examples:
   vedette rules check deploy/rules
   vedette rules check my-rule.yaml --audit-level Metadata
+  vedette rules check my-rule.yaml --compat kubesphere
+
+Each code is explained in docs/rules/diagnostics.md. A rule that means something else to KubeSphere is named by
+VR0412, the places by VR0213 and VR0409.
 
 Exit code 1 if there is an error, or a file can't be read; warnings alone are no failure.")]
 pub(crate) struct Check {
@@ -25,6 +30,8 @@ pub(crate) struct Check {
     /// the `Webhook` among the files says, else Metadata
     #[arg(long, value_name = "LEVEL")]
     audit_level: Option<Level>,
+    #[command(flatten)]
+    compat: Compat,
 }
 
 impl Check {
@@ -36,6 +43,7 @@ impl Check {
         }
         let built = Policy::build_with(&sources, 1, |settings| {
             settings.audit_level = self.audit_level.unwrap_or(settings.audit_level);
+            settings.dialect = self.compat.dialect();
         });
         let (diagnostics, rules) = match built {
             // Without a file, the others are no set that could be in force.

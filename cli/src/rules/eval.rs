@@ -13,6 +13,7 @@ use vedette_audit::list::{Cutter, Limits};
 use vedette_audit::{Event, EventError, Level, MAX_EVENT_BYTES};
 use vedette_rules::{Policy, Priority, RuleSet};
 
+use super::compat::Compat;
 use super::files;
 use crate::outcome::{Failure, Outcome};
 use crate::values::{self, MAX_VALUE_BYTES, Value, Values};
@@ -44,6 +45,8 @@ pub(crate) struct Eval {
     /// Alerting rules below this store instead of alerting
     #[arg(long, value_name = "PRIORITY", default_value = "WARNING")]
     alerting_priority: Priority,
+    #[command(flatten)]
+    compat: Compat,
     /// The output's format
     #[arg(short, long, value_enum, default_value_t = Format::Json)]
     output: Format,
@@ -95,6 +98,7 @@ impl Eval {
             settings.k8s_auditing_enabled = true;
             settings.archiving_priority = self.archiving_priority;
             settings.alerting_priority = self.alerting_priority;
+            settings.dialect = self.compat.dialect();
         });
         let policy = match built {
             Ok(built) => built.policy,

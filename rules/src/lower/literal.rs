@@ -4,17 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::reference::ListPart;
+use super::text::duration;
 use super::{Compiler, Context, Field};
 use crate::codes;
-use crate::glob::Glob;
 use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, Test};
 use crate::schema::{self, Kind};
 use crate::syntax::ast::{self, LiteralKind, Operator, Right};
 use crate::syntax::{Problem, quoted};
 use crate::value::{Instant, Number};
-
-/// A list this long is looked up by hash.
-const HASHED: usize = 8;
 
 impl Compiler<'_, '_> {
     pub(super) fn test(&mut self, context: &mut Context<'_>, test: &ast::Test, span: &Range<usize>) -> Option<NodeId> {
@@ -25,7 +22,17 @@ impl Compiler<'_, '_> {
             self.compile_right(context, &any(), test, span);
             return None;
         };
-        let compiled = self.compile_right(context, &field, test, span);
+        let mut compiled = self.compile_right(context, &field, test, span);
+        if test.nocase
+            && let Some(Some((asked, matcher))) = compiled
+        {
+            compiled = self.folded(context, asked, matcher, span).map(Some);
+        }
+        if compiled.is_some() {
+            self.compare_readings(context, &field, schema::kind(&field.steps), test);
+            self.report_impossible(context, &field, test);
+        }
+        self.claim(context, &field, &test.operand.span, negated);
         let path = self.read(context, &field, &test.operand.span)?;
         let node = match compiled? {
             None => self.built(context.text, |builder| builder.node(Node::Constant(false)))?,
@@ -61,7 +68,8 @@ impl Compiler<'_, '_> {
             Operator::LessEqual => Comparison::LessEqual,
             Operator::Exists => return Some(Some((Test::Exists, Matcher::None))),
             Operator::In => return self.one_of(context, field, kind, &test.right).map(Some),
-            Operator::Contains | Operator::Like | Operator::Regex => {
+            Operator::Within => return self.within(context, field, kind, test).map(Some),
+            Operator::Contains | Operator::Like | Operator::Regex | Operator::StartsWith | Operator::EndsWith => {
                 return self.text_test(context, field, kind, test).map(Some);
             }
         };
@@ -147,12 +155,7 @@ impl Compiler<'_, '_> {
             return None;
         }
         items.sort();
-        let matcher = if items.texts.len() >= HASHED {
-            Matcher::Texts(items.texts.iter().cloned().collect())
-        } else {
-            Matcher::None
-        };
-        Some((Test::OneOf(Box::new(items)), matcher))
+        Some((Test::OneOf(Box::new(items)), Matcher::None))
     }
 
     fn referred_items(
@@ -187,8 +190,8 @@ impl Compiler<'_, '_> {
                         }
                         ListPart::Field(path) => {
                             items.fields.push(*path);
-                            if self.builder.path_at(*path).is_some_and(|path| path.needs.is_some()) {
-                                context.note(*path, span);
+                            if let Some(needs) = self.builder.path_at(*path).and_then(|path| path.needs) {
+                                context.note(*path, needs, span);
                             }
                         }
                     }
@@ -203,66 +206,6 @@ impl Compiler<'_, '_> {
             }
         }
         Some(())
-    }
-
-    /// `contains`, `like`, `regex`
-    fn text_test(
-        &mut self,
-        context: &mut Context<'_>,
-        field: &Field,
-        kind: Kind,
-        test: &ast::Test,
-    ) -> Option<(Test, Matcher)> {
-        let Right::Value(value) = &test.right else { return None };
-        let operator = test.operator.as_str();
-        let text = match &value.kind {
-            LiteralKind::Text(text) | LiteralKind::Word(text) | LiteralKind::Number(text) => text.clone(),
-            LiteralKind::Bool(value) => value.to_string(),
-            LiteralKind::Reference(name) => {
-                self.lookup(context, name, &value.span)?;
-                let message = format!("`{operator}` takes a text, not a reference");
-                let problem = Problem::new(codes::WRONG_KIND, value.span.clone(), message)
-                    .help("only `in` and `=` take references");
-                self.sources.report_in(context.text, problem);
-                return None;
-            }
-        };
-        if kind == Kind::Number {
-            let message = format!("`{operator}` takes text, and {} is a number", quoted(&field.spelled));
-            let problem = Problem::new(codes::ILL_TYPED, test.operand.span.clone(), message)
-                .help(format!("compare it: `{0} >= 400 and {0} < 500`", field.spelled));
-            self.sources.report_in(context.text, problem);
-            return None;
-        }
-        let compiled = match test.operator {
-            Operator::Contains => Ok((Test::Contains(text), Matcher::None)),
-            Operator::Like => {
-                let compiled = self.built(context.text, |builder| Glob::new(&text, builder))?;
-                compiled.map(|glob| (Test::Like(text), Matcher::Glob(glob)))
-            }
-            _ => {
-                let compiled = self.built(context.text, |builder| builder.regex(&text))?;
-                compiled.map(|regex| (Test::Regex(text), Matcher::Regex(regex)))
-            }
-        };
-        compiled
-            .map_err(|error| {
-                let reason = match error {
-                    regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes of memory"),
-                    // The first lines draw the pattern again, which is under the span already.
-                    error => error
-                        .to_string()
-                        .lines()
-                        .last()
-                        .unwrap_or_default()
-                        .trim()
-                        .trim_start_matches("error: ")
-                        .to_owned(),
-                };
-                let message = format!("this pattern cannot be used: {reason}");
-                self.sources.report_in(context.text, Problem::new(codes::REGEX, value.span.clone(), message));
-            })
-            .ok()
     }
 
     /// A literal as the field wants it.
@@ -294,6 +237,10 @@ impl Compiler<'_, '_> {
                     LiteralKind::Text(text) if wanted == NUMBER && Number::parse(text).is_some() => {
                         Some(format!("write it without quotes: `{text}`"))
                     }
+                    LiteralKind::Number(number) if wanted == DURATION => {
+                        Some(format!("write it with its unit: `{number}s`"))
+                    }
+                    _ if wanted == DURATION => Some("a duration is like `30s`, `1m30s` or `250ms`".to_owned()),
                     LiteralKind::Number(_) | LiteralKind::Bool(_) if wanted == TEXT => {
                         Some(format!("write it in quotes: `\"{literal}\"`"))
                     }
@@ -309,6 +256,7 @@ impl Compiler<'_, '_> {
 
 const TEXT: &str = "text";
 const NUMBER: &str = "a number";
+pub(super) const DURATION: &str = "a duration";
 
 enum Mismatch {
     /// The field is of this type.
@@ -321,6 +269,7 @@ fn typed(literal: &LiteralKind, kind: Kind) -> Result<Literal, Mismatch> {
         (LiteralKind::Text(text) | LiteralKind::Word(text), kind) => match kind {
             Kind::Text | Kind::Texts => Ok(Literal::Text(text.clone(), None)),
             Kind::Number => Err(Mismatch::Type(NUMBER)),
+            Kind::Duration => duration(text).map(Literal::Number).ok_or(Mismatch::Type(DURATION)),
             Kind::Instant => match Instant::parse(text) {
                 Some(instant) => Ok(Literal::Text(text.clone(), Some(instant))),
                 None => Err(Mismatch::Timestamp),
@@ -329,6 +278,7 @@ fn typed(literal: &LiteralKind, kind: Kind) -> Result<Literal, Mismatch> {
         },
         (_, Kind::Text | Kind::Texts) => Err(Mismatch::Type(TEXT)),
         (_, Kind::Instant) => Err(Mismatch::Type("a timestamp")),
+        (_, Kind::Duration) => Err(Mismatch::Type(DURATION)),
         (LiteralKind::Bool(_), Kind::Number) => Err(Mismatch::Type(NUMBER)),
         (LiteralKind::Bool(value), _) => Ok(Literal::Bool(*value)),
         (LiteralKind::Number(text), _) => Number::parse(text).map(Literal::Number).ok_or(Mismatch::Type(NUMBER)),
@@ -359,6 +309,10 @@ fn listed(items: &mut Items, kind: Kind, text: &Arc<str>) -> Result<(), Mismatch
             }
             None => return Err(Mismatch::Type(NUMBER)),
         },
+        Kind::Duration => {
+            items.numbers.push(duration(text).ok_or(Mismatch::Type(DURATION))?);
+            return Ok(());
+        }
         Kind::Instant => match Instant::parse(text) {
             Some(instant) => {
                 items.instants.push(instant);

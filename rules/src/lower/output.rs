@@ -38,7 +38,7 @@ impl Compiler<'_, '_> {
             return None;
         }
         let mut template = Template::default();
-        let mut context = Context { from, text, reads: Reads::new(), height: 0 };
+        let mut context = Context::new(from, text);
         let mut whole = true;
         let mut at = 0;
         while let Some(start) = text.text.get(at..).and_then(|rest| rest.find("${")).map(|offset| at + offset) {
@@ -65,7 +65,10 @@ impl Compiler<'_, '_> {
         let name = name.trim();
         let text = context.text;
         match self.names.lookup(context.from, name) {
-            Ok(id) => return self.referred(context, id, name, &span),
+            Ok(id) => {
+                self.known.use_of(id);
+                return self.referred(context, id, name, &span);
+            }
             Err(LookupError::Ambiguous(_)) => {
                 self.lookup(context, name, &span)?;
                 return None;

@@ -1,10 +1,11 @@
 //! Macros, lists and aliases: looked up, worked on once, and kept from referring to themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::claim::Claim;
 use super::{Compiler, Context, Field, Lowered, Reads};
 use crate::codes;
 use crate::names::{DefinitionId, LookupError};
@@ -19,7 +20,7 @@ const HEIGHT_LIMIT: usize = 64;
 /// How many items all lists together may have, lists in lists unfolded.
 const LIST_LIMIT: usize = 2_000_000;
 
-/// How many body fields all conditions together may read through macros and lists.
+/// How many fields all conditions together may read through macros and lists: those of bodies, and those that a client writes.
 const READ_LIMIT: usize = 1_000_000;
 
 /// What has been worked on.
@@ -34,8 +35,24 @@ pub(super) struct Known {
     items: usize,
     /// How many items of lists conditions were given to compare with.
     compared: usize,
-    /// How many body fields conditions and outputs read through macros and lists.
+    /// How many fields, those of bodies and those that a client writes, conditions and outputs read through macros and lists.
     reread: usize,
+    /// What something refers to.
+    used: HashSet<DefinitionId>,
+    /// The claims that were warned of.
+    distrusted: BTreeSet<Claim>,
+}
+
+impl Known {
+    /// Notes that something refers to a definition.
+    pub(super) fn use_of(&mut self, id: DefinitionId) {
+        self.used.insert(id);
+    }
+
+    /// Whether a claim has not been warned of yet; it has been then.
+    pub(super) fn distrust(&mut self, claim: &Claim) -> bool {
+        self.distrusted.insert(claim.clone())
+    }
 }
 
 /// A list, the lists in it unfolded.
@@ -59,7 +76,10 @@ impl<'a> Compiler<'a, '_> {
     /// What a name in `context` stands for.
     pub(super) fn lookup(&mut self, context: &Context<'_>, name: &str, span: &Range<usize>) -> Option<DefinitionId> {
         let problem = match self.names.lookup(context.from, name) {
-            Ok(id) => return Some(id),
+            Ok(id) => {
+                self.known.use_of(id);
+                return Some(id);
+            }
             Err(LookupError::Unknown) => {
                 let mut problem = Problem::new(
                     codes::UNKNOWN_NAME,
@@ -84,6 +104,43 @@ impl<'a> Compiler<'a, '_> {
         };
         self.sources.report_in(context.text, problem);
         None
+    }
+
+    /// Says what nothing refers to, and what hides something; asked when everything has been compiled.
+    pub(crate) fn report_definitions(&mut self) {
+        self.report_unused();
+        self.report_shadows();
+    }
+
+    fn report_unused(&mut self) {
+        // What is broken may have been meant to refer to anything.
+        if self.sources.has_errors() {
+            return;
+        }
+        for (resource, rules) in self.rules.iter().enumerate() {
+            for (definition, it) in rules.definitions.iter().enumerate() {
+                let id = DefinitionId { resource, definition };
+                if !matches!(it.body, Body::Macro(_) | Body::List(_) | Body::Alias(_)) || self.known.used.contains(&id)
+                {
+                    continue;
+                }
+                let message = format!("the {} `{}` is never used", self.kind_of(id), it.name);
+                let problem = Problem::new(codes::UNUSED, it.at.span.clone(), message)
+                    .help(format!("write `${{{}}}` where it is meant, or take it away", it.name));
+                self.sources.report(it.at.file, problem);
+            }
+        }
+    }
+
+    fn report_shadows(&mut self) {
+        for (own, hidden) in self.names.shadows() {
+            let (Some(it), Some(other)) = (self.definition(own), self.definition(hidden)) else { continue };
+            let message = format!("`{}` hides the {} of that name in another resource", it.name, self.kind_of(hidden));
+            let help =
+                format!("the other is at {}; give this one a name without its dot", self.sources.describe(&other.at));
+            let problem = Problem::new(codes::SHADOWED, it.at.span.clone(), message).help(help);
+            self.sources.report(it.at.file, problem);
+        }
     }
 
     pub(super) fn definition(&self, id: DefinitionId) -> Option<&'a Definition> {
@@ -121,18 +178,37 @@ impl<'a> Compiler<'a, '_> {
         None
     }
 
-    /// Notes that `context` reads what a macro or list reads. It is said once that this is too much.
+    /// Notes that `context` reads the fields of bodies that a macro or list reads.
     pub(super) fn reread(&mut self, context: &mut Context<'_>, reads: &Reads, span: &Range<usize>) -> Option<()> {
+        self.count_reread(context, reads.len(), span)?;
+        for (path, at) in reads {
+            context.reads.entry(*path).or_insert_with(|| at.clone());
+        }
+        Some(())
+    }
+
+    /// Notes that `context` believes the clients that a macro believes.
+    pub(super) fn reclaim(
+        &mut self,
+        context: &mut Context<'_>,
+        claims: &BTreeSet<Claim>,
+        span: &Range<usize>,
+    ) -> Option<()> {
+        self.count_reread(context, claims.len(), span)?;
+        let negated = context.negated;
+        context.claims.extend(claims.iter().map(|claim| claim.turned(negated)));
+        Some(())
+    }
+
+    /// Counts `more` fields that are read through a name. It is said once that they are too many.
+    fn count_reread(&mut self, context: &Context<'_>, more: usize, span: &Range<usize>) -> Option<()> {
         let before = self.known.reread;
-        self.known.reread += reads.len();
+        self.known.reread += more;
         if self.known.reread <= READ_LIMIT {
-            for (path, at) in reads {
-                context.reads.entry(*path).or_insert_with(|| at.clone());
-            }
             return Some(());
         }
         if before <= READ_LIMIT {
-            let message = "the conditions together read too many fields of bodies through names";
+            let message = "the conditions together read too many fields through names";
             let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
                 .help(format!("at most {READ_LIMIT}, each macro and list counted where it is named"));
             self.sources.report_in(context.text, problem);
@@ -164,7 +240,7 @@ impl<'a> Compiler<'a, '_> {
                 for problem in problems {
                     compiler.sources.report_in(text, problem);
                 }
-                let mut context = Context { from: id.resource, text, reads: Reads::new(), height: 0 };
+                let mut context = Context::new(id.resource, text);
                 let field = compiler.field(&mut context, &operand?)?;
                 Some((field, context.height))
             }
@@ -204,7 +280,7 @@ impl<'a> Compiler<'a, '_> {
                 whole = false;
                 continue;
             };
-            let mut context = Context { from, text: item, reads, height };
+            let mut context = Context { reads, height, ..Context::new(from, item) };
             let span = 0..item.text.len();
             let unfolded = self.item(&mut context, name, &span, &mut parts);
             whole &= unfolded.is_some();

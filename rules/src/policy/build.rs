@@ -14,7 +14,7 @@ use crate::resource::{self, Body, Resources, RuleBody, RuleResource, WebhookReso
 use crate::settings::Selector;
 use crate::source::{Location, Sources};
 use crate::syntax::{Problem, quoted};
-use crate::{Diagnostic, Settings, SourceFile};
+use crate::{Diagnostic, Dialect, Settings, SourceFile};
 
 /// The name of the `Webhook` that is in force.
 const WEBHOOK: &str = "kube-auditing-webhook";
@@ -30,6 +30,7 @@ pub(super) fn build(
     let mut settings = settings(webhook);
     adjust(&mut settings);
     duplicates(&mut sources, &resources.rules);
+    unsaid(&mut sources, &resources.rules, settings.dialect);
     selected(&mut sources, &resources, webhook, &settings);
     let rules = compile(&mut sources, &resources.rules, &settings);
     let broken = sources.has_errors();
@@ -92,6 +93,7 @@ fn settings(webhook: Option<&WebhookResource>) -> Settings {
         alerting_priority: webhook.alerting_priority.unwrap_or(defaults.alerting_priority),
         archiving: selector(&webhook.archiving, defaults.archiving),
         alerting: selector(&webhook.alerting, defaults.alerting),
+        dialect: defaults.dialect,
         receivers: webhook.receivers.clone(),
     }
 }
@@ -110,6 +112,22 @@ fn duplicates(sources: &mut Sources<'_>, rules: &[RuleResource]) {
             None => {
                 seen.insert(key, &resource.at);
             }
+        }
+    }
+}
+
+/// Names the rules that do not say whether they are enabled.
+fn unsaid(sources: &mut Sources<'_>, resources: &[RuleResource], default: Dialect) {
+    for resource in resources {
+        for definition in &resource.definitions {
+            let Body::Rule(RuleBody { enabled: None, at, .. }) = &definition.body else { continue };
+            let (message, help) = match resource.dialect.unwrap_or(default) {
+                Dialect::Vedette => ("a rule without `enable` is enabled", "KubeSphere takes it as disabled: "),
+                Dialect::KubeSphere => ("a rule without `enable` is disabled, as in KubeSphere", ""),
+            };
+            let problem = Problem::new(codes::IMPLICIT_ENABLE, 0..0, message)
+                .help(format!("{help}write `enable: true` or `enable: false`"));
+            report(sources, at, problem);
         }
     }
 }
@@ -158,7 +176,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         for (_, kind) in kinds.into_iter().filter(|(selector, _)| selector.matches(&resource.labels)) {
             for (place, definition) in resource.definitions.iter().enumerate() {
                 let Body::Rule(rule) = &definition.body else { continue };
-                if rule.enabled {
+                if is_enabled(resource, rule, settings.dialect) {
                     let id = DefinitionId { resource: index, definition: place };
                     candidates.push(Candidate { id, rule, info: info(resource, &definition.name, rule, kind) });
                 }
@@ -170,7 +188,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         let (ours, theirs) = (&left.info, &right.info);
         (&ours.qualified, &ours.namespace).cmp(&(&theirs.qualified, &theirs.namespace)).then(key(left).cmp(&key(right)))
     });
-    let mut compiler = Compiler::new(sources, resources);
+    let mut compiler = Compiler::new(sources, resources, settings.dialect);
     let default_message = DefaultMessage::new(&mut compiler.builder).ok()?;
     let level = compiler.builder.path(&[crate::syntax::ast::Step::Key("Level".to_owned())], "Level").ok()?;
     let mut entries = Vec::new();
@@ -178,7 +196,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
     let mut whole = true;
     for Candidate { id, rule, info } in candidates {
         // A rule that both selectors take is compiled once, and its errors said once.
-        let root = compiled.entry(id).or_insert_with(|| compiler.rule(id.resource, rule).map(std::rc::Rc::new));
+        let root = compiled.entry(id).or_insert_with(|| compiler.rule(id, rule).map(std::rc::Rc::new));
         match root {
             Some(rule) => {
                 blindness(&mut compiler, &info, &rule.reads, settings);
@@ -196,6 +214,7 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
             }
         }
     }
+    compiler.report_definitions();
     let program = compiler.builder.finish(mark);
     drop(compiled);
     let entries = entries.into_iter().map(|(info, rule)| {
@@ -205,6 +224,11 @@ fn compile(sources: &mut Sources<'_>, resources: &[RuleResource], settings: &Set
         Entry { info, root: rule.0, output: rule.1, effect }
     });
     whole.then(|| RuleSet::new(program, entries.collect(), default_message, level))
+}
+
+/// Whether a rule is enabled; one that does not say so is, except to KubeSphere.
+pub(super) fn is_enabled(resource: &RuleResource, rule: &RuleBody, default: Dialect) -> bool {
+    rule.enabled.unwrap_or(resource.dialect.unwrap_or(default) == Dialect::Vedette)
 }
 
 fn info(resource: &RuleResource, name: &str, rule: &RuleBody, kind: RuleKind) -> RuleInfo {
@@ -235,21 +259,17 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &Reads, se
     if level == Level::None {
         return;
     }
-    for (path, ReadAt { file, node, span }) in reads {
-        let Some((field, needed)) =
-            compiler.builder.path_at(*path).and_then(|path| Some((path.spelled.clone(), path.needs?)))
-        else {
-            continue;
-        };
-        if needed > level {
+    for (path, ReadAt { needs, file, node, span }) in reads {
+        let Some(field) = compiler.builder.path_at(*path).map(|path| path.spelled.clone()) else { continue };
+        if *needs > level {
             let message = format!(
                 "the rule {} reads {}, which level `{level}` leaves out",
                 quoted(&info.qualified),
                 quoted(&field)
             );
             let problem = Problem::new(codes::BLIND, span.clone(), message)
-                .label(format!("needs level `{needed}`"))
-                .help(format!("set `auditLevel: {needed}` in the `Webhook`, and let the senders record as much"));
+                .label(format!("needs level `{needs}`"))
+                .help(format!("set `auditLevel: {needs}` in the `Webhook`, and let the senders record as much"));
             compiler.sources.report_within(*file, *node, problem);
         }
     }

@@ -1,25 +1,26 @@
 //! Deciding an event.
 
+use std::cell::RefCell;
+
 use vedette_audit::Level;
 
 use super::{AlertMatch, BlindMatch, DecideError, Decision, RuleIndex, RuleInfo, RuleKind};
 use crate::Priority;
-use crate::evaluate::{Evaluation, Recorded, Truth, for_each};
-use crate::event::{self, Value};
+use crate::evaluate::{Engine, Evaluation, Scratch};
+use crate::event::Scalar;
 use crate::lower::Template;
 use crate::message::DefaultMessage;
-use crate::program::{FieldId, NodeId, PathId, Program};
+use crate::program::{NodeId, PathId, Program};
 
 /// The enabled and selected rules, compiled.
 #[derive(Debug)]
 pub struct RuleSet {
-    program: Program,
+    engine: Engine,
     rules: Vec<RuleInfo>,
-    plans: Vec<Plan>,
+    outputs: Vec<Option<Template>>,
+    follow: Vec<Follow>,
     default_message: DefaultMessage,
     level: PathId,
-    /// The paths of the two bodies' own members, where a rule reads them.
-    bodies: [Option<FieldId>; 2],
 }
 
 /// What follows when a rule holds.
@@ -39,72 +40,105 @@ pub(super) struct Entry {
     pub(super) effect: Effect,
 }
 
-#[derive(Debug)]
-struct Plan {
-    root: NodeId,
-    output: Option<Template>,
+#[derive(Debug, Clone, Copy)]
+struct Follow {
     effect: Effect,
+    /// Whether it is the rule before it, which the other selector took too.
+    twin: bool,
+}
+
+thread_local! {
+    /// What deciding writes to. Kept by the thread, it grows to what the biggest events and rule sets need and stays.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl RuleSet {
     /// Takes entries sorted by qualified name.
     pub(super) fn new(program: Program, entries: Vec<Entry>, default_message: DefaultMessage, level: PathId) -> Self {
-        let body = |name| program.fields.child(FieldId::ROOT, name);
-        let bodies = [body("requestobject"), body("responseobject")];
-        let (mut rules, mut plans) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-        for Entry { info, root, output, effect } in entries {
-            rules.push(info);
-            plans.push(Plan { root, output, effect });
+        let mut set = Self {
+            engine: Engine::new(program, &entries.iter().map(|entry| entry.root).collect::<Vec<_>>()),
+            rules: Vec::with_capacity(entries.len()),
+            outputs: Vec::with_capacity(entries.len()),
+            follow: Vec::with_capacity(entries.len()),
+            default_message,
+            level,
+        };
+        for Entry { info, output, effect, .. } in entries {
+            let twin = set.rules.last().is_some_and(|last| last.id == info.id);
+            set.rules.push(info);
+            set.outputs.push(output);
+            set.follow.push(Follow { effect, twin });
         }
-        Self { program, rules, plans, default_message, level, bodies }
+        set
     }
 
     /// Decides one event: its JSON as it goes on from ingest, in either spelling.
     ///
     /// # Errors
-    /// Only if `event` is no JSON object in UTF-8, or nests deeper than 128.
+    /// If `event` is no JSON object in UTF-8, or nests deeper than 128, or is broken where a rule reads it. What no rule reads is not
+    /// looked at closer than it takes to skip it.
     pub fn decide(&self, event: &[u8]) -> Result<Decision, DecideError> {
-        let event = event::read(event, &self.program.fields)?;
-        let level = self.level_of(&event);
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut scratch) => self.decide_with(event, &mut scratch),
+            Err(_) => self.decide_with(event, &mut Scratch::default()),
+        })
+    }
+
+    fn decide_with(&self, event: &[u8], scratch: &mut Scratch) -> Result<Decision, DecideError> {
         let mut decision = Decision::default();
+        let mut event = Evaluation::new(&self.engine, scratch, event)?;
+        let level = self.level_of(&mut event);
         if level == Some(Level::None) {
             return Ok(decision);
         }
-        let mut evaluation = Evaluation::new(&self.program, &event, self.recorded(&event, level));
-        for (index, (plan, info)) in (0_u32..).zip(self.plans.iter().zip(&self.rules)) {
-            let rule = RuleIndex(index);
-            // A rule that both selectors take follows itself.
-            let again = |last: RuleIndex| self.rule(last).id == info.id;
-            match evaluation.node(plan.root) {
-                Truth::False => continue,
-                Truth::Unknown(path) => {
-                    if decision.blind.last().is_some_and(|last| again(last.rule)) {
-                        continue;
-                    }
-                    let field =
-                        self.program.paths.get(path.index()).map(|path| path.spelled.clone()).unwrap_or_default();
-                    decision.blind.push(BlindMatch { rule, field });
-                    continue;
-                }
-                Truth::True => {}
-            }
-            if !decision.matched.last().is_some_and(|last| again(*last)) {
-                decision.matched.push(rule);
-            }
-            match plan.effect {
-                Effect::Nothing => {}
-                Effect::Archive => decision.archive = true,
-                Effect::Alert => {
-                    let message = match &plan.output {
-                        Some(output) => output.fill(&self.program, &event),
-                        None => self.default_message.fill(&self.program, &event),
-                    };
-                    decision.alerts.push(AlertMatch { rule, message });
-                }
+        // A request that is about no resource has no bodies, which is known at any level.
+        let recorded = if self.is_about_a_resource(&mut event) { level } else { Some(Level::RequestResponse) };
+        event.start(recorded);
+        decision.matched.reserve_exact(event.count());
+        while let Some((first, mut bits)) = event.next_holding() {
+            while bits != 0 {
+                self.follow(first + bits.trailing_zeros(), &mut event, &mut decision);
+                bits &= bits.wrapping_sub(1);
             }
         }
-        decision.mismatches = evaluation.mismatches;
+        while let Some((first, mut bits)) = event.next_unknown() {
+            while bits != 0 {
+                let rule = RuleIndex(first + bits.trailing_zeros());
+                if !self.repeats(decision.blind.last().map(|last| last.rule), rule) {
+                    decision.blind.push(BlindMatch { rule, field: event.missing(rule.0) });
+                }
+                bits &= bits.wrapping_sub(1);
+            }
+        }
+        decision.mismatches = event.finish()?;
         Ok(decision)
+    }
+
+    /// What follows from a rule that holds.
+    #[inline]
+    fn follow(&self, rule: u32, event: &mut Evaluation<'_>, decision: &mut Decision) {
+        let Some(follow) = self.follow.get(rule as usize) else { return };
+        let index = RuleIndex(rule);
+        if !self.repeats(decision.matched.last().copied(), index) {
+            decision.matched.push(index);
+        }
+        match follow.effect {
+            Effect::Nothing => {}
+            Effect::Archive => decision.archive = true,
+            Effect::Alert => {
+                let message = match self.outputs.get(rule as usize) {
+                    Some(Some(output)) => output.fill(event),
+                    _ => self.default_message.fill(event),
+                };
+                decision.alerts.push(AlertMatch { rule: index, message });
+            }
+        }
+    }
+
+    /// Whether a rule is the one before it, which was noted last.
+    #[inline]
+    fn repeats(&self, last: Option<RuleIndex>, rule: RuleIndex) -> bool {
+        last.is_some_and(|last| last.0 + 1 == rule.0) && self.follow.get(rule.0 as usize).is_some_and(|it| it.twin)
     }
 
     /// The rule at `index`, which this set has given out.
@@ -130,40 +164,27 @@ impl RuleSet {
 
     /// How many distinct predicates the rules come down to.
     pub fn predicates(&self) -> usize {
-        self.program.predicates.len()
+        self.engine.program().predicates.len()
     }
 
     /// The level that the event says of itself, if it is one: the last of duplicates, as for ingest, which null ends.
-    fn level_of(&self, event: &Value<'_>) -> Option<Level> {
-        let path = self.program.paths.get(self.level.index())?;
+    fn level_of(&self, event: &mut Evaluation<'_>) -> Option<Level> {
         let mut level = None;
-        for_each(event, &path.steps, &mut |value| {
-            level = if let Value::Text(text) = value { text.parse().ok() } else { None };
+        event.each(self.level, &mut |value| match value {
+            Scalar::Text(text) => level = text.parse().ok(),
+            // Its elements follow.
+            Scalar::List(_) => {}
+            _ => level = None,
         });
         level
     }
 
-    /// Which bodies are known: those that the event's level records, and those that are there all the same. A request that is about
-    /// no resource has none, which is known too.
-    fn recorded(&self, event: &Value<'_>, level: Option<Level>) -> Recorded {
-        let known = Recorded { request: true, response: true };
-        let Value::Object(members, _) = event else { return known };
-        let mut about_a_resource = false;
-        if let Some(path) = self.program.paths.get(self.default_message.resource.index()) {
-            for_each(event, &path.steps, &mut |value| {
-                about_a_resource |= matches!(value, Value::Text(text) if !text.is_empty())
-            });
-        }
-        if !about_a_resource {
-            return known;
-        }
-        let there = |body: Option<FieldId>| {
-            body.is_some_and(|body| members.iter().any(|(id, value)| *id == body && *value != Value::Null))
-        };
-        let [request, response] = self.bodies;
-        Recorded {
-            request: level >= Some(Level::Request) || there(request),
-            response: level >= Some(Level::RequestResponse) || there(response),
-        }
+    /// Whether the event is about a resource.
+    fn is_about_a_resource(&self, event: &mut Evaluation<'_>) -> bool {
+        let mut is = false;
+        event.each(self.default_message.resource, &mut |value| {
+            is |= matches!(value, Scalar::Text(text) if !text.is_empty());
+        });
+        is
     }
 }

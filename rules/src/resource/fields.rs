@@ -9,7 +9,7 @@ use crate::yaml::{NodeId, NodeKind, Shape};
 
 /// The fields of one mapping.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     file: usize,
     node: NodeId,
     /// What the mapping is, for messages.
@@ -21,7 +21,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// The fields of node `id`; reports what is no mapping, and keys that stand twice.
-    pub(super) fn of(sources: &mut Sources<'_>, file: usize, id: NodeId, what: &'static str) -> Option<Self> {
+    pub(crate) fn of(sources: &mut Sources<'_>, file: usize, id: NodeId, what: &'static str) -> Option<Self> {
         let tree = sources.tree(file);
         let NodeKind::Mapping(nodes) = &tree.node(id).kind else {
             let message = format!("{what} is a mapping, found {}", tree.shape(id).name());
@@ -54,35 +54,35 @@ impl Fields {
         Some(Self { file, node: id, what, pairs, index, asked: Vec::new() })
     }
 
-    pub(super) fn file(&self) -> usize {
+    pub(crate) fn file(&self) -> usize {
         self.file
     }
 
     /// Where the mapping starts.
-    pub(super) fn start(&self, sources: &Sources<'_>) -> Location {
+    pub(crate) fn start(&self, sources: &Sources<'_>) -> Location {
         let start = sources.tree(self.file).node(self.node).span.start;
         Location { file: self.file, span: start..start }
     }
 
     /// The value of field `name`, unless it is absent or null.
-    pub(super) fn value(&mut self, sources: &Sources<'_>, name: &'static str) -> Option<NodeId> {
+    pub(crate) fn value(&mut self, sources: &Sources<'_>, name: &'static str) -> Option<NodeId> {
         self.asked.push(name);
         let (_, _, value) = self.pairs.get(*self.index.get(name)?)?;
         (sources.tree(self.file).shape(*value) != Shape::Null).then_some(*value)
     }
 
     /// Says that fields are known which nobody reads.
-    pub(super) fn ignore(&mut self, names: &[&'static str]) {
+    pub(crate) fn ignore(&mut self, names: &[&'static str]) {
         self.asked.extend_from_slice(names);
     }
 
-    pub(super) fn text(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Text> {
+    pub(crate) fn text(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Text> {
         let value = self.value(sources, name)?;
         self.expect(sources, value, Shape::Text, name)
     }
 
     /// A scalar's text whatever it looks like: a condition may be `true` to YAML.
-    pub(super) fn scalar(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Text> {
+    pub(crate) fn scalar(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Text> {
         let value = self.value(sources, name)?;
         match sources.tree(self.file).shape(value) {
             Shape::Sequence | Shape::Mapping => self.expect(sources, value, Shape::Text, name),
@@ -90,7 +90,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn required_text(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Text> {
+    pub(crate) fn required_text(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Text> {
         self.require(sources, name)?;
         let text = self.text(sources, name)?;
         if text.text.is_empty() {
@@ -100,7 +100,7 @@ impl Fields {
         Some(text)
     }
 
-    pub(super) fn bool(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<bool> {
+    pub(crate) fn bool(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<bool> {
         let value = self.value(sources, name)?;
         if let Shape::Bool(value) = sources.tree(self.file).shape(value) {
             return Some(value);
@@ -109,7 +109,7 @@ impl Fields {
         None
     }
 
-    pub(super) fn number(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<(u32, NodeId)> {
+    pub(crate) fn number(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<(u32, NodeId)> {
         let value = self.value(sources, name)?;
         let tree = sources.tree(self.file);
         let number =
@@ -120,7 +120,7 @@ impl Fields {
         Some((number?, value))
     }
 
-    pub(super) fn mapping(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Self> {
+    pub(crate) fn mapping(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Self> {
         let value = self.value(sources, name)?;
         if sources.tree(self.file).shape(value) != Shape::Mapping {
             self.wrong(sources, value, name, "a mapping");
@@ -129,12 +129,12 @@ impl Fields {
         Self::of(sources, self.file, value, name)
     }
 
-    pub(super) fn required_mapping(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Self> {
+    pub(crate) fn required_mapping(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Self> {
         self.require(sources, name)?;
         self.mapping(sources, name)
     }
 
-    pub(super) fn sequence(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Vec<NodeId>> {
+    pub(crate) fn sequence(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Vec<NodeId>> {
         let value = self.value(sources, name)?;
         if let NodeKind::Sequence(items) = &sources.tree(self.file).node(value).kind {
             return Some(items.clone());
@@ -144,13 +144,13 @@ impl Fields {
     }
 
     /// A list of texts; items of other types are reported and left out.
-    pub(super) fn text_list(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Vec<Text>> {
+    pub(crate) fn text_list(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<Vec<Text>> {
         let items = self.sequence(sources, name)?;
         Some(items.into_iter().filter_map(|item| self.expect(sources, item, Shape::Text, name)).collect())
     }
 
     /// All pairs of a mapping whose values are text.
-    pub(super) fn texts(&self, sources: &mut Sources<'_>) -> Vec<(String, Text)> {
+    pub(crate) fn texts(&self, sources: &mut Sources<'_>) -> Vec<(String, Text)> {
         let pairs = self.pairs.clone();
         pairs
             .into_iter()
@@ -158,8 +158,13 @@ impl Fields {
             .collect()
     }
 
+    /// All pairs of a mapping whose names are for the user to choose.
+    pub(crate) fn nodes(&self) -> Vec<(String, NodeId)> {
+        self.pairs.iter().map(|(name, _, value)| (name.clone(), *value)).collect()
+    }
+
     /// Reports the fields that nobody asked for.
-    pub(super) fn finish(self, sources: &mut Sources<'_>) {
+    pub(crate) fn finish(self, sources: &mut Sources<'_>) {
         for (name, key, _) in &self.pairs {
             if self.asked.contains(&name.as_str()) {
                 continue;
@@ -174,13 +179,13 @@ impl Fields {
     }
 
     /// Where the key of field `name` stands.
-    pub(super) fn key(&self, sources: &Sources<'_>, name: &str) -> Option<Location> {
+    pub(crate) fn key(&self, sources: &Sources<'_>, name: &str) -> Option<Location> {
         let (_, key, _) = self.pairs.get(*self.index.get(name)?)?;
         Some(Location { file: self.file, span: sources.tree(self.file).node(*key).span.clone() })
     }
 
     /// Reports the absence of field `name`.
-    pub(super) fn require(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<NodeId> {
+    pub(crate) fn require(&mut self, sources: &mut Sources<'_>, name: &'static str) -> Option<NodeId> {
         let value = self.value(sources, name);
         if value.is_none() {
             let at = self.key(sources, name).unwrap_or_else(|| self.start(sources));

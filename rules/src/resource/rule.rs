@@ -31,7 +31,14 @@ pub(super) fn read(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Rule
     duplicates(sources, &definitions);
     let at = sources.locate(&metadata.name, &(0..metadata.name.text.len()));
     let namespace = metadata.namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
-    Some(RuleResource { namespace, name: metadata.name.text, labels: metadata.labels, definitions, at })
+    Some(RuleResource {
+        namespace,
+        name: metadata.name.text,
+        labels: metadata.labels,
+        dialect: metadata.dialect,
+        definitions,
+        at,
+    })
 }
 
 fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definition> {
@@ -55,6 +62,7 @@ fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definitio
     // What belongs to another type is no mistake that changes anything, but a sign of one.
     for (field, owner) in [
         ("condition", "rule"),
+        ("exceptions", "rule"),
         ("output", "rule"),
         ("priority", "rule"),
         ("macro", "macro"),
@@ -70,7 +78,7 @@ fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definitio
             sources.report(at.file, Problem::new(codes::NO_EFFECT, at.span, message));
         }
     }
-    fields.ignore(&["condition", "output", "priority", "macro", "list", "alias", "enable"]);
+    fields.ignore(&["condition", "exceptions", "output", "priority", "macro", "list", "alias", "enable"]);
     fields.finish(sources);
     let name = name?;
     check_name(sources, &name, read);
@@ -95,10 +103,13 @@ fn body(sources: &mut Sources<'_>, fields: &mut Fields, word: &str) -> Option<Bo
         }
         _ => {
             let condition = required_scalar(sources, fields, "condition");
+            let exceptions = fields.text_list(sources, "exceptions").unwrap_or_default();
             let output = fields.scalar(sources, "output").filter(|text| !text.text.trim().is_empty());
-            let enabled = enabled(sources, fields);
+            let said = fields.value(sources, "enable").is_some();
+            let enabled = said.then(|| fields.bool(sources, "enable").unwrap_or(true));
             let priority = priority(sources, fields);
-            Body::Rule(RuleBody { condition: condition?, enabled, output, priority })
+            let at = fields.start(sources);
+            Body::Rule(RuleBody { condition: condition?, enabled, at, exceptions, output, priority })
         }
     })
 }
@@ -112,17 +123,6 @@ fn required_scalar(sources: &mut Sources<'_>, fields: &mut Fields, name: &'stati
         return None;
     }
     Some(text)
-}
-
-fn enabled(sources: &mut Sources<'_>, fields: &mut Fields) -> bool {
-    if fields.value(sources, "enable").is_none() {
-        let Location { file, span } = fields.start(sources);
-        let problem = Problem::new(codes::IMPLICIT_ENABLE, span, "a rule without `enable` is enabled")
-            .help("KubeSphere takes it as disabled: write `enable: true` or `enable: false`");
-        sources.report(file, problem);
-        return true;
-    }
-    fields.bool(sources, "enable").unwrap_or(true)
 }
 
 fn priority(sources: &mut Sources<'_>, fields: &mut Fields) -> Priority {

@@ -41,6 +41,8 @@ pub struct Test {
     pub operator: Operator,
     /// What stands on its right.
     pub right: Right,
+    /// Whether `nocase` stands behind it.
+    pub nocase: bool,
 }
 
 /// The operators that stand after a field.
@@ -66,6 +68,12 @@ pub enum Operator {
     Like,
     /// `regex`
     Regex,
+    /// `startswith`
+    StartsWith,
+    /// `endswith`
+    EndsWith,
+    /// `within`
+    Within,
     /// `exists`
     Exists,
 }
@@ -163,8 +171,16 @@ impl Operator {
             Self::In => "in",
             Self::Like => "like",
             Self::Regex => "regex",
+            Self::StartsWith => "startswith",
+            Self::EndsWith => "endswith",
+            Self::Within => "within",
             Self::Exists => "exists",
         }
+    }
+
+    /// Whether KubeSphere has it too.
+    pub(crate) fn is_shared(self) -> bool {
+        !matches!(self, Self::StartsWith | Self::EndsWith | Self::Within)
     }
 
     /// The operators that are words: those that may have a `not` before them.
@@ -174,6 +190,9 @@ impl Operator {
             "in" => Self::In,
             "like" => Self::Like,
             "regex" | "regexp" => Self::Regex,
+            "startswith" => Self::StartsWith,
+            "endswith" => Self::EndsWith,
+            "within" => Self::Within,
             "exists" => Self::Exists,
             _ => return None,
         })

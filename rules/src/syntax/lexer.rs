@@ -88,8 +88,11 @@ impl Lexer<'_> {
             if !self.rest().starts_with('[') {
                 break;
             }
-            // The bracket ends at `]`, or where no array step could go on.
+            // The bracket ends at `]`, or where no step could go on.
             self.at += 1;
+            if self.rest().starts_with('"') {
+                self.at += quoted_length(self.rest());
+            }
             self.take_while(|it| it.is_ascii_digit() || matches!(it, '*' | ':' | '-'));
             if self.rest().starts_with(']') {
                 self.at += 1;
@@ -189,6 +192,18 @@ impl Lexer<'_> {
             self.problems.push(problem);
         }
     }
+}
+
+/// The bytes of the string that `rest` begins with, quotes included; all of it if the string does not end.
+pub(super) fn quoted_length(rest: &str) -> usize {
+    let mut escaped = false;
+    for (offset, it) in rest.char_indices().skip(1) {
+        match it {
+            '"' if !escaped => return offset + 1,
+            it => escaped = it == '\\' && !escaped,
+        }
+    }
+    rest.len()
 }
 
 fn sign(rest: &str) -> Option<(&'static str, TokenKind)> {

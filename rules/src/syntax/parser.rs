@@ -1,14 +1,17 @@
 //! Tokens to a tree, by recursive descent.
 //!
-//! `or` binds loosest, then `and`, then `not`. After a problem the parser goes on behind the next `and`, `or` or parenthesis, so
+//! `or` binds loosest, then `and`, then `not`; in KubeSphere's dialect the two are one, from left to right, and `not` takes all that
+//! follows. After a problem the parser goes on behind the next `and`, `or` or parenthesis, so
 //! that one text shows all its problems.
+
+mod right;
 
 use std::ops::Range;
 
-use super::ast::{Expr, ExprKind, Literal, LiteralKind, Operand, Operator, Right, Test};
+use super::ast::{Expr, ExprKind, Operand, Operator, Right, Test};
 use super::lexer::{Token, TokenKind, lex};
 use super::path::{path, referred};
-use super::{NESTING_LIMIT, PROBLEM_LIMIT, Problem, TEXT_LIMIT, quoted};
+use super::{ALTERNATION_LIMIT, Dialect, NESTING_LIMIT, PROBLEM_LIMIT, Problem, TEXT_LIMIT, quoted};
 use crate::codes;
 
 /// A tree, and what was met on the way.
@@ -21,7 +24,7 @@ pub struct Parsed {
 }
 
 /// Parses a condition or the text of a macro.
-pub fn parse_condition(text: &str) -> Parsed {
+pub fn parse_condition(text: &str, dialect: Dialect) -> Parsed {
     let mut problems = Vec::new();
     if text.len() > TEXT_LIMIT {
         let message = format!("a condition of {} bytes is too long", text.len());
@@ -29,18 +32,26 @@ pub fn parse_condition(text: &str) -> Parsed {
         return Parsed { expr: Expr { kind: ExprKind::Error, span: 0..text.len() }, problems };
     }
     let tokens = lex(text, &mut problems);
-    let mut parser = Parser { tokens, at: 0, end: text.len(), depth: 0, too_deep: false, problems };
+    let lexed = problems.len();
+    let end = text.len();
+    let mut parser =
+        Parser { dialect, tokens, at: 0, end, depth: 0, lexed, alternations: 0, too_deep: false, problems };
     let expr = parser.whole();
     parser.problems.sort_by_key(|problem| problem.span.start);
     Parsed { expr, problems: parser.problems }
 }
 
 struct Parser {
+    dialect: Dialect,
     tokens: Vec<Token>,
     at: usize,
     /// The length of the text.
     end: usize,
     depth: usize,
+    /// How many of the problems are the lexer's.
+    lexed: usize,
+    /// How often `and` and `or` have followed each other, where they bind alike.
+    alternations: usize,
     too_deep: bool,
     problems: Vec<Problem>,
 }
@@ -57,6 +68,10 @@ enum Keyword {
 impl Parser {
     fn whole(&mut self) -> Expr {
         let expr = self.either();
+        if self.dialect == Dialect::KubeSphere {
+            self.ignore_rest();
+            return expr;
+        }
         // Whatever is left is reported once and read only for its own problems.
         if let Some(token) = self.peek().cloned() {
             if token.kind == TokenKind::Close {
@@ -90,8 +105,62 @@ impl Parser {
         expr
     }
 
-    /// `a or b or …`
+    /// What KubeSphere's engine stops reading at, and nothing that was met in it.
+    fn ignore_rest(&mut self) {
+        let Some(start) = self.peek().map(|token| token.span.start).filter(|_| !self.too_deep) else { return };
+        let mut lexed = 0..self.lexed;
+        self.problems.retain(|problem| lexed.next().is_none() || problem.span.start < start);
+        self.at = self.tokens.len();
+        self.report(
+            Problem::new(codes::IGNORED, start..self.end, "KubeSphere ignores the rest of this condition")
+                .help("take it away, or join it with `and` or `or`"),
+        );
+    }
+
+    /// A whole chain of `and` and `or`.
     fn either(&mut self) -> Expr {
+        match self.dialect {
+            Dialect::Vedette => self.any(),
+            Dialect::KubeSphere => self.left_to_right(),
+        }
+    }
+
+    /// `a or b and c …`: each takes all that stands before it.
+    fn left_to_right(&mut self) -> Expr {
+        let start = self.here();
+        let mut left = self.negation();
+        // Whether `left` is a chain that goes on; one in parentheses is an operand.
+        let mut chain = None;
+        loop {
+            let word = match self.keyword() {
+                Some(word @ (Keyword::And | Keyword::Or)) => word,
+                _ => return left,
+            };
+            if chain.is_some_and(|chain| chain != word) {
+                self.alternations += 1;
+            }
+            if self.alternations > ALTERNATION_LIMIT {
+                self.give_up(format!("`and` and `or` follow each other at most {ALTERNATION_LIMIT} times"));
+                return left;
+            }
+            self.at += 1;
+            let right = self.negation();
+            let span = start..right.span.end.max(start);
+            let goes_on = chain == Some(word);
+            left.kind = match left.kind {
+                ExprKind::And(mut operands) | ExprKind::Or(mut operands) if goes_on => {
+                    operands.push(right);
+                    chained(word, operands)
+                }
+                kind => chained(word, vec![Expr { kind, span: left.span }, right]),
+            };
+            left.span = span;
+            chain = Some(word);
+        }
+    }
+
+    /// `a or b or …`
+    fn any(&mut self) -> Expr {
         let start = self.here();
         let mut operands = vec![self.both(false)];
         while self.take_keyword(Keyword::Or) {
@@ -136,7 +205,11 @@ impl Parser {
         if !self.take_kind(&TokenKind::Bang) && !self.take_keyword(Keyword::Not) {
             return self.primary();
         }
-        let Some(operand) = self.nested(Self::negation) else { return self.error(start) };
+        let inner = match self.dialect {
+            Dialect::Vedette => Self::negation,
+            Dialect::KubeSphere => Self::either,
+        };
+        let Some(operand) = self.nested(inner) else { return self.error(start) };
         let span = start..operand.span.end;
         if matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) && !self.too_deep {
             self.report(
@@ -151,19 +224,24 @@ impl Parser {
     /// Runs `inner` one level deeper; `None` if that is too deep, and the rest of the text is given up.
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.depth >= NESTING_LIMIT {
-            if !self.too_deep {
-                let problem = Problem::new(codes::TOO_DEEP, self.here()..self.here(), "this nests too deep")
-                    .help(format!("at most {NESTING_LIMIT} levels of parentheses and `not`; a macro can hold a part"));
-                self.report(problem);
-            }
-            self.too_deep = true;
-            self.at = self.tokens.len();
+            self.give_up(format!("at most {NESTING_LIMIT} levels of parentheses and `not`"));
             return None;
         }
         self.depth += 1;
         let inner = inner(self);
         self.depth -= 1;
         Some(inner)
+    }
+
+    /// Reads no further, since the tree would be too deep.
+    fn give_up(&mut self, limit: String) {
+        if !self.too_deep {
+            let problem = Problem::new(codes::TOO_DEEP, self.here()..self.here(), "this nests too deep")
+                .help(format!("{limit}; a macro can hold a part"));
+            self.report(problem);
+        }
+        self.too_deep = true;
+        self.at = self.tokens.len();
     }
 
     fn primary(&mut self) -> Expr {
@@ -177,19 +255,25 @@ impl Parser {
             return self.error(self.end);
         };
         match kind {
+            TokenKind::Open if self.begins_fields() => {
+                self.at += 1;
+                self.fields(span)
+            }
             TokenKind::Open => {
                 self.at += 1;
                 self.parenthesis(span)
             }
             TokenKind::Word(word) if self.keyword().is_none() => {
                 self.at += 1;
+                let start = span.start;
                 let operand = path(&word, span, &mut self.problems);
-                self.after(operand)
+                self.after(start, operand)
             }
             TokenKind::Reference(name, rest) => {
                 self.at += 1;
+                let start = span.start;
                 let operand = referred(&name, &rest, span, &mut self.problems);
-                self.after(operand)
+                self.after(start, operand)
             }
             TokenKind::Bad => {
                 self.recover();
@@ -219,6 +303,67 @@ impl Parser {
         }
     }
 
+    /// Whether `(` begins several fields: a comma stands behind the first.
+    fn begins_fields(&self) -> bool {
+        let kind = |offset: usize| self.tokens.get(self.at + offset).map(|token| &token.kind);
+        self.dialect == Dialect::Vedette
+            && matches!(kind(1), Some(TokenKind::Word(_) | TokenKind::Reference(..)))
+            && kind(2) == Some(&TokenKind::Comma)
+    }
+
+    /// `(a, b) contains "x"`: holds if it holds for any of the fields.
+    fn fields(&mut self, open: Range<usize>) -> Expr {
+        let mut operands = Vec::new();
+        while let Some(Token { kind, span }) = self.peek().cloned() {
+            self.at += usize::from(kind != TokenKind::Close);
+            operands.extend(match kind {
+                TokenKind::Word(word) => path(&word, span, &mut self.problems),
+                TokenKind::Reference(name, rest) => referred(&name, &rest, span, &mut self.problems),
+                TokenKind::Bad => None,
+                other => {
+                    let message = format!("expected a field, found {}", describe(&other));
+                    self.report(Problem::new(codes::EXPECTED_CONDITION, span, message));
+                    None
+                }
+            });
+            if !self.take_kind(&TokenKind::Comma) {
+                break;
+            }
+        }
+        if !self.take_kind(&TokenKind::Close) {
+            let problem = Problem::new(codes::UNBALANCED, open.clone(), "this list of fields is not closed");
+            self.report(problem.help("write `(Field, Field) operator value`"));
+            self.recover();
+            return self.error(open.start);
+        }
+        let Some((first, others)) = operands.split_first() else { return self.error(open.start) };
+        let Expr { kind, span } = self.after(open.start, Some(first.clone()));
+        let test = match kind {
+            ExprKind::Test(test) => test,
+            ExprKind::Bare(_) => {
+                let problem = Problem::new(
+                    codes::EXPECTED_OPERATOR,
+                    open.start..self.before(),
+                    "these fields are held against nothing",
+                );
+                self.report(
+                    problem.help("write an operator and a value behind them; a field that is a boolean stands alone"),
+                );
+                return self.error(open.start);
+            }
+            _ => return self.error(open.start),
+        };
+        // None of them is what is not any of them.
+        let negated = test.negated || test.operator == Operator::NotEqual;
+        let operator = if test.operator == Operator::NotEqual { Operator::Equal } else { test.operator };
+        let of = |operand: &Operand| {
+            let test = Test { operand: operand.clone(), negated: false, operator, ..test.clone() };
+            Expr { kind: ExprKind::Test(test), span: span.clone() }
+        };
+        let any = self.joined(open.start, std::iter::once(first).chain(others).map(of).collect(), ExprKind::Or);
+        if negated { Expr { kind: ExprKind::Not(Box::new(any)), span } } else { any }
+    }
+
     fn parenthesis(&mut self, open: Range<usize>) -> Expr {
         let Some(mut inner) = self.nested(Self::either) else { return self.error(open.start) };
         if self.take_kind(&TokenKind::Close) {
@@ -241,16 +386,15 @@ impl Parser {
     }
 
     /// What follows an operand; `None` if the operand could not be read.
-    fn after(&mut self, operand: Option<Operand>) -> Expr {
-        let start = self.tokens.get(self.at.saturating_sub(1)).map_or(0, |token| token.span.start);
+    fn after(&mut self, start: usize, operand: Option<Operand>) -> Expr {
         let negated = self.keyword() == Some(Keyword::Not);
         if negated {
-            let operator = self.tokens.get(self.at + 1).and_then(|token| keyword(&token.kind));
+            let operator = self.tokens.get(self.at + 1).and_then(|token| self.keyword_of(&token.kind));
             if !matches!(operator, Some(Keyword::Operator(_))) {
                 let span = self.peek().map_or(start..start, |token| token.span.clone());
                 self.report(
                     Problem::new(codes::EXPECTED_OPERATOR, span, "`not` stands before a condition or a word operator")
-                        .help("the word operators are `contains`, `in`, `like`, `regex` and `exists`"),
+                        .help("as `not in`, `not contains` or `not exists`; the others are negated as a whole, `not (a = b)`"),
                 );
                 self.recover();
                 return self.error(start);
@@ -260,7 +404,7 @@ impl Parser {
         }
         let operator = match self.peek().map(|token| &token.kind) {
             Some(TokenKind::Sign(operator)) => Some(*operator),
-            Some(kind) => match keyword(kind) {
+            Some(kind) => match self.keyword_of(kind) {
                 Some(Keyword::Operator(operator)) => Some(operator),
                 _ => None,
             },
@@ -275,137 +419,17 @@ impl Parser {
         self.at += 1;
         let right = match operator {
             Operator::Exists => Some(Right::Nothing),
-            Operator::In => self.items(),
+            Operator::In | Operator::Within => self.items(operator),
             _ => self.value(operator).map(Right::Value),
         };
+        let nocase = right.is_some() && self.take_nocase();
         let span = start..self.before();
         match (operand, right) {
             (Some(operand), Some(right)) => {
-                Expr { kind: ExprKind::Test(Test { operand, negated, operator, right }), span }
+                Expr { kind: ExprKind::Test(Test { operand, negated, operator, right, nocase }), span }
             }
             _ => Expr { kind: ExprKind::Error, span },
         }
-    }
-
-    /// The value on the right; the problem is reported if there is none.
-    fn value(&mut self, operator: Operator) -> Option<Literal> {
-        if let Some(literal) = self.literal() {
-            return Some(literal);
-        }
-        let operator = operator.as_str();
-        let problem = match self.peek() {
-            Some(token) if token.kind == TokenKind::Bad => None,
-            Some(token) => Some((token.span.clone(), describe(&token.kind))),
-            None => Some((self.end..self.end, "the end".to_owned())),
-        };
-        if let Some((span, found)) = problem {
-            self.report(
-                Problem::new(
-                    codes::EXPECTED_VALUE,
-                    span,
-                    format!("expected a value after `{operator}`, found {found}"),
-                )
-                .help("a value is text in double quotes, a number, `true` or `false`, or one bare word"),
-            );
-        }
-        self.recover();
-        None
-    }
-
-    /// `(a, b)` or a reference to a list.
-    fn items(&mut self) -> Option<Right> {
-        if let Some(TokenKind::Reference(..)) = self.peek().map(|token| &token.kind) {
-            return self.literal().map(Right::Value);
-        }
-        let open = self.before()..self.before();
-        if !self.take_kind(&TokenKind::Open) {
-            let span = self.peek().map_or(self.end..self.end, |token| token.span.clone());
-            self.report(
-                Problem::new(codes::EXPECTED_VALUE, span, "expected `(` or a list after `in`")
-                    .help("write `in (\"a\", \"b\")` or `in ${list}`"),
-            );
-            self.recover();
-            return None;
-        }
-        let mut items = Vec::new();
-        loop {
-            match self.literal() {
-                Some(item) => items.push(item),
-                None => {
-                    let span = self.peek().map_or(self.end..self.end, |token| token.span.clone());
-                    if self.peek().is_none_or(|token| token.kind != TokenKind::Bad) {
-                        self.report(
-                            Problem::new(codes::EXPECTED_VALUE, span, "expected a value of the list")
-                                .help("the values of a list stand in parentheses with commas between them"),
-                        );
-                    }
-                    self.skip_items();
-                    return None;
-                }
-            }
-            if self.take_kind(&TokenKind::Close) {
-                return Some(Right::Items(items));
-            }
-            if !self.take_kind(&TokenKind::Comma) {
-                let span = self.peek().map_or(open.clone(), |token| token.span.clone());
-                if self.peek().is_none_or(|token| token.kind != TokenKind::Bad) {
-                    let found = self.peek().map_or("the end".to_owned(), |token| describe(&token.kind));
-                    self.report(
-                        Problem::new(
-                            codes::UNBALANCED,
-                            span,
-                            format!("expected `,` or `)` in the list, found {found}"),
-                        )
-                        .help("text with spaces needs double quotes"),
-                    );
-                }
-                self.skip_items();
-                return None;
-            }
-        }
-    }
-
-    /// Skips to behind the end of a list that could not be read.
-    fn skip_items(&mut self) {
-        while let Some(token) = self.peek() {
-            let end = token.kind == TokenKind::Close;
-            if matches!(self.keyword(), Some(Keyword::And | Keyword::Or)) {
-                return;
-            }
-            self.at += 1;
-            if end {
-                return;
-            }
-        }
-    }
-
-    fn literal(&mut self) -> Option<Literal> {
-        let Token { kind, span } = self.peek()?.clone();
-        let kind = match kind {
-            TokenKind::Text(text) => LiteralKind::Text(text),
-            TokenKind::Number(number) => LiteralKind::Number(number),
-            TokenKind::Word(_) if self.keyword().is_some() => return None,
-            TokenKind::Word(word) => match word.as_str() {
-                "true" | "True" | "TRUE" => LiteralKind::Bool(true),
-                "false" | "False" | "FALSE" => LiteralKind::Bool(false),
-                _ => LiteralKind::Word(word),
-            },
-            TokenKind::Reference(name, rest) if rest.is_empty() => LiteralKind::Reference(name),
-            TokenKind::Reference(..) => {
-                self.report(
-                    Problem::new(
-                        codes::EXPECTED_VALUE,
-                        span.clone(),
-                        "a path cannot go on behind a reference on the right",
-                    )
-                    .help("name the whole path in an alias"),
-                );
-                LiteralKind::Text(String::new())
-            }
-            _ => return None,
-        };
-        self.at += 1;
-        Some(Literal { kind, span })
     }
 
     /// Skips to the next `and`, `or` or parenthesis that closes, without taking it.
@@ -428,7 +452,24 @@ impl Parser {
     }
 
     fn keyword(&self) -> Option<Keyword> {
-        self.peek().and_then(|token| keyword(&token.kind))
+        self.keyword_of(&self.peek()?.kind)
+    }
+
+    /// Keywords are recognised in any case, so that one in upper case can be named as such; to KubeSphere that is a name.
+    fn keyword_of(&self, kind: &TokenKind) -> Option<Keyword> {
+        let TokenKind::Word(word) = kind else { return None };
+        let lower = word.to_ascii_lowercase();
+        if lower != *word && self.dialect == Dialect::KubeSphere {
+            return None;
+        }
+        match lower.as_str() {
+            "and" => Some(Keyword::And),
+            "or" => Some(Keyword::Or),
+            "not" => Some(Keyword::Not),
+            word => Operator::from_word(word)
+                .filter(|operator| operator.is_shared() || self.dialect == Dialect::Vedette)
+                .map(Keyword::Operator),
+        }
     }
 
     /// The start of the next token, or the end.
@@ -479,16 +520,8 @@ impl Parser {
     }
 }
 
-/// Keywords are recognised in any case, so that one in upper case can be named as such.
-fn keyword(kind: &TokenKind) -> Option<Keyword> {
-    let TokenKind::Word(word) = kind else { return None };
-    let lower = word.to_ascii_lowercase();
-    match lower.as_str() {
-        "and" => Some(Keyword::And),
-        "or" => Some(Keyword::Or),
-        "not" => Some(Keyword::Not),
-        word => Operator::from_word(word).map(Keyword::Operator),
-    }
+fn chained(word: Keyword, operands: Vec<Expr>) -> ExprKind {
+    if word == Keyword::And { ExprKind::And(operands) } else { ExprKind::Or(operands) }
 }
 
 fn describe(kind: &TokenKind) -> String {

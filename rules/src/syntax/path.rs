@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::ast::{Operand, Step};
-use super::lexer::{Token, TokenKind, lex};
+use super::lexer::{Token, TokenKind, is_word, lex, quoted_length};
 use super::{Problem, quoted};
 use crate::codes;
 
@@ -54,38 +54,48 @@ pub(super) fn path(word: &str, span: Range<usize>, problems: &mut Vec<Problem>) 
 
 fn steps(word: &str, start: usize, problems: &mut Vec<Problem>) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
-    let mut at = start;
-    for segment in word.split('.') {
-        let span = at..at + segment.len();
-        at = span.end + 1;
-        let (name, brackets) = segment.split_at(segment.find('[').unwrap_or(segment.len()));
+    let mut at = 0;
+    loop {
+        let rest = word.get(at..).unwrap_or_default();
+        let (name, brackets) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+        let segment = at;
+        at += name.len();
         // Only the first segment may lack a name: a step right after a reference.
-        if name.is_empty() && (brackets.is_empty() || !steps.is_empty()) {
+        if name.is_empty() && (!brackets.starts_with('[') || !steps.is_empty()) {
             problems.push(
                 Problem::new(codes::BAD_PATH, start..start + word.len(), format!("{} has an empty step", quoted(word)))
                     .help("names stand between the dots of a path"),
             );
             return None;
         }
-        if let Some(odd) = name.chars().find(|it| matches!(it, '*' | '?' | ':' | '%' | '+' | '~' | '@')) {
+        if let Some(odd) = name.chars().find(|it| !is_part_of_name(*it)) {
             let message = format!("{} cannot stand in the name of a field", quoted(odd.encode_utf8(&mut [0; 4])));
-            problems.push(Problem::new(codes::BAD_PATH, span, message));
+            let span = start + segment..start + at;
+            problems.push(
+                Problem::new(codes::BAD_PATH, span, message)
+                    .help("write such a name in brackets and quotes: `[\"…\"]`"),
+            );
             return None;
         }
         if !name.is_empty() {
             steps.push(Step::Key(name.to_owned()));
         }
-        for bracket in brackets.split_inclusive(']') {
-            let Some(step) = array_step(bracket) else {
-                problems.push(
-                    Problem::new(codes::BAD_PATH, span, format!("{} is no array step", quoted(bracket))).help(
-                        "an array step is `[*]` any element, `[3]` that one, `[1:5]`, `[:5]` or `[1:]` all of a range",
-                    ),
-                );
+        while let Some(rest) = word.get(at..).filter(|rest| !rest.is_empty() && !rest.starts_with('.')) {
+            let Some((step, length)) = bracket(rest) else {
+                let odd = rest.split_inclusive([']', '.']).next().unwrap_or(rest).trim_end_matches('.');
+                let span = start + segment..start + at + odd.len();
+                problems.push(Problem::new(codes::BAD_PATH, span, format!("{} is no array step", quoted(odd))).help(
+                    "an array step is `[*]` any element, `[3]` that one, `[1:5]`, `[:5]` or `[1:]` all of a range",
+                ));
                 return None;
             };
             steps.push(step);
+            at += length;
         }
+        if at >= word.len() {
+            break;
+        }
+        at += 1;
     }
     if steps.len() > STEP_LIMIT {
         let message = format!("a path of {} steps is too long", steps.len());
@@ -94,6 +104,35 @@ fn steps(word: &str, start: usize, problems: &mut Vec<Problem>) -> Option<Vec<St
         return None;
     }
     Some(steps)
+}
+
+/// Whether a name needs no quotes in a path.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|it| is_part_of_name(it) && it != '.')
+}
+
+fn is_part_of_name(it: char) -> bool {
+    is_word(it) && !matches!(it, '*' | '?' | ':' | '%' | '+' | '~' | '@')
+}
+
+/// The step in brackets that `text` begins with, and its length.
+fn bracket(text: &str) -> Option<(Step, usize)> {
+    let inside = text.strip_prefix('[')?;
+    if !inside.starts_with('"') {
+        let length = text.find(']')? + 1;
+        return Some((array_step(text.get(..length)?)?, length));
+    }
+    let length = quoted_length(inside);
+    inside.get(length..)?.strip_prefix(']')?;
+    let mut name = String::new();
+    let mut escaped = false;
+    for it in inside.get(1..length - 1)?.chars() {
+        escaped = it == '\\' && !escaped;
+        if !escaped {
+            name.push(it);
+        }
+    }
+    (!name.is_empty()).then_some((Step::Key(name), length + 2))
 }
 
 fn array_step(bracket: &str) -> Option<Step> {

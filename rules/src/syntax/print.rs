@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::ast::{Expr, ExprKind, Literal, LiteralKind, Operand, Right, Step, Test};
+use super::path::is_name;
 
 /// How tightly the place of an expression binds: what binds looser needs parentheses.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -50,17 +51,18 @@ impl Display for Test {
         let not = if self.negated { "not " } else { "" };
         write!(out, "{} {not}{}", self.operand, self.operator.as_str())?;
         match &self.right {
-            Right::Nothing => Ok(()),
-            Right::Value(value) => write!(out, " {value}"),
+            Right::Nothing => {}
+            Right::Value(value) => write!(out, " {value}")?,
             Right::Items(items) => {
                 out.write_str(" (")?;
                 for (index, item) in items.iter().enumerate() {
                     let comma = if index > 0 { ", " } else { "" };
                     write!(out, "{comma}{item}")?;
                 }
-                out.write_char(')')
+                out.write_char(')')?;
             }
         }
+        out.write_str(if self.nocase { " nocase" } else { "" })
     }
 }
 
@@ -82,6 +84,9 @@ impl Display for Operand {
         }
         for (index, step) in self.steps.iter().enumerate() {
             match step {
+                Step::Key(name) if !is_name(name) => {
+                    write!(out, "[\"{}\"]", name.replace('\\', "\\\\").replace('"', "\\\""))?;
+                }
                 Step::Key(name) => {
                     let dot = if index > 0 || self.reference.is_some() { "." } else { "" };
                     write!(out, "{dot}{name}")?;

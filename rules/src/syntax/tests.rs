@@ -6,7 +6,7 @@ use crate::codes;
 
 /// The text as the parser understood it, each chain in parentheses; problems by their codes.
 fn check(text: &str, expected: &str) {
-    let Parsed { expr, problems } = parse_condition(text);
+    let Parsed { expr, problems } = parse_condition(text, Dialect::Vedette);
     let mut shown = nested(&expr);
     for problem in &problems {
         shown.push_str(&format!(" !{}@{:?}", problem.code.id, problem.span));
@@ -45,7 +45,7 @@ fn operators_bind_as_they_should() {
 
 #[test]
 fn values_are_what_they_look_like() {
-    let kind = |text: &str| match parse_condition(&format!("a = {text}")).expr.kind {
+    let kind = |text: &str| match parse_condition(&format!("a = {text}"), Dialect::Vedette).expr.kind {
         ExprKind::Test(Test { right: Right::Value(value), .. }) => value.kind,
         other => panic!("{text}: {other:?}"),
     };
@@ -74,7 +74,7 @@ fn values_are_what_they_look_like() {
 
 #[test]
 fn paths_have_steps() {
-    let steps = |text: &str| match parse_condition(text).expr.kind {
+    let steps = |text: &str| match parse_condition(text, Dialect::Vedette).expr.kind {
         ExprKind::Bare(operand) => (operand.reference, operand.steps),
         other => panic!("{text}: {other:?}"),
     };
@@ -90,6 +90,34 @@ fn paths_have_steps() {
     assert_eq!(steps("${a}.b"), (Some("a".to_owned()), vec![key("b")]));
     assert_eq!(steps("${a}[0].b"), (Some("a".to_owned()), vec![Step::Index(0), key("b")]));
     assert_eq!(steps("${ a }"), (Some("a".to_owned()), vec![]));
+}
+
+#[test]
+fn names_may_stand_in_quotes() {
+    let steps = |text: &str| match parse_condition(text, Dialect::Vedette).expr.kind {
+        ExprKind::Bare(operand) => operand.steps,
+        other => panic!("{text}: {other:?}"),
+    };
+    let key = |name: &str| Step::Key(name.to_owned());
+    assert_eq!(steps(r#"a["k8s.io/x"]"#), vec![key("a"), key("k8s.io/x")]);
+    assert_eq!(steps(r#"a["b c"][0].d"#), vec![key("a"), key("b c"), Step::Index(0), key("d")]);
+    assert_eq!(steps(r#"a["\"]\\"]["*"]"#), vec![key("a"), key("\"]\\"), key("*")]);
+    check(r#"a["k8s.io/x"] = 1 and ${b}["c"]"#, r#"(a["k8s.io/x"] = 1 and ${b}.c)"#);
+    check(r#"a["b"] = 1"#, "a.b = 1");
+    check(r#"a[""] = 1"#, r#"<error> !VR0204@0..5"#);
+    check(r#"a["b = 1"#, r#"<error> !VR0204@0..8"#);
+    check(r#"a["b"c] = 1"#, r#"<error> !VR0204@0..6 !VR0201@6..7"#);
+}
+
+#[test]
+fn several_fields_are_any_of_them() {
+    check(r#"(a, b.c, ${d}) contains "x""#, r#"(a contains "x" or b.c contains "x" or ${d} contains "x")"#);
+    check(r#"(a, b) not in (1, 2) and c"#, "(not (a in (1, 2) or b in (1, 2)) and c)");
+    check("(a, b) != x nocase", "not (a = x nocase or b = x nocase)");
+    check("(a, b)", "<error> !VR0206@0..6");
+    check("(a, ) = 1", "a = 1 !VR0205@4..5");
+    check("(a, b = 1", "<error> !VR0208@0..1");
+    check("(a) = 1", "a !VR0209@4..7");
 }
 
 #[test]
@@ -111,6 +139,8 @@ fn pathological_texts_are_quick() {
         "(".repeat(TEXT_LIMIT),
         "not ".repeat(TEXT_LIMIT / 4),
         "a and ".repeat(TEXT_LIMIT / 6),
+        "a or a and ".repeat(TEXT_LIMIT / 11),
+        "not a or ".repeat(TEXT_LIMIT / 9),
         "\"".repeat(TEXT_LIMIT),
         "$".repeat(TEXT_LIMIT),
         "a[".repeat(TEXT_LIMIT / 2),
@@ -118,8 +148,10 @@ fn pathological_texts_are_quick() {
         "a in (".repeat(TEXT_LIMIT / 6),
         "${".repeat(TEXT_LIMIT / 2),
     ] {
-        let parsed = parse_condition(&text);
-        assert!((1..=PROBLEM_LIMIT).contains(&parsed.problems.len()));
+        for dialect in [Dialect::Vedette, Dialect::KubeSphere] {
+            let parsed = parse_condition(&text, dialect);
+            assert!((1..=PROBLEM_LIMIT).contains(&parsed.problems.len()));
+        }
     }
 }
 
@@ -127,7 +159,18 @@ fn name() -> impl Strategy<Value = String> {
     "[a-zA-Z_ü][a-zA-Z0-9_-]{0,5}(/[a-z0-9]{1,3})?".prop_filter("no keyword", |word| {
         !matches!(
             word.to_ascii_lowercase().as_str(),
-            "and" | "or" | "not" | "true" | "false" | "contains" | "in" | "like" | "regex" | "regexp" | "exists"
+            "and"
+                | "or"
+                | "not"
+                | "true"
+                | "false"
+                | "contains"
+                | "in"
+                | "like"
+                | "regex"
+                | "regexp"
+                | "exists"
+                | "within"
         )
     })
 }
@@ -136,6 +179,7 @@ fn operand() -> impl Strategy<Value = Operand> {
     let step = || {
         prop_oneof![
             4 => name().prop_map(Step::Key),
+            1 => ".{1,6}".prop_map(Step::Key),
             1 => Just(Step::Any),
             1 => (0_usize..99).prop_map(Step::Index),
             1 => (0_usize..9, prop::option::of(10_usize..99)).prop_map(|(from, to)| Step::Range(from, to)),
@@ -175,20 +219,32 @@ fn test() -> impl Strategy<Value = ExprKind> {
         Just(Operator::GreaterEqual),
         Just(Operator::LessEqual),
     ];
-    let words = prop_oneof![Just(Operator::Contains), Just(Operator::Like), Just(Operator::Regex)];
+    let words = prop_oneof![
+        Just(Operator::Contains),
+        Just(Operator::Like),
+        Just(Operator::Regex),
+        Just(Operator::StartsWith),
+        Just(Operator::EndsWith),
+    ];
     prop_oneof![
         operand().prop_map(ExprKind::Bare),
-        (operand(), signs, literal()).prop_map(|(operand, operator, value)| {
-            ExprKind::Test(Test { operand, negated: false, operator, right: Right::Value(value) })
+        (operand(), signs, literal(), any::<bool>()).prop_map(|(operand, operator, value, nocase)| {
+            ExprKind::Test(Test { operand, negated: false, operator, right: Right::Value(value), nocase })
         }),
-        (operand(), any::<bool>(), words, literal()).prop_map(|(operand, negated, operator, value)| {
-            ExprKind::Test(Test { operand, negated, operator, right: Right::Value(value) })
+        (operand(), any::<bool>(), words, literal(), any::<bool>()).prop_map(
+            |(operand, negated, operator, value, nocase)| {
+                ExprKind::Test(Test { operand, negated, operator, right: Right::Value(value), nocase })
+            }
+        ),
+        (operand(), any::<bool>(), prop::collection::vec(literal(), 1..4)).prop_map(|(operand, negated, items)| {
+            let (operator, right) = (Operator::Within, Right::Items(items));
+            ExprKind::Test(Test { operand, negated, operator, right, nocase: false })
         }),
         (operand(), any::<bool>(), prop::collection::vec(literal(), 1..4)).prop_map(|(operand, negated, items)| {
-            ExprKind::Test(Test { operand, negated, operator: Operator::In, right: Right::Items(items) })
+            ExprKind::Test(Test { operand, negated, operator: Operator::In, right: Right::Items(items), nocase: false })
         }),
         (operand(), any::<bool>()).prop_map(|(operand, negated)| {
-            ExprKind::Test(Test { operand, negated, operator: Operator::Exists, right: Right::Nothing })
+            ExprKind::Test(Test { operand, negated, operator: Operator::Exists, right: Right::Nothing, nocase: false })
         }),
     ]
 }
@@ -223,7 +279,13 @@ fn spans_are_inside(expr: &Expr, text: &str, outer: &std::ops::Range<usize>) {
 }
 
 fn is_sound(text: &str) {
-    let Parsed { expr, problems } = parse_condition(text);
+    for dialect in [Dialect::Vedette, Dialect::KubeSphere] {
+        is_sound_in(text, dialect);
+    }
+}
+
+fn is_sound_in(text: &str, dialect: Dialect) {
+    let Parsed { expr, problems } = parse_condition(text, dialect);
     spans_are_inside(&expr, text, &(0..text.len()));
     assert!(problems.iter().all(|problem| text.get(problem.span.clone()).is_some()), "{problems:?} of {text:?}");
     let broken = problems.iter().any(|problem| problem.code.severity == crate::Severity::Error);
@@ -234,7 +296,7 @@ proptest! {
     #[test]
     fn a_printed_tree_parses_to_itself(expr in expr()) {
         let text = expr.to_string();
-        let parsed = parse_condition(&text);
+        let parsed = parse_condition(&text, Dialect::Vedette);
         let errors: Vec<_> = parsed.problems.iter().filter(|problem| problem.code != codes::READS_OTHERWISE).collect();
         prop_assert!(errors.is_empty(), "{text}: {errors:?}");
         prop_assert_eq!(parsed.expr, expr, "{}", text);
@@ -249,7 +311,7 @@ proptest! {
     fn any_tokens_give_a_tree_and_spans_inside_it(tokens in prop::collection::vec(prop_oneof![
         Just("and"), Just("or"), Just("not"), Just("!"), Just("("), Just(")"), Just(","), Just("="), Just("!="), Just(">="), Just("in"),
         Just("like"), Just("exists"), Just("a.b"), Just("a[*]"), Just("[1:"), Just("\"x\""), Just("\""), Just("1"), Just("${m}"),
-        Just("${"), Just("}"), Just("é"), Just("\\"), Just(" "), Just("AND"), Just("true"),
+        Just("${"), Just("}"), Just("[\""), Just("\"]"), Just("nocase"), Just("within"), Just("(a,"), Just("é"), Just("\\"), Just(" "), Just("AND"), Just("true"),
     ], 0..20), space in any::<bool>()) {
         is_sound(&tokens.join(if space { " " } else { "" }));
     }

@@ -4,11 +4,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at a surprise")]
 
+mod cases;
 mod conditions;
 mod defaults;
 mod diagnostics;
+mod exceptions;
+mod explain;
+mod manual;
 mod outputs;
 mod reference;
+mod schema;
 mod seeds;
 mod settings;
 

@@ -24,6 +24,8 @@ fn message(output: Option<&str>, event: serde_json::Value) -> String {
 #[test]
 fn references_are_filled_in() {
     let event = json!({"Verb": "get", "User": {"Username": "eve", "Groups": ["a", "b"]}, "ResponseStatus": {"code": 404},
+        "SourceIPs": ["10.0.0.1", "192.0.2.7"], "RequestURI": "/exec?command=cat&command=%2Fx",
+        "RequestReceivedTimestamp": "2026-11-22T00:00:00Z", "StageTimestamp": "2026-11-22T00:00:01.5Z",
         "Annotations": {"k8s.io/x": "y"}, "Level": "RequestResponse",
         "RequestObject": {"spec": {"containers": [{"image": "i"}, {"image": "j"}], "hostNetwork": true, "none": null}}});
     for (output, expected) in [
@@ -34,6 +36,8 @@ fn references_are_filled_in() {
         ("${verbs}", "get, eve, list"),
         ("${r.user} ${Annotations.k8s.io/x}", "eve y"),
         ("${RequestObject.spec.containers}", "{\"image\":\"i\"}, {\"image\":\"j\"}"),
+        ("${Actor} from ${sourceip} ran ${Command} for ${Duration}s", "eve from 192.0.2.7 ran cat /x for 1.5s"),
+        ("${Annotations[\"k8s.io/x\"]}", "y"),
         ("$ {x} $user } $", "$ {x} $user } $"),
         ("no reference", "no reference"),
     ] {

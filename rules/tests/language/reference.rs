@@ -1,6 +1,6 @@
-//! Our decisions held against those that the reference engine gave when it was run.
+//! Our decisions held against those that the reference engine gave when it was run: all of them in its own dialect.
 //!
-//! Where the languages differ on purpose, there is nothing to compare. What is left out is a principle and not a list: a condition
+//! In ours, where the languages differ on purpose, there is nothing to compare. What is left out is a principle and not a list: a condition
 //! that the parser warns of, since the reference reads it otherwise; and of the other conditions those events for which one of the
 //! condition's tests means something else, by the rules of [`Difference`].
 
@@ -9,8 +9,8 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use vedette_rules::syntax::ast::{Expr, ExprKind, Literal, LiteralKind, Operator, Right, Step, Test};
-use vedette_rules::syntax::parse_condition;
-use vedette_rules::{Policy, SourceFile};
+use vedette_rules::syntax::{Dialect, parse_condition};
+use vedette_rules::{Policy, Settings, SourceFile};
 
 fn lines(name: &str) -> Vec<Value> {
     let path = super::testdata("reference").join(name);
@@ -120,7 +120,7 @@ fn first<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
 }
 
 /// Our decisions: for each event, whether each condition held. All conditions are rules of one set.
-fn ours(conditions: &[&str], events: &[Value]) -> Vec<Vec<bool>> {
+fn ours(conditions: &[&str], events: &[Value], dialect: Dialect) -> Vec<Vec<bool>> {
     let rule = |(index, condition): (usize, &&str)| serde_json::json!({"name": index.to_string(), "type": "rule", "enable": true, "priority": "DEBUG", "condition": condition});
     let resource = serde_json::json!({
         "apiVersion": "auditing.kubesphere.io/v1alpha1", "kind": "Rule",
@@ -128,7 +128,9 @@ fn ours(conditions: &[&str], events: &[Value]) -> Vec<Vec<bool>> {
         "spec": {"rules": conditions.iter().enumerate().map(rule).collect::<Vec<_>>()},
     });
     let file = SourceFile { name: "r.yaml".to_owned(), text: resource.to_string() };
-    let rules = Policy::build(&[file], 1).unwrap_or_else(|errors| panic!("{}", errors[0])).policy.rules;
+    let adjust = |settings: &mut Settings| settings.dialect = dialect;
+    let built = Policy::build_with(&[file], 1, adjust).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let rules = built.policy.rules;
     let decide = |event: &Value| {
         let mut held = vec![false; conditions.len()];
         for index in rules.decide(event.to_string().as_bytes()).unwrap().matched {
@@ -140,18 +142,33 @@ fn ours(conditions: &[&str], events: &[Value]) -> Vec<Vec<bool>> {
 }
 
 #[test]
+fn decides_as_the_reference_in_its_dialect() {
+    let events = lines("events.ndjson.gz");
+    let decisions = lines("decisions.ndjson.gz");
+    let all: Vec<&str> = decisions.iter().map(|decision| decision["condition"].as_str().unwrap()).collect();
+    let ours = ours(&all, &events, Dialect::KubeSphere);
+    let mut compared = 0;
+    for (place, decision) in decisions.iter().enumerate() {
+        let ours: String = ours.iter().map(|event| if event[place] { '1' } else { '0' }).collect();
+        assert_eq!(ours, decision["result"].as_str().unwrap(), "{}", all[place]);
+        compared += ours.len();
+    }
+    assert_eq!(compared, 450 * 200);
+}
+
+#[test]
 fn decides_as_the_reference_where_the_languages_agree() {
     let events = lines("events.ndjson.gz");
     let decisions = lines("decisions.ndjson.gz");
     assert_eq!((events.len(), decisions.len()), (200, 450));
     let all: Vec<&str> = decisions.iter().map(|decision| decision["condition"].as_str().unwrap()).collect();
-    let ours = ours(&all, &events);
+    let ours = ours(&all, &events, Dialect::Vedette);
     let (mut conditions, mut whole, mut pairs, mut precedence) = (0, 0, 0, 0);
     let mut skipped = std::collections::BTreeMap::new();
     let mut differing = Vec::new();
     for (place, decision) in decisions.iter().enumerate() {
         let (condition, theirs) = (all[place], decision["result"].as_str().unwrap());
-        let parsed = parse_condition(condition);
+        let parsed = parse_condition(condition, Dialect::Vedette);
         assert!(
             parsed.problems.iter().all(|problem| problem.code.id == "VR0213"),
             "{condition}: {:?}",

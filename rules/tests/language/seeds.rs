@@ -158,7 +158,7 @@ fn the_attributes_of_a_rule_are_these() {
     ];
     let text = resource("r", "archiving", &[&[entry][..], &library[..]].concat());
     let built = built_with(&text, |_| {});
-    assert!(built.warnings.is_empty(), "{}", listed(&built.warnings));
+    assert_eq!(codes(&built.warnings), ["VR0305"; 3], "nobody uses them");
     assert_eq!(built.policy.rules.rules().next().unwrap().name, "x");
 }
 
@@ -274,7 +274,8 @@ fn these_are_the_supported_filters() {
     ] {
         assert!(matches(condition, &event), "{condition}");
         let diagnostics = diagnosed(&resource("r", "archiving", &[&rule("x", condition, "INFO")]));
-        assert!(diagnostics.is_empty(), "{}", listed(&diagnostics));
+        let other: Vec<_> = diagnostics.into_iter().filter(|it| !["VR0409", "VR0412"].contains(&it.code)).collect();
+        assert!(other.is_empty(), "{}", listed(&other));
     }
 }
 

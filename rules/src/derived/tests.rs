@@ -1,0 +1,43 @@
+use super::*;
+
+fn check(derived: Derived, sources: &[&[&str]], expected: Option<&str>) {
+    let made = derived.derive(|source| sources[source].iter().copied()).map(|made| match made {
+        Made::Text(text) | Made::Number(text) => text,
+    });
+    assert_eq!(made.as_deref(), expected, "{derived:?} of {sources:?}");
+}
+
+#[test]
+fn fields_are_made_of_others() {
+    check(Derived::Actor, &[&["carol"], &["admin"]], Some("carol"));
+    check(Derived::Actor, &[&[""], &["admin"]], Some("admin"));
+    check(Derived::Actor, &[&[], &["admin"]], Some("admin"));
+    check(Derived::Actor, &[&[], &[]], None);
+    check(Derived::SourceIp, &[&["10.0.0.1", "192.0.2.7"]], Some("192.0.2.7"));
+    check(Derived::SourceIp, &[&[]], None);
+    check(
+        Derived::Duration,
+        &[&["2026-11-22T00:42:47.880323Z"], &["2026-11-22T01:42:47.880685+01:00"]],
+        Some("0.000362"),
+    );
+    check(Derived::Duration, &[&["2026-11-22T00:00:00Z"], &["2026-11-22T00:01:30Z"]], Some("90"));
+    check(Derived::Duration, &[&["2026-11-22T00:00:00.25Z"], &["2026-11-22T00:00:00Z"]], Some("-0.25"));
+    check(Derived::Duration, &[&["2026-11-22T00:00:00Z"], &["later"]], None);
+}
+
+#[test]
+fn a_command_is_decoded() {
+    for (uri, expected) in [
+        (
+            "/api/v1/namespaces/n/pods/p/exec?command=sh&container=c&command=-c&command=cat%20%2Fetc%2Fpasswd+x",
+            Some("sh -c cat /etc/passwd x"),
+        ),
+        ("/exec?co%6dmand=l%73", Some("ls")),
+        ("/exec?command=100%&command=%zz&command=%ff", Some("100% %zz \u{fffd}")),
+        ("/exec?command", Some("")),
+        ("/exec?stdin=true", None),
+        ("/exec", None),
+    ] {
+        check(Derived::Command, &[&[uri]], expected);
+    }
+}

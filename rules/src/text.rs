@@ -1,0 +1,67 @@
+//! What a text is besides its letters: the same in capitals, or an address in a network.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+/// Networks that an address may lie in, merged where they touch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Networks(Vec<IpNet>);
+
+impl Networks {
+    pub(crate) fn new(networks: Vec<IpNet>) -> Self {
+        Self(IpNet::aggregate(&networks))
+    }
+
+    /// Whether a text is an address in one of them; `None` if it is no address.
+    pub(crate) fn hold(&self, text: &str) -> Option<bool> {
+        // An IPv4 address may come in the clothes of IPv6.
+        let address = text.parse::<IpAddr>().ok()?.to_canonical();
+        Some(self.0.iter().any(|network| network.contains(&address)))
+    }
+}
+
+/// Reads a network, or an address as a network of one.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())))
+}
+
+/// The text in small letters.
+pub(crate) fn fold(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lie_in_networks() {
+        let networks = Networks::new(
+            ["10.0.0.0/9", "10.128.0.0/9", "fd00::/8", "::ffff:192.0.2.1"].into_iter().filter_map(network).collect(),
+        );
+        assert_eq!(networks.0.len(), 3);
+        for (text, expected) in [
+            ("10.1.2.3", Some(true)),
+            ("10.200.0.1", Some(true)),
+            ("::ffff:10.1.2.3", Some(true)),
+            ("11.0.0.0", Some(false)),
+            ("fd12::1", Some(true)),
+            ("::1", Some(false)),
+            ("192.0.2.1", Some(true)),
+            ("192.0.2.2", Some(false)),
+            ("", None),
+            ("10.1.2.3:443", None),
+        ] {
+            assert_eq!(networks.hold(text), expected, "{text}");
+        }
+        for text in ["10.0.0.0/33", "10.0.0", "example.test", "10.0.0.0/255.0.0.0"] {
+            assert_eq!(network(text), None, "{text}");
+        }
+    }
+}
