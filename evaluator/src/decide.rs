@@ -186,8 +186,9 @@ fn misses(rules: &RuleSet, decision: &Decision, json: &[u8]) -> Vec<(String, Str
         return Vec::new();
     }
     let level = Event::parse(json).map(|event| event.level().into_owned()).unwrap_or_default();
-    let told =
-        |miss: &vedette_rules::BlindMatch| (rules.rule(miss.rule).qualified.clone(), miss.field.clone(), level.clone());
+    let told = |miss: &vedette_rules::BlindMatch| {
+        (rules.rule(miss.rule).qualified.clone(), miss.field.to_string(), level.clone())
+    };
     decision.blind.iter().map(told).collect()
 }
 
