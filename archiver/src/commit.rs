@@ -373,7 +373,6 @@ impl Committer {
     }
 }
 
-/// Takes what the archive rejected into the batch's dead letters.
 /// The span of one commit, linked to those of the batches in it.
 fn span(batches: &[Batch]) -> Span {
     let span = tracing::info_span!(
@@ -392,6 +391,7 @@ fn span(batches: &[Batch]) -> Span {
     span
 }
 
+/// Takes what the archive rejected into the batch's dead letters.
 fn reported(mut batch: Batch, report: BatchReport) -> Written {
     let rejected = (batch.culprits.len() + report.rejected.len()) as u64;
     for rejected in report.rejected {
