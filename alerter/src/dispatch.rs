@@ -223,7 +223,8 @@ impl Dispatcher {
                 it.again = Some(retry_after(it.delivery.delivered));
                 continue;
             }
-            lane.push(Job { id, notices: Arc::clone(&it.notices), received });
+            let trace = it.delivery.trace.clone();
+            lane.push(Job { id, notices: Arc::clone(&it.notices), received, trace });
             it.waiting.push(lane.serial);
         }
         if it.waiting.is_empty() {

@@ -5,6 +5,7 @@
 //! taken when it was away for the time to hold goes back to the broker, which delivers it again later, so that memory
 //! stays bounded however long it is away.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,10 @@ use reqwest::Certificate;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field};
+use vedette_bus::Trace;
 use vedette_rules::Receiver;
+use vedette_service::telemetry::SPANS;
 
 use crate::clock::Clock;
 use crate::config::Delivery;
@@ -35,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) notices: Arc<[Notice]>,
     /// When ingest received the events.
     pub(crate) received: Timestamp,
+    /// What the message was published in.
+    pub(crate) trace: Trace,
 }
 
 /// What became of a job.
@@ -213,7 +219,12 @@ impl Task {
                 group.defer(&items);
                 continue;
             }
-            match self.send(&group, &items).await {
+            let span = self.span(&group, &items);
+            let part = self.send(&group, &items).instrument(span.clone()).await;
+            if !matches!(part, Part::Taken) {
+                span.record("otel.status_code", "ERROR");
+            }
+            match part {
                 Part::Taken => self.count_sent(items.len()),
                 Part::Refused { status, detail } => match items.as_slice() {
                     [(job, notice)] => {
@@ -265,6 +276,27 @@ impl Task {
         parts.push(part);
         parts.reverse();
         parts
+    }
+
+    /// The span of sending a part, with all its attempts, linked to those of the messages that its alerts are from.
+    fn span(&self, group: &Group, items: &[Item]) -> Span {
+        let span = tracing::info_span!(
+            target: SPANS,
+            "send alerts",
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            http.request.method = "POST",
+            vedette.receiver = %self.receiver.name,
+            vedette.alerts = items.len() as i64,
+        );
+        if span.is_disabled() {
+            return span;
+        }
+        let jobs: BTreeSet<usize> = items.iter().map(|(job, _)| *job).collect();
+        for job in jobs.into_iter().filter_map(|job| group.jobs.get(job)) {
+            job.trace.is_linked_to(&span);
+        }
+        span
     }
 
     /// Sends a part until the receiver takes or refuses it, or was away for the time to hold, or the lane ends.

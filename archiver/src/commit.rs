@@ -18,10 +18,12 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field};
 use vedette_archive::{Archive, ArchiveError, BatchReport, Rejected, WriteBatch};
 use vedette_audit::EventId;
 use vedette_bus::{Bus, PublishError, unix_nanos};
 use vedette_proto::bus::v1::{BookEntry, Books, DeadLetter, book_entry};
+use vedette_service::telemetry::SPANS;
 use vedette_service::{Component, chain};
 
 use crate::batch::{Batch, Culprit, Tally};
@@ -84,14 +86,18 @@ impl Committer {
         let (mut pauses, mut refusals) = (Pauses::default(), 0);
         while let Some(gathered) = commits.recv().await {
             let now = *gate.borrow();
-            let (written, failed, archive) = self.write(gathered.batches, now).await;
+            let span = span(&gathered.batches);
+            let (written, failed, archive) = self.write(gathered.batches, now).instrument(span.clone()).await;
+            if matches!(archive, Archives::Refuses | Archives::Away) {
+                span.record("otel.status_code", "ERROR");
+            }
             // Before anything goes back to the broker, so that it does not come here again.
             gate.send_replace(match archive {
                 Archives::Works | Archives::Refuses => Gate::Open,
                 Archives::Away => Gate::Closed,
                 Archives::Untried => now,
             });
-            if let Err((Stopped, unsettled)) = self.settle(written).await {
+            if let Err((Stopped, unsettled)) = self.settle(written).instrument(span).await {
                 self.give_back(unsettled).await;
             }
             self.give_back(failed).await;
@@ -368,6 +374,24 @@ impl Committer {
 }
 
 /// Takes what the archive rejected into the batch's dead letters.
+/// The span of one commit, linked to those of the batches in it.
+fn span(batches: &[Batch]) -> Span {
+    let span = tracing::info_span!(
+        target: SPANS,
+        "commit",
+        otel.kind = "consumer",
+        otel.status_code = field::Empty,
+        messaging.system = "nats",
+        messaging.operation.name = "process",
+        messaging.batch.message_count = batches.len() as i64,
+        vedette.documents = batches.iter().map(|batch| batch.write.documents.len()).sum::<usize>() as i64,
+    );
+    for batch in batches {
+        batch.delivery.trace.is_linked_to(&span);
+    }
+    span
+}
+
 fn reported(mut batch: Batch, report: BatchReport) -> Written {
     let rejected = (batch.culprits.len() + report.rejected.len()) as u64;
     for rejected in report.rejected {

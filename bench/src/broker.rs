@@ -77,7 +77,7 @@ impl Broker {
             Sync::Interval => {
                 let folder = tempfile::tempdir().expect("a folder can be made");
                 let store = folder.path().join("store");
-                let block = format!("jetstream {{ store_dir: {store:?}, sync_interval: 2m, max_file: 16GB }}");
+                let block = format!("jetstream {{ store_dir: {store:?}, sync_interval: \"2m\", max_file: 16GB }}");
                 (NatsServer::start_with(&block), Some(folder))
             }
         };

@@ -13,7 +13,7 @@ use crate::connect::went_down;
 use crate::publish::{COUNTS, MESSAGE_ID, is_batch_id};
 use crate::pull::{Pulled, Puller, give_back};
 use crate::topology::{events_stream, is_label};
-use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, decode, parse_counts};
+use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, Trace, decode, parse_counts};
 
 /// Bytes that are asked for at once over all partitions, where none of them needs more for its largest message: each asks
 /// for at least [`MAX_PAYLOAD`](crate::MAX_PAYLOAD), and up to twice what it asks for may wait to be taken.
@@ -47,6 +47,8 @@ pub struct Delivery<T> {
     pub pending: u64,
     /// Bytes of the message as the broker has it.
     pub bytes: usize,
+    /// What it was published in.
+    pub trace: Trace,
     acker: Acker,
 }
 
@@ -269,6 +271,7 @@ where
     let batch = if is_batch_id(&batch) { batch } else { format!("{stream}-{sequence}") };
     let cluster = cluster(&message).unwrap_or("unknown").to_owned();
     let bytes = message.payload.len();
+    let trace = Trace::of(message.headers.as_ref());
     let payload = message.payload;
     let (bus, subject) = unread.taken();
     Some(Delivery {
@@ -281,6 +284,7 @@ where
         sequence,
         pending,
         bytes,
+        trace,
         acker: Acker { bus, subject, epoch },
     })
 }

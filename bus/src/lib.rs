@@ -20,6 +20,7 @@ mod publish;
 mod pull;
 mod time;
 mod topology;
+mod trace;
 
 pub use announce::{AnnounceError, Announced, Announcement};
 pub use codec::{DecodeError, MAX_ITEMS, MAX_RAW_BYTES, decode, encode, pack};
@@ -32,6 +33,7 @@ pub use overview::{ConsumerView, Overview, OverviewError, StreamView};
 pub use publish::{PublishError, Published, Unavailable, pack_letter};
 pub use time::unix_nanos;
 pub use topology::{EnsureError, Kind, NotReady, is_label, partition};
+pub use trace::Trace;
 
 /// The largest message that a Vedette broker takes, in bytes: `max_payload` of the nats-server.
 pub const MAX_PAYLOAD: usize = 9 * 1024 * 1024;

@@ -19,7 +19,7 @@ use vedette_proto::bus::v1::{AlertResult, ArchiveResult, Books, DeadLetter, Inge
 use crate::connect::went_down;
 use crate::counts::is_reason;
 use crate::topology::{books_subject, dead_subject, events_subject, is_label, results_subject};
-use crate::{Bus, CountsError, Kind, encode, format_counts};
+use crate::{Bus, CountsError, Kind, encode, format_counts, trace};
 
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 pub(crate) const COUNTS: &str = "Vedette-Counts";
@@ -179,6 +179,7 @@ impl Bus {
     ) -> Result<Published, PublishError> {
         let mut headers = headers(batch_id)?;
         headers.insert(COUNTS, format_counts(counts).map_err(PublishError::Counts)?);
+        trace::write(&mut headers);
         let subject = events_subject(self.config().partitions, label(cluster)?);
         self.publish(subject, headers, compressed, timeout).await
     }
@@ -210,7 +211,8 @@ impl Bus {
         batch: &str,
         compressed: Bytes,
     ) -> Result<Published, PublishError> {
-        let headers = headers(&format!("{batch}/{kind}"))?;
+        let mut headers = headers(&format!("{batch}/{kind}"))?;
+        trace::write(&mut headers);
         let subject = results_subject(kind, label(cluster)?);
         self.publish(subject, headers, compressed, self.config().publish_timeout()).await
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Response, StatusCode, Url};
+use vedette_console::document::Status;
 use vedette_service::chain;
 
 use crate::home::{self, Home};
@@ -78,7 +79,7 @@ impl Console {
     }
 
     /// How things are.
-    pub(crate) async fn status(&self) -> Result<status::Status, Failure> {
+    pub(crate) async fn status(&self) -> Result<Status, Failure> {
         let text = self.status_text().await?;
         serde_json::from_str(&text).map_err(|error| self.strange().because(error))
     }

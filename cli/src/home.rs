@@ -48,27 +48,3 @@ pub(crate) fn bearer(token: &str) -> Result<HeaderValue, Failure> {
     value.set_sensitive(true);
     Ok(value)
 }
-
-/// Writes a new token to `file`, for its owner alone, unless there is one.
-pub(crate) fn make_token(file: &Path) -> Result<(), Failure> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    if file.exists() {
-        return Ok(());
-    }
-    let failed = || Failure::failed(format!("can't make a token in `{}`", file.display()));
-    let mut bytes = [0; 32];
-    let random = rustls::crypto::ring::default_provider().secure_random;
-    random.fill(&mut bytes).map_err(|_| failed())?;
-    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = file.with_extension("new");
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut out| writeln!(out, "{token}"))
-        .and_then(|()| std::fs::rename(&draft, file))
-        .map_err(|error| failed().because(error))
-}

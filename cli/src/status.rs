@@ -5,9 +5,9 @@ mod view;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use vedette_console::document::Status;
 
 use crate::console::ConsoleArgs;
-use crate::console::status::Status;
 use crate::outcome::Outcome;
 use crate::term;
 

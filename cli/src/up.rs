@@ -189,6 +189,7 @@ impl UpCommand {
         let address = console.local_addr().unwrap_or(self.console_listen);
         let wiring = Wiring {
             nats_url: nats.url(),
+            nats_monitor: nats.monitor_url(),
             rules,
             archive: self.archive(folder),
             receivers: self.receivers(),
@@ -245,7 +246,9 @@ impl UpCommand {
         let mut files: BTreeMap<String, PathBuf> = self.webhook_token_file.iter().cloned().collect();
         if !files.is_empty() && !files.contains_key(CLUSTER) {
             let file = folder.join("sample-token");
-            home::make_token(&file)?;
+            vedette_console::make_token(&file).map_err(|error| {
+                Failure::failed(format!("can't make a token in `{}`", file.display())).because(error)
+            })?;
             files.insert(CLUSTER.to_owned(), file);
         }
         Ok(files)

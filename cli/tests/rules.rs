@@ -357,7 +357,7 @@ fn tests_of_rules_are_run_and_reported() {
     let bench = Bench::new();
     let test = |rules: &str| {
         format!(
-            "apiVersion: auditing.vedette.io/v1alpha1\nkind: RuleTest\nmetadata: {{name: t}}\nspec:\n  cases:\n  - name: c\n    event: {{level: Metadata, verb: create}}\n    rules: {rules}\n"
+            "apiVersion: auditing.vedette.io/v1alpha1\nkind: RuleTest\nmetadata: {{name: t}}\nspec:\n  cases:\n  - name: c\n    event: {{level: Metadata, verb: create, objectRef: {{resource: pods}}}}\n    rules: {rules}\n"
         )
     };
     let run = |args: &[&str]| {

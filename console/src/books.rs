@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use vedette_proto::bus::v1::{AlertEntry, ArchiveEntry, Blind, Books, IngestCounts, book_entry::Applied};
+
+use crate::document::{BlindRule, Equation, IngestSums, Sums};
 
 /// Keys of entries that are known again.
 const REMEMBERED: usize = 1_000_000;
@@ -49,75 +50,6 @@ struct BlindKey {
     rule: String,
     field: String,
     level: String,
-}
-
-/// The sums of one cluster, or of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Sums {
-    /// What ingest counted, of batches that the archiver applied.
-    pub(crate) ingest: IngestSums,
-    /// What the archive evaluation counted and the archiver did.
-    pub(crate) archive: ArchiveSums,
-    /// What the alert evaluation counted and the alerter did.
-    pub(crate) alert: AlertSums,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct IngestSums {
-    pub(crate) received: u64,
-    pub(crate) published: u64,
-    pub(crate) dropped: BTreeMap<String, u64>,
-    pub(crate) dead_lettered: BTreeMap<String, u64>,
-    pub(crate) oversize: u64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ArchiveSums {
-    pub(crate) batches: u64,
-    pub(crate) evaluated: u64,
-    pub(crate) archived: u64,
-    pub(crate) alerted_only: u64,
-    pub(crate) ignored: u64,
-    pub(crate) dead_lettered: u64,
-    pub(crate) stored: u64,
-    pub(crate) duplicate: u64,
-    pub(crate) rejected: u64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AlertSums {
-    pub(crate) batches: u64,
-    pub(crate) evaluated: u64,
-    pub(crate) alerted: u64,
-    pub(crate) alerts: u64,
-    pub(crate) dead_lettered: u64,
-    pub(crate) sent: u64,
-    pub(crate) unrouted: u64,
-    pub(crate) rejected: u64,
-}
-
-/// A rule that could not decide.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct BlindRule {
-    pub(crate) rule: String,
-    /// The first field that was missing.
-    pub(crate) field: String,
-    /// The level of the events, which did not record it.
-    pub(crate) level: String,
-    pub(crate) events: u64,
-}
-
-/// Two sides of the books that must be equal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Equation {
-    pub(crate) name: &'static str,
-    pub(crate) left: u64,
-    pub(crate) right: u64,
-    pub(crate) holds: bool,
 }
 
 impl Default for Ledger {
@@ -286,7 +218,7 @@ impl Sums {
     /// What must be equal within what each service applied, at any time.
     pub(crate) fn equations(&self) -> Vec<Equation> {
         let Self { ingest, archive, alert } = self;
-        let equation = |name, left, right| Equation { name, left, right, holds: left == right };
+        let equation = |name: &str, left, right| Equation { name: name.to_owned(), left, right, holds: left == right };
         let dropped: u64 = ingest.dropped.values().sum();
         let dead: u64 = ingest.dead_lettered.values().sum();
         vec![
@@ -313,7 +245,8 @@ impl Sums {
     /// What must be equal once nothing is in flight between the two evaluations.
     pub(crate) fn settled_equation(&self) -> Equation {
         let (left, right) = (self.archive.evaluated, self.alert.evaluated);
-        Equation { name: "evaluated for the archive = evaluated for alerts", left, right, holds: left == right }
+        let name = "evaluated for the archive = evaluated for alerts".to_owned();
+        Equation { name, left, right, holds: left == right }
     }
 }
 

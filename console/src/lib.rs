@@ -12,6 +12,7 @@
 
 mod books;
 mod config;
+pub mod document;
 mod failure;
 mod kubesphere;
 mod metrics;
@@ -31,7 +32,7 @@ use vedette_bus::{Bus, ConnectError};
 use vedette_service::{Component, Context, chain};
 
 pub use config::{Config, Limits, SettingError, Tls};
-pub use token::TokenError;
+pub use token::{TokenError, make_token};
 
 use books::SharedLedger;
 use metrics::Metrics;

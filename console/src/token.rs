@@ -1,4 +1,4 @@
-//! The one token that opens the API.
+//! The one token that opens the API, and how a token is made.
 
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -93,14 +93,23 @@ fn from_file(file: &Path) -> Result<SecretString, TokenError> {
             let text = std::fs::read_to_string(file).map_err(read)?;
             Ok(SecretString::from(text.trim()))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => make(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_token(file)?;
+            from_file(file)
+        }
         Err(error) => Err(read(error)),
     }
 }
 
-/// Writes a new token. Whoever looks at the file sees none or the whole one, also if this is killed meanwhile; of two that
-/// make it at the same time, one wins and both use its token.
-fn make(file: &Path) -> Result<SecretString, TokenError> {
+/// Writes a new token to `file`, for its owner alone, unless there is one. Whoever looks at the file sees none or the whole
+/// one, also if this is killed meanwhile; of two that make it at the same time, one wins.
+///
+/// # Errors
+/// If the file cannot be written, or the system gives no random bytes.
+pub fn make_token(file: &Path) -> Result<(), TokenError> {
+    if file.exists() {
+        return Ok(());
+    }
     let write = |source| TokenError::Write { file: file.to_owned(), source };
     let token = random()?;
     if let Some(folder) = file.parent() {
@@ -120,10 +129,10 @@ fn make(file: &Path) -> Result<SecretString, TokenError> {
     let _ = std::fs::remove_file(&new);
     match result {
         Ok(()) => {
-            tracing::info!(file = %file.display(), "made a token for the API");
-            Ok(SecretString::from(token))
+            tracing::info!(file = %file.display(), "made a token");
+            Ok(())
         }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => from_file(file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(write(error)),
     }
 }

@@ -1,7 +1,6 @@
 //! A real Alertmanager, alone, without a cluster.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -67,11 +66,6 @@ impl Alertmanager {
     pub fn start_again(&mut self) {
         self.process = self.plan.start();
         self.wait_ready();
-    }
-
-    /// The folder with its configuration, data and log.
-    pub fn folder(&self) -> &Path {
-        self._folder.path()
     }
 
     fn wait_ready(&mut self) {

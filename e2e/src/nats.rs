@@ -18,7 +18,7 @@ pub struct NatsServer {
     process: Process,
     port: u16,
     monitor: SocketAddr,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl NatsServer {
@@ -41,7 +41,7 @@ impl NatsServer {
         let plan = Plan::new("nats-server", tools::path("nats-server"), folder.path().join("nats.log"))
             .args([Path::new("-c"), &file]);
         let process = plan.start();
-        let mut server = Self { plan, process, port, monitor, folder };
+        let mut server = Self { plan, process, port, monitor, _folder: folder };
         server.wait_ready();
         server
     }
@@ -51,19 +51,9 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// The port of 127.0.0.1 that clients connect to.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Where its monitoring pages are (`/jsz`, `/varz`).
     pub fn monitor(&self) -> SocketAddr {
         self.monitor
-    }
-
-    /// The folder with its configuration, data and log.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Its process id, for measuring.
@@ -71,17 +61,12 @@ impl NatsServer {
         self.process.id()
     }
 
-    /// Ends it in good order; its data stays.
-    pub fn stop(&mut self) {
-        self.process.stop(READY);
-    }
-
     /// Kills it (-9); its data stays as the last synced write left it.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again on the same port and data, after [`stop`](Self::stop) or [`kill`](Self::kill).
+    /// Starts it again on the same port and data, after [`kill`](Self::kill).
     pub fn start_again(&mut self) {
         self.process = self.plan.start();
         self.wait_ready();

@@ -39,7 +39,7 @@ pub struct SearchNode {
     plan: Plan,
     process: Process,
     address: SocketAddr,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl SearchNode {
@@ -57,7 +57,7 @@ impl SearchNode {
             .env("HEAP", "512m")
             .env("BUILD", build.to_str().expect("the cache folder's path is text"));
         let process = plan.start();
-        let mut node = Self { plan, process, address, folder };
+        let mut node = Self { plan, process, address, _folder: folder };
         node.wait_ready();
         node
     }
@@ -70,11 +70,6 @@ impl SearchNode {
     /// Its process id, for measuring.
     pub fn id(&self) -> u32 {
         self.process.id()
-    }
-
-    /// The folder with its data and log.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Kills it (-9).

@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -77,21 +76,6 @@ impl Service {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
-    }
-
-    /// Its exit status, if it has ended.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.process.ended()
-    }
-
-    /// What it logged so far, over all its starts.
-    pub fn log(&self) -> String {
-        self.process.log()
-    }
-
-    /// The folder that it runs in, with its configuration and log.
-    pub fn folder(&self) -> &Path {
-        self._folder.path()
     }
 
     /// Ends it in good order.

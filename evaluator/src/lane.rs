@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field};
 use vedette_bus::{Bus, Delivery, Kind, PublishError, Undecodable, unix_nanos};
 use vedette_proto::bus::v1::{
     AlertCounts, AlertResult, ArchiveCounts, ArchiveResult, DeadLetter, EventBatch, IngestCounts,
@@ -18,6 +19,7 @@ use vedette_proto::bus::v1::{
 use vedette_rules::Policy;
 use vedette_service::chain;
 use vedette_service::policy::PolicyWatch;
+use vedette_service::telemetry::SPANS;
 
 use crate::decide::{self, Case, Culprit};
 use crate::fit;
@@ -78,9 +80,30 @@ impl Lane {
         deliveries
             .for_each_concurrent(in_hand, |delivery| {
                 let lane = self.clone();
-                async move { lane.take(delivery).await }
+                async move {
+                    let span = lane.span(&delivery);
+                    lane.take(delivery).instrument(span).await;
+                }
             })
             .await;
+    }
+
+    /// The span of one delivery of a batch, in the trace of the POST that it came by.
+    fn span(&self, delivery: &Delivery<EventBatch>) -> Span {
+        let span = tracing::info_span!(
+            target: SPANS,
+            "evaluate",
+            otel.kind = "consumer",
+            otel.status_code = field::Empty,
+            messaging.system = "nats",
+            messaging.operation.name = "process",
+            messaging.consumer.group.name = self.kind.as_str(),
+            messaging.message.id = %delivery.batch,
+            vedette.cluster = %delivery.cluster,
+            vedette.generation = field::Empty,
+        );
+        delivery.trace.goes_on_in(&span);
+        span
     }
 
     async fn take(&self, mut delivery: Delivery<EventBatch>) {
@@ -102,6 +125,7 @@ impl Lane {
             Err(failure) => {
                 self.metrics.retries.with_label_values(&[consumer]).inc();
                 if !matches!(failure, Failure::Stopped) {
+                    Span::current().record("otel.status_code", "ERROR");
                     tracing::warn!(
                         consumer, batch = %delivery.batch, delivered = delivery.delivered, error = %chain(&failure),
                         "a batch goes back to the broker"
@@ -145,6 +169,7 @@ impl Lane {
         let _worker = self.workers.acquire().await.map_err(|_| Failure::Stopped)?;
         let started = Instant::now();
         let (kind, policy, metrics) = (self.kind, self.policy.current(), self.metrics.clone());
+        Span::current().record("vedette.generation", policy.generation as i64);
         let (name, counts, careful) = (delivery.batch.clone(), delivery.counts.clone(), delivery.delivered >= CAREFUL);
         let decided =
             tokio::task::spawn_blocking(move || ready(kind, &policy, &metrics, &name, &counts, &batch, careful));

@@ -13,6 +13,8 @@ use vedette_service::{admin::AdminConfig, policy::PolicyConfig};
 
 use crate::{budget, label};
 
+pub use crate::durability::Durability;
+
 /// Ingest's configuration: a YAML file, or variables `VEDETTE_INGEST_…`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -31,7 +33,9 @@ pub struct Config {
     pub token_files: BTreeMap<String, PathBuf>,
     /// What is taken at most.
     pub limits: Limits,
-    /// What the broker promises when it acknowledges. It can't be asked: its configuration is not ours to see.
+    /// The broker's monitoring address, as `http://127.0.0.1:8222`: it is asked at start when the broker syncs.
+    pub monitor_url: Option<String>,
+    /// What the broker promises when it acknowledges, where it is not asked or does not answer.
     pub durability: Durability,
     /// The broker.
     pub nats: vedette_bus::Config,
@@ -70,19 +74,6 @@ pub enum TlsMode {
     Files,
     /// Plain HTTP: for a KubeSphere with `useHTTPS: false`, within one trusted network.
     Off,
-}
-
-/// What the broker promises when it acknowledges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Durability {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// Every message is on disk: `sync_interval: always`.
-    Synced,
-    /// Messages are synced later, every two minutes by default: a power failure loses those not synced yet.
-    Interval,
 }
 
 /// What is taken at most.
@@ -125,6 +116,7 @@ impl Default for Config {
             tokens: BTreeMap::new(),
             token_files: BTreeMap::new(),
             limits: Limits::default(),
+            monitor_url: None,
             durability: Durability::default(),
             nats: vedette_bus::Config::default(),
             policy: PolicyConfig::default(),

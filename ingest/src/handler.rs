@@ -12,9 +12,10 @@ use hyper::{
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, field};
 use vedette_audit::list::{self, Cutter};
 use vedette_bus::Bus;
-use vedette_service::policy::PolicyWatch;
+use vedette_service::{policy::PolicyWatch, telemetry::SPANS};
 
 use crate::{
     auth::{Guard, Peer},
@@ -59,10 +60,22 @@ struct Taken {
 impl Handler {
     /// Answers one request.
     pub(crate) async fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        let span = span(request.method());
+        let response = self.answer(request, peer).instrument(span.clone()).await;
+        let status = response.status();
+        self.metrics.answered(status);
+        span.record("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
+        response
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let mut reader = Reader::new(body, &self.limits);
         let mut loss = Loss::new(self.metrics.sender_lost.clone());
-        let response = match self.take(&head, &mut reader, peer, &mut loss).await {
+        match self.take(&head, &mut reader, peer, &mut loss).await {
             Ok(taken) => match self.publish(taken, loss).await {
                 Ok(outcome) => success(&outcome),
                 Err(refusal) => refused(&refusal),
@@ -75,9 +88,7 @@ impl Handler {
                 }
                 refused(&refusal)
             }
-        };
-        self.metrics.answered(response.status());
-        response
+        }
     }
 
     /// Reads a body. What a known sender loses with it is told to `loss`.
@@ -93,6 +104,8 @@ impl Handler {
             return Err(Refusal::method_not_allowed());
         }
         self.guard.check(&cluster, named, peer, head.headers.get(AUTHORIZATION))?;
+        // What anyone else writes there could be anything.
+        Span::current().record("url.path", head.uri.path()).record("vedette.cluster", &*cluster);
         let coding = Coding::of(&head.headers)?;
         // What is packed is not unpacked only to be counted: KubeSphere's sender packs nothing.
         let counted = coding == Coding::Identity;
@@ -124,6 +137,10 @@ impl Handler {
             return Err(refusal);
         }
         let mut parts = intake.finish()?;
+        let events: u64 = parts.iter().map(|part| part.counts.received).sum();
+        Span::current()
+            .record("vedette.events", events as i64)
+            .record("messaging.batch.message_count", parts.len() as i64);
         // From here on only what is published is held; its bytes until the client has let go of them.
         share.hold(parts.iter().map(Finished::held).sum()).map_err(|denied| self.denied(denied))?;
         for message in parts.iter_mut().flat_map(Finished::messages) {
@@ -140,13 +157,14 @@ impl Handler {
             return Err(Refusal::unavailable(why, std::time::Duration::from_secs(5)));
         }
         let handler = Arc::clone(self);
-        let publishing = self.tasks.spawn(async move {
+        let publishing = async move {
             let Taken { cluster, parts, share } = taken;
             let (bus, metrics) = (&handler.bus, &handler.metrics);
             let result = publish::publish(bus, metrics, &cluster, parts, handler.limits.publish(), &mut loss).await;
             drop(share);
             result
-        });
+        };
+        let publishing = self.tasks.spawn(publishing.in_current_span());
         let ended = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the events were not published");
         publishing.await.map_err(ended)?
     }
@@ -196,6 +214,27 @@ impl Handler {
             ),
         }
     }
+}
+
+/// The span of a POST; other requests are refused, and have none.
+fn span(method: &Method) -> Span {
+    if method != Method::POST {
+        return Span::none();
+    }
+    tracing::info_span!(
+        target: SPANS,
+        "POST /audit/webhook/event",
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+        http.request.method = "POST",
+        http.route = "/audit/webhook/event/{cluster}",
+        http.response.status_code = field::Empty,
+        url.path = field::Empty,
+        messaging.system = "nats",
+        messaging.batch.message_count = field::Empty,
+        vedette.cluster = field::Empty,
+        vedette.events = field::Empty,
+    )
 }
 
 fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {

@@ -14,6 +14,7 @@ mod auth;
 mod body;
 mod budget;
 pub mod config;
+mod durability;
 mod handler;
 mod intake;
 mod label;
@@ -39,7 +40,7 @@ use vedette_service::{Component, Context, Settings, admin::AdminConfig, chain, m
 
 pub use auth::TokenError;
 pub use config::Config;
-use config::{Durability, TlsMode};
+use config::TlsMode;
 
 /// How often the broker is asked whether events may be published.
 const PROBE: Duration = Duration::from_secs(2);
@@ -259,31 +260,17 @@ async fn announce(
     guard: &auth::Guard,
     addresses: &[SocketAddr],
 ) -> Result<Announcement, Error> {
-    let durability = match config.durability {
-        Durability::Synced => "synced",
-        Durability::Interval => "interval",
-        Durability::Unknown => "unknown",
-    };
+    let durability = durability::find(config.monitor_url.as_deref(), config.durability).await;
     let listen: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     let listen = listen.join(",");
     tracing::info!(listen, authentication = guard.method(), "listening");
     if guard.method() == "none" {
         tracing::warn!("taking events from anyone: set tokens, tokenFiles or tls.clientCa to know senders");
     }
-    match config.durability {
-        Durability::Synced => tracing::info!(durability, "a 200 means that the broker has the events on disk"),
-        Durability::Interval => tracing::warn!(
-            durability,
-            "a 200 means that the broker has the events; a power failure loses those that it has not synced yet"
-        ),
-        Durability::Unknown => tracing::info!(
-            durability,
-            "a 200 means that the broker has the events; whether on disk is for its sync_interval, and `durability` here"
-        ),
-    }
+    durability.tell();
     let metadata = BTreeMap::from([
         ("authentication".to_owned(), guard.method().to_owned()),
-        ("durability".to_owned(), durability.to_owned()),
+        ("durability".to_owned(), durability.as_str().to_owned()),
         ("listen".to_owned(), listen),
         ("cluster".to_owned(), config.cluster.clone()),
     ]);

@@ -26,12 +26,6 @@ pub(crate) struct Retry {
     pub(crate) backoff: Duration,
 }
 
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 5, backoff: Duration::from_secs(10) }
-    }
-}
-
 /// Posts lists to one address.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {

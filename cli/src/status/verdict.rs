@@ -1,5 +1,6 @@
 //! What is wrong, and what only needs attention.
-use crate::console::status::{Consumer, Status};
+use vedette_console::document::{Consumer, Status};
+
 use crate::term::{count, plain, thousands};
 
 /// The services that an installation has at least one of.
@@ -83,7 +84,7 @@ fn notes(status: &Status) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::of;
-    use crate::console::status::Status;
+    use vedette_console::document::Status;
 
     fn status(text: &str) -> Status {
         serde_json::from_str(text).unwrap()

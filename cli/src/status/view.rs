@@ -1,15 +1,17 @@
 //! The status as text.
 use std::fmt::Write as _;
 
+use vedette_console::document::{Status, Sums};
+
 use super::verdict::Verdict;
-use crate::console::status::{Status, Sums};
+use crate::console::status::{parts, sentence};
 use crate::term::{self, Paint, plain, thousands};
 
 /// The status as text.
 pub(crate) fn render(status: &Status, verdict: &Verdict, color: bool) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "books     {}", books(status, color));
-    let _ = writeln!(text, "          {}", status.books.total.sentence());
+    let _ = writeln!(text, "          {}", sentence(&status.books.total));
     let _ = writeln!(text, "alerts    {}", alerts(&status.books.total));
     let _ = writeln!(text, "archive   {}", archive(status));
     let _ = writeln!(text, "broker    {}", broker(status));
@@ -128,7 +130,7 @@ fn clusters(status: &Status) -> String {
     ]);
     for (cluster, sums) in &status.books.clusters {
         let mut row = vec![plain(cluster), thousands(sums.ingest.received)];
-        row.extend(sums.parts().into_iter().map(|(_, events)| thousands(events)));
+        row.extend(parts(sums).into_iter().map(|(_, events)| thousands(events)));
         row.push(thousands(sums.alert.alerts));
         table.add_row(row);
     }
@@ -178,8 +180,8 @@ fn blind(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::render;
-    use crate::console::status::Status;
     use crate::status::verdict;
+    use vedette_console::document::Status;
 
     #[test]
     fn the_first_lines_say_how_things_are() {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -65,7 +66,15 @@ pub(crate) fn init(file: &Path) -> io::Result<Terminal> {
     let to_file = tracing_subscriber::fmt::layer().with_writer(Mutex::new(out)).with_ansi(false).with_target(false);
     let to_terminal =
         Screen { open: terminal.clone(), shown: Mutex::new(VecDeque::new()), color: term::stderr_color() };
-    tracing_subscriber::registry().with(filter).with(to_file).with(to_terminal).try_init().map_err(io::Error::other)?;
+    // Spans are for a collector of traces, which the services have when they run by themselves.
+    let events = filter_fn(|metadata| metadata.is_event());
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(events)
+        .with(to_file)
+        .with(to_terminal)
+        .try_init()
+        .map_err(io::Error::other)?;
     Ok(terminal)
 }
 

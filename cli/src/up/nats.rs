@@ -66,6 +66,11 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.ports.client)
     }
 
+    /// Where it says how it is set up.
+    pub(crate) fn monitor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.monitor)
+    }
+
     /// Starts it again whenever it ends, and returns when that has no end.
     pub(crate) async fn attend(&mut self) -> Failure {
         let mut ends: Vec<Instant> = Vec::new();
@@ -108,7 +113,7 @@ impl Nats {
 
     async fn ready(&mut self) -> Result<(), Failure> {
         let http = http::client("vedette-up", Trust::Anyone)?;
-        let health = format!("http://127.0.0.1:{}/healthz", self.ports.monitor);
+        let health = format!("{}/healthz", self.monitor_url());
         let end = Instant::now() + READY;
         loop {
             let asked = http.get(&health).timeout(Duration::from_secs(2)).send().await;

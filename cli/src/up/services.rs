@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, Mode};
 use vedette_bus::Bus;
 use vedette_ingest::Ingest;
-use vedette_ingest::config::Durability;
 use vedette_service::admin::{self, AdminConfig, AdminServer};
 use vedette_service::policy::{self, PolicyConfig, PolicyError, PolicyWatch};
 use vedette_service::{Context, chain};
@@ -27,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What the services are told.
 pub(crate) struct Wiring {
     pub(crate) nats_url: String,
+    /// Where the broker says how it is set up.
+    pub(crate) nats_monitor: String,
     pub(crate) rules: Vec<PathBuf>,
     pub(crate) archive: vedette_archive::Config,
     pub(crate) receivers: Vec<vedette_rules::Receiver>,
@@ -89,8 +90,7 @@ impl Services {
                 ..vedette_ingest::config::TlsConfig::default()
             },
             token_files: wiring.sender_tokens,
-            // This nats-server is started with `sync_interval: always`.
-            durability: Durability::Synced,
+            monitor_url: Some(wiring.nats_monitor),
             nats: nats.clone(),
             policy: rules.clone(),
             ..vedette_ingest::Config::default()

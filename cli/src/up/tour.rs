@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use vedette_console::document::Status;
 use vedette_rules::{Policy, RuleKind};
 
-use crate::console::status::Status;
+use crate::console::status::{adds_up, sentence};
 use crate::console::{Console, EVENTS};
 use crate::outcome::Failure;
 use crate::term::{self, Paint, thousands};
@@ -60,7 +61,7 @@ pub(crate) async fn settle(console: &Console, mut look: impl FnMut(&Status)) -> 
 /// The line of the books, with its verdict.
 pub(crate) fn books(status: &Status, color: bool) -> String {
     let total = &status.books.total;
-    let verdict = match (status.books.settled, status.books.balanced && total.adds_up()) {
+    let verdict = match (status.books.settled, status.books.balanced && adds_up(total)) {
         (true, true) => Paint::Green.over("✓ the books balance", color),
         (false, true) => {
             let waiting = status.books.in_flight.as_ref().map_or(0, |messages| messages.messages());
@@ -69,7 +70,7 @@ pub(crate) fn books(status: &Status, color: bool) -> String {
         }
         (_, false) => Paint::Red.over("✗ the books do not balance: see `vedette status`", color),
     };
-    format!("      {}   {verdict}", total.sentence())
+    format!("      {}   {verdict}", sentence(total))
 }
 
 /// The line of the alerts. Requests are counted in the archive, where their records name the rules that held; `requests` is
@@ -146,7 +147,7 @@ pub(crate) fn sending(events: u64, hours: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{alerts, books};
-    use crate::console::status::Status;
+    use vedette_console::document::Status;
 
     fn status(settled: bool, balanced: bool, stored: u64) -> Status {
         serde_json::from_str(&format!(

@@ -80,7 +80,7 @@ fn what_is_remembered_is_bounded() {
 #[test]
 fn each_wrong_count_breaks_its_equation() {
     /// Changes one count of a batch and names the equations that no longer hold.
-    fn check(change: impl FnOnce(&mut ArchiveEntry, &mut AlertEntry)) -> Vec<&'static str> {
+    fn check(change: impl FnOnce(&mut ArchiveEntry, &mut AlertEntry)) -> Vec<String> {
         let (mut archive, mut alert) = (archived("a", "1"), alerted("a", "1"));
         if let (Some(Applied::Archive(archive)), Some(Applied::Alert(alert))) =
             (&mut archive.entries[0].applied, &mut alert.entries[0].applied)

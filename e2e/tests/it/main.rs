@@ -18,3 +18,4 @@ mod sample;
 mod sender;
 mod stack;
 mod store;
+mod traces;

@@ -30,6 +30,11 @@ pub(crate) struct Stack {
 impl Stack {
     /// Starts everything under the shipped rules and a `Webhook` with these settings, and waits until all of it is ready.
     pub(crate) fn start(engine: Option<Engine>, settings: &Settings) -> Self {
+        Self::start_with(engine, settings, &[])
+    }
+
+    /// The same, with variables of every service's environment.
+    pub(crate) fn start_with(engine: Option<Engine>, settings: &Settings, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("vedette-stack-").tempdir().unwrap();
         let (nats, alertmanager) = (NatsServer::start(), Alertmanager::start());
         let search = engine.map(SearchNode::start);
@@ -79,7 +84,7 @@ impl Stack {
         plans.push(("vedette-console", config, "console".to_owned()));
 
         let mut services: Vec<_> =
-            plans.iter().map(|(program, config, _)| Service::spawn(program, config, &[])).collect();
+            plans.iter().map(|(program, config, _)| Service::spawn(program, config, env)).collect();
         services.iter_mut().for_each(Service::wait_ready);
         let names = plans.into_iter().map(|(_, _, name)| name).collect();
         let client = insecure_client();

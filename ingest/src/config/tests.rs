@@ -21,6 +21,7 @@ fn the_example_is_valid_and_says_the_defaults() {
         tokens: BTreeMap::new(),
         token_files: BTreeMap::new(),
         admin: AdminConfig::default(),
+        monitor_url: None,
         durability: Durability::default(),
         ..example
     };

@@ -90,7 +90,8 @@ async fn accepts_what_is_all_dropped_with_one_message_of_counts() {
     assert_eq!(messages[0].counts.dropped["k8s_auditing_disabled"], 3);
     assert!(messages[0].message.as_ref().unwrap().events.is_empty());
     let event = &messages[1].message.as_ref().unwrap().events[0];
-    let expected = r#"{"Cluster":"default","level":"Metadata","verb":"create","auditID":"a-0"}"#;
+    let expected =
+        r#"{"Cluster":"default","level":"Metadata","verb":"create","auditID":"a-0","objectRef":{"resource":"r"}}"#;
     assert_eq!(std::str::from_utf8(&event.json).unwrap(), expected);
     assert_eq!(rig.metric("dropped_total", &["k8s_auditing_disabled"]), 3.0);
     assert_eq!(rig.post("{\"items\":[]}").await.events("received"), 0);

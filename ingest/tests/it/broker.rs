@@ -5,6 +5,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::timeout;
 use vedette_bus::Kind;
+use vedette_e2e::NatsServer;
+use vedette_ingest::config::Durability;
 
 use crate::rig::{Answer, PATH, PATIENCE, Rig, begin, list};
 
@@ -218,4 +220,27 @@ async fn what_its_sender_does_not_wait_for_is_lost_if_it_is_not_stored() {
     drop(stream);
     rig.until("the loss to be counted", async |rig| rig.metric("sender_lost_total", &[]) == 7.0).await;
     signal(&rig, "-CONT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_says_what_a_200_is_worth() {
+    let store = tempfile::tempdir().unwrap();
+    let later =
+        format!("jetstream {{ store_dir: {:?}, sync_interval: \"2m\", max_file: 16GB }}", store.path().join("store"));
+    // What it says counts more than what is configured; where it is not there, the latter does.
+    for (extra, asked, configured, said) in [
+        ("", true, Durability::Interval, "synced"),
+        (later.as_str(), true, Durability::Synced, "interval"),
+        ("", false, Durability::Interval, "interval"),
+    ] {
+        let nats = NatsServer::start_with(extra);
+        let monitor = if asked { nats.monitor().to_string() } else { "127.0.0.1:1".to_owned() };
+        let rig = Rig::start_on(nats, |config, _| {
+            config.monitor_url = Some(format!("http://{monitor}/"));
+            config.durability = configured;
+        })
+        .await;
+        let services = rig.bus().await.services().await.unwrap();
+        assert_eq!((services.len(), services[0].metadata["durability"].as_str()), (1, said), "{extra}");
+    }
 }

@@ -47,7 +47,11 @@ pub(crate) struct Rig {
 impl Rig {
     /// Starts with level RequestResponse, Kubernetes events enabled, and what `adjust` changes.
     pub(crate) async fn start(adjust: impl FnOnce(&mut Config, &Path)) -> Self {
-        let nats = NatsServer::start();
+        Self::start_on(NatsServer::start(), adjust).await
+    }
+
+    /// The same beside this broker.
+    pub(crate) async fn start_on(nats: NatsServer, adjust: impl FnOnce(&mut Config, &Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rules = folder.path().join("rules");
         std::fs::create_dir(&rules).unwrap();
