@@ -56,9 +56,14 @@ impl NatsServer {
         self.monitor
     }
 
-    /// Its process id, for measuring.
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    /// Stops it where it stands: it holds its connections and says nothing.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
     }
 
     /// Kills it (-9); its data stays as the last synced write left it.

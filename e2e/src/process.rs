@@ -15,6 +15,8 @@ use crate::{tools, wait};
 
 /// Lines of a log that a failure prints.
 const TAIL: usize = 40;
+/// How long the threads of a process may take to stop.
+const PAUSED: Duration = Duration::from_secs(30);
 
 /// A running process, leader of its own process group.
 ///
@@ -139,6 +141,22 @@ impl Process {
         std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
+    /// Stops it where it stands, as a machine that hangs; returns once none of its threads runs any more, which the signal
+    /// itself does not wait for.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.id());
+        wait::until(PAUSED, "all threads to stop", || {
+            let mut threads = std::fs::read_dir(&threads).ok()?.flatten();
+            threads.all(|thread| is_stopped(&thread.path())).then_some(())
+        });
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         // It may have ended by itself meanwhile: then there is nothing to signal.
@@ -176,6 +194,12 @@ fn tail(path: &Path) -> String {
 }
 
 type Request = (Command, mpsc::Sender<std::io::Result<Child>>);
+
+/// Whether the kernel says of a thread (its folder in `/proc`) that it is stopped: the letter behind its name in parentheses.
+fn is_stopped(thread: &Path) -> bool {
+    let stat = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+}
 
 /// Starts `command` from a thread that lives as long as this process: the kernel sends a death signal when the
 /// *thread* that started a process ends, which a thread of an asynchronous runtime may do at any time.

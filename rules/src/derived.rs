@@ -80,12 +80,16 @@ impl Derived {
     }
 }
 
-/// The command of `…/exec?command=sh&command=-c`.
+/// The command of `…/exec?command=sh&command=-c`, as an apiserver reads it: Go's `url.ParseQuery` leaves out a pair that holds a `;`
+/// or an escape that is none, and so must we, or such a pair would hide what runs.
 fn command(uri: &str) -> Option<String> {
     let (_, query) = uri.split_once('?')?;
     let mut words = query.split('&').filter_map(|pair| {
+        if pair.contains(';') {
+            return None;
+        }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name) == "command").then(|| decode(value))
+        (decode(name)? == "command").then(|| decode(value))?
     });
     let mut command = words.next()?;
     for word in words {
@@ -95,25 +99,23 @@ fn command(uri: &str) -> Option<String> {
     Some(command)
 }
 
-/// A part of a query, its escapes undone; what is no UTF-8 becomes U+FFFD.
-fn decode(text: &str) -> String {
+/// A part of a query, its escapes undone; what is no UTF-8 becomes U+FFFD. `None` if an escape is none.
+fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         match (first, after) {
             (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    bytes.push(high << 4 | low);
-                    rest = after;
-                }
-                _ => bytes.push(b'%'),
-            },
+            (b'%', [high, low, after @ ..]) => {
+                bytes.push(hex(*high)? << 4 | hex(*low)?);
+                rest = after;
+            }
+            (b'%', _) => return None,
             (byte, _) => bytes.push(*byte),
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn hex(digit: u8) -> Option<u8> {

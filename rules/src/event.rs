@@ -1,6 +1,6 @@
 //! An event as the rules see it: the values at the paths that a program names, and nothing else of it.
 //!
-//! Reading takes two passes, neither of which allocates once its buffers have grown. [`blocks`] marks where strings and collections
+//! Reading takes two passes, neither of which allocates once its buffers have grown, escaped names aside. [`blocks`] marks where strings and collections
 //! begin and end, without a branch; [`walk`] follows the names that paths know, notes where the values at their ends stand, and skips
 //! the rest by its marks. The two bodies, which are most of a big event, are skipped at first and walked when a rule comes to them.
 //!
@@ -69,6 +69,7 @@ impl Reader {
         self.blocks.read(event);
         self.values.start(layout.slots());
         self.deferred.clear();
+        self.deferred.shrink_to(1 << 6);
         self.trail.clear();
         self.shapes.start(layout.owner, layout.fields());
         let mut walk = self.walk(text, layout);

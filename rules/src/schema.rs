@@ -172,9 +172,11 @@ fn member(members: &'static [(&'static str, Shape)], name: &str) -> Option<Shape
 
 /// The least level at which an event records the field at `steps`, if that is above `Metadata`.
 pub(crate) fn needed_level(steps: &[Step]) -> Option<Level> {
-    match steps.first() {
-        Some(Step::Key(name)) if name.eq_ignore_ascii_case("requestObject") => Some(Level::Request),
-        Some(Step::Key(name)) if name.eq_ignore_ascii_case("responseObject") => Some(Level::RequestResponse),
+    let Some(Step::Key(name)) = steps.first() else { return None };
+    // A dot in a quoted name parts steps too.
+    match name.split('.').next()? {
+        name if name.eq_ignore_ascii_case("requestObject") => Some(Level::Request),
+        name if name.eq_ignore_ascii_case("responseObject") => Some(Level::RequestResponse),
         _ => None,
     }
 }

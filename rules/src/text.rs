@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Networks that an address may lie in, merged where they touch and sorted by their first addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,9 +26,14 @@ impl Networks {
     }
 }
 
-/// Reads a network, or an address as a network of one.
+/// Reads a network, or an address as a network of one. One of IPv4 addresses in the clothes of IPv6 is one of IPv4 addresses.
 pub(crate) fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())))
+    let Ok(network) = text.parse() else {
+        return text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
+    };
+    let IpNet::V6(dressed) = network else { return Some(network) };
+    let bare = dressed.network().to_ipv4_mapped().zip(dressed.prefix_len().checked_sub(96));
+    Some(bare.and_then(|(base, length)| Ipv4Net::new(base, length).ok()).map_or(network, IpNet::V4))
 }
 
 /// The text in small letters.
@@ -47,12 +52,12 @@ mod tests {
     #[test]
     fn addresses_lie_in_networks() {
         let networks = Networks::new(
-            ["fd00::/8", "10.128.0.0/9", "10.0.0.0/9", "10.1.0.0/16", "::ffff:192.0.2.1"]
+            ["fd00::/8", "10.128.0.0/9", "10.0.0.0/9", "10.1.0.0/16", "::ffff:192.0.2.1", "::ffff:198.51.100.0/120"]
                 .into_iter()
                 .filter_map(network)
                 .collect(),
         );
-        assert_eq!(networks.0.len(), 3);
+        assert_eq!(networks.0.len(), 4);
         for (text, expected) in [
             ("10.1.2.3", Some(true)),
             ("10.200.0.1", Some(true)),
@@ -62,6 +67,9 @@ mod tests {
             ("::1", Some(false)),
             ("192.0.2.1", Some(true)),
             ("192.0.2.2", Some(false)),
+            ("198.51.100.9", Some(true)),
+            ("::ffff:198.51.100.9", Some(true)),
+            ("198.51.101.9", Some(false)),
             ("", None),
             ("10.1.2.3:443", None),
         ] {

@@ -1,6 +1,5 @@
 //! What is refused: a second message of an id, whatever is full, away or too large.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -156,11 +155,8 @@ async fn a_silent_broker_is_sent_a_bounded_number_of_bytes() {
     let mut config = config(&server);
     config.max_in_flight_bytes = 10 << 20;
     let bus = bus(&config).await;
-    let signal = |name: &str| {
-        assert!(Command::new("kill").args([name, &server.id().to_string()]).status().unwrap().success());
-    };
     let packed = encode(&super::batch("default", noise(1 << 20)));
-    signal("-STOP");
+    server.pause();
     let mut tries: FuturesUnordered<_> = (0..64)
         .map(|number| {
             let (bus, packed) = (bus.clone(), packed.clone());
@@ -180,6 +176,6 @@ async fn a_silent_broker_is_sent_a_bounded_number_of_bytes() {
     }
     // The system's own buffers for the connection take some megabytes more.
     assert!(timed_out <= 24 && busy >= 40, "{timed_out} were sent, {busy} waited");
-    signal("-CONT");
+    server.resume();
     until("the broker to take messages again", async || publish(&bus, "default", "again").await.is_ok()).await;
 }

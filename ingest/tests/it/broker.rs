@@ -152,15 +152,10 @@ async fn a_consumer_that_is_gone_comes_back_and_misses_nothing_after() {
     }
 }
 
-fn signal(rig: &Rig, name: &str) {
-    let status = std::process::Command::new("kill").args([name, &rig.nats.id().to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_hangs_is_said_to_be_unavailable_in_time() {
     let rig = Rig::start(|config, _| config.limits.publish_milliseconds = 1000).await;
-    signal(&rig, "-STOP");
+    rig.nats.pause();
     let kubernetes = list("items", "k", 3, 0);
     for (body, lost) in [(kubernetes.clone(), 0.0), (list("Items", "s", 2, 0), 2.0)] {
         let begun = std::time::Instant::now();
@@ -169,7 +164,7 @@ async fn a_broker_that_hangs_is_said_to_be_unavailable_in_time() {
         assert_eq!(rig.metric("sender_lost_total", &[]), lost, "KubeSphere never sends again");
     }
     assert_eq!(rig.metric("received_total", &[]), 0.0);
-    signal(&rig, "-CONT");
+    rig.nats.resume();
     rig.until("the broker to answer", async |rig| rig.post(kubernetes.clone()).await.status == 200).await;
     assert_eq!(rig.post(kubernetes).await.events("duplicate"), 3);
     // KubeSphere's list may have been stored after all.
@@ -182,7 +177,7 @@ async fn a_broker_that_hangs_is_said_to_be_unavailable_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_after_its_sender_hung_up_is_not_lost() {
     let rig = Rig::start_plain(|_| {}).await;
-    signal(&rig, "-STOP");
+    rig.nats.pause();
     let body = list("Items", "a", 4, 200_000);
     let mut stream = rig.connect().await;
     begin(&mut stream, body.len(), "", &body).await;
@@ -194,7 +189,7 @@ async fn what_is_stored_after_its_sender_hung_up_is_not_lost() {
     .await;
     drop(stream);
     rig.until("the connection to be missed", async |rig| rig.metric("connections", &[]) == 0.0).await;
-    signal(&rig, "-CONT");
+    rig.nats.resume();
     rig.until("the events to be stored", async |rig| rig.metric("received_total", &[]) == 4.0).await;
     rig.until("all to be given back", async |rig| held(rig).await == 0.0).await;
     assert_eq!((rig.metric("sender_lost_total", &[]), rig.stored().await), (0.0, 1));
@@ -203,7 +198,7 @@ async fn what_is_stored_after_its_sender_hung_up_is_not_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_its_sender_does_not_wait_for_is_lost_if_it_is_not_stored() {
     let rig = Rig::start_plain(|config| config.limits.publish_milliseconds = 500).await;
-    signal(&rig, "-STOP");
+    rig.nats.pause();
     let body = list("Items", "a", 4, 0);
     let mut stream = rig.connect().await;
     begin(&mut stream, body.len(), "", &body).await;
@@ -219,7 +214,7 @@ async fn what_its_sender_does_not_wait_for_is_lost_if_it_is_not_stored() {
     .await;
     drop(stream);
     rig.until("the loss to be counted", async |rig| rig.metric("sender_lost_total", &[]) == 7.0).await;
-    signal(&rig, "-CONT");
+    rig.nats.resume();
 }
 
 #[tokio::test(flavor = "multi_thread")]

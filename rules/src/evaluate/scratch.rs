@@ -57,6 +57,7 @@ impl Scratch {
         [&mut self.classes, &mut self.holding, &mut self.unknown].into_iter().for_each(|set| set.start(rules));
         self.vetoed.clear();
         self.strange.clear();
+        self.strange.shrink_to(1 << 12);
     }
 
     /// What a cell says, if it is of this event.

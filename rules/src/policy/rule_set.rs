@@ -48,7 +48,8 @@ struct Follow {
 }
 
 thread_local! {
-    /// What deciding writes to. Kept by the thread, it grows to what the biggest events and rule sets need and stays.
+    /// What deciding writes to, kept by the thread. It grows to what rule sets need and stays; what an unusually big event needed
+    /// beyond that is given back with the next one.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 

@@ -459,12 +459,15 @@ fn small_literal(operator: Operator, kind: LiteralKind) -> LiteralKind {
 /// Whether an address, which may be one of IPv4 in six groups, is one of a network's.
 fn lies_within(address: IpAddr, network: &str) -> bool {
     let (base, length) =
-        network.split_once('/').map_or((network, 128), |(base, length)| (base, length.parse().unwrap()));
+        network.split_once('/').map_or((network, 128_u32), |(base, length)| (base, length.parse().unwrap()));
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (32, u128::from(address.to_bits())),
         IpAddr::V6(address) => (128, address.to_bits()),
     };
-    let ((width, one), (other_width, other)) = (bits(address.to_canonical()), bits(base.parse().unwrap()));
+    let base: IpAddr = base.parse().unwrap();
+    // Of a network in IPv6's clothes, the last 32 of its bits are the address's own.
+    let length = if base.is_ipv6() && base.to_canonical().is_ipv4() { length.saturating_sub(96) } else { length };
+    let ((width, one), (other_width, other)) = (bits(address.to_canonical()), bits(base.to_canonical()));
     let rest = width - length.min(width);
     width == other_width && (rest == 128 || one >> rest == other >> rest)
 }
