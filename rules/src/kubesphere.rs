@@ -50,7 +50,28 @@ pub(crate) enum Given<'v> {
     Json(Json),
 }
 
+impl Given<'_> {
+    /// The text that is compared; `None` of an object, which is not there itself, and of nothing.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Given::Text(text) => Some(Cow::Borrowed(text)),
+            Given::Json(Json::Null | Json::Object(_)) => None,
+            Given::Json(value) => Some(print::print(value)),
+        }
+    }
+}
+
 impl Judgement {
+    /// The texts of which a value's has to be one, where that is all that is asked.
+    pub(crate) fn texts(&self) -> Option<Vec<&str>> {
+        match &self.question {
+            _ if self.negated || !self.steps.is_empty() => None,
+            Question::Text(Comparison::Equal, text) => Some(vec![text]),
+            Question::OneOf(items) => Some(items.iter().map(|item| &**item).collect()),
+            _ => None,
+        }
+    }
+
     /// Whether the test holds; `None` where KubeSphere's engine panics.
     pub(crate) fn holds(&self, given: &Given<'_>, matcher: &Matcher) -> Option<bool> {
         let Some((step, rest)) = self.steps.split_first() else {

@@ -5,20 +5,24 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// Networks that an address may lie in, merged where they touch.
+/// Networks that an address may lie in, merged where they touch and sorted by their first addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Networks(Vec<IpNet>);
 
 impl Networks {
     pub(crate) fn new(networks: Vec<IpNet>) -> Self {
-        Self(IpNet::aggregate(&networks))
+        let mut networks = IpNet::aggregate(&networks);
+        networks.sort_unstable_by_key(IpNet::network);
+        Self(networks)
     }
 
     /// Whether a text is an address in one of them; `None` if it is no address.
     pub(crate) fn hold(&self, text: &str) -> Option<bool> {
         // An IPv4 address may come in the clothes of IPv6.
         let address = text.parse::<IpAddr>().ok()?.to_canonical();
-        Some(self.0.iter().any(|network| network.contains(&address)))
+        // None lies in another, so that only the last one that begins no later can hold it.
+        let behind = self.0.partition_point(|network| network.network() <= address);
+        Some(behind.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|network| network.contains(&address)))
     }
 }
 
@@ -48,7 +52,7 @@ mod tests {
     #[test]
     fn addresses_lie_in_networks() {
         let networks = Networks::new(
-            ["10.0.0.0/9", "10.128.0.0/9", "fd00::/8", "::ffff:192.0.2.1", "::ffff:198.51.100.0/120"]
+            ["fd00::/8", "10.128.0.0/9", "10.0.0.0/9", "10.1.0.0/16", "::ffff:192.0.2.1", "::ffff:198.51.100.0/120"]
                 .into_iter()
                 .filter_map(network)
                 .collect(),

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use super::fold::FoldState;
 use super::patterns::Patterns;
-use super::satisfied::satisfied;
+use super::satisfied::{given, satisfied};
 use crate::event::Scalar;
+use crate::kubesphere::Given;
 use crate::program::{Comparison, Items, Literal, Predicate, PredicateId, Test};
 use crate::value::Number;
 
@@ -24,6 +25,8 @@ pub(super) struct Index {
     /// True of whatever is not null.
     exists: Vec<PredicateId>,
     bounds: Bounds,
+    /// Whether values are compared by what KubeSphere's engine prints of them: a path has such tests alone, or none.
+    printed: bool,
     pub(super) patterns: Option<Patterns>,
     /// The types of values that some predicate has no answer for, as [`kind`] numbers them.
     strange: u8,
@@ -122,6 +125,11 @@ impl Index {
                 bounds.push(Bound { number: *number, equal, predicate: id });
             }
             Test::OneOf(items) if items.fields.is_empty() && items.instants.is_empty() => self.one_of(items, id),
+            Test::Judged(judgement) => {
+                let Some(texts) = judgement.texts() else { return false };
+                texts.into_iter().for_each(|text| self.text(text, id));
+                self.printed = true;
+            }
             _ => return false,
         }
         true
@@ -161,15 +169,15 @@ impl Index {
         if value == Scalar::Null {
             return false;
         }
+        if self.printed {
+            if let Some(text) = given(value).as_ref().and_then(Given::text) {
+                self.text_is(&text, &mut holds);
+            }
+            return false;
+        }
         self.exists.iter().for_each(|id| holds(*id));
         match value {
-            Scalar::Text(text) => {
-                if self.lengths >> text.len().min(63) & 1 == 1
-                    && let Some(predicates) = self.texts.get(text)
-                {
-                    predicates.iter().for_each(|id| holds(*id));
-                }
-            }
+            Scalar::Text(text) => self.text_is(text, &mut holds),
             Scalar::Number(text) => self.number(text, &mut holds),
             Scalar::Bool(value) => {
                 let predicates = if value { &self.trues } else { &self.falses };
@@ -179,6 +187,15 @@ impl Index {
             Scalar::Object(_) => {}
         }
         self.strange >> kind(value) & 1 == 1
+    }
+
+    #[inline]
+    fn text_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
+        if self.lengths >> text.len().min(63) & 1 == 1
+            && let Some(predicates) = self.texts.get(text)
+        {
+            predicates.iter().for_each(|id| holds(*id));
+        }
     }
 
     fn number(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {

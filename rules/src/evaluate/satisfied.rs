@@ -54,7 +54,7 @@ fn judge(test: &Test, matcher: &Matcher, value: Scalar<'_>) -> Option<bool> {
 }
 
 /// A value as KubeSphere's engine takes it; `None` for what turns out to be no JSON.
-fn given(value: Scalar<'_>) -> Option<Given<'_>> {
+pub(super) fn given(value: Scalar<'_>) -> Option<Given<'_>> {
     Some(match value {
         Scalar::Text(text) => Given::Text(text),
         Scalar::Null => Given::Json(Json::Null),
