@@ -10,5 +10,6 @@
 mod admission;
 mod distribution;
 mod evaluator;
+mod manage;
 mod plane;
 mod rules;
