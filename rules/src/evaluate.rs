@@ -16,7 +16,6 @@
 mod ask;
 mod classes;
 mod engine;
-mod fold;
 mod guards;
 mod index;
 mod patterns;

@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use super::fold::FoldState;
 use super::patterns::Patterns;
 use super::satisfied::{given, satisfied};
 use crate::event::Scalar;
+use crate::hash::FoldState;
 use crate::kubesphere::Given;
 use crate::program::{Comparison, Items, Literal, Predicate, PredicateId, Test};
 use crate::value::Number;

@@ -7,6 +7,7 @@ use super::reference::ListPart;
 use super::{Compiler, Context, Field};
 use crate::codes;
 use crate::glob::Glob;
+use crate::pattern::PatternError;
 use crate::program::{Comparison, Literal, Matcher, Test};
 use crate::schema::Kind;
 use crate::syntax::ast::{self, LiteralKind, Operator, Right};
@@ -185,15 +186,10 @@ impl Compiler<'_, '_> {
 }
 
 /// What is wrong with a pattern.
-pub(super) fn pattern_error(span: Range<usize>, error: &regex::Error) -> Problem {
-    let reason = match error {
-        regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes of memory"),
-        // The first lines draw the pattern again, which is under the span already.
-        error => {
-            let text = error.to_string();
-            text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned()
-        }
-    };
+pub(super) fn pattern_error(span: Range<usize>, error: &PatternError) -> Problem {
+    // The first lines draw the pattern again, which is under the span already.
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
     Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}"))
 }
 
