@@ -154,12 +154,16 @@ impl Walk<'_> {
     fn list(&mut self, at: usize, id: FieldId, field: Field) -> Walked<usize> {
         let (mark, taken) = (self.values.mark(), self.take(field, Kind::List, at, at));
         let mut next = self.source.enter(at)?;
-        let mut count = 0;
-        while let Some(at) = self.source.element(&mut next, count == 0)? {
-            self.trail.push(Trail::Element(count));
+        let around = match self.trail.last() {
+            Some(Trail::Element { around, .. }) => around + 1,
+            _ => 0,
+        };
+        let mut index = 0;
+        while let Some(at) = self.source.element(&mut next, index == 0)? {
+            self.trail.push(Trail::Element { index, around });
             next = self.value(at, id, field)?;
             self.trail.pop();
-            count += 1;
+            index += 1;
         }
         self.values.set_end(mark, taken, next);
         Ok(next)
