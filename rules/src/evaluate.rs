@@ -244,7 +244,17 @@ impl<'a> Evaluation<'a> {
             .unwrap_or_default()
     }
 
+    /// The field for want of which a node is unknown: looked for once, since many rules may share the node.
     fn missing_in(&mut self, node: NodeId) -> Option<PathId> {
+        if let Some(known) = self.scratch.missing(node) {
+            return Some(known);
+        }
+        let missing = self.find_missing(node)?;
+        self.scratch.note_missing(node, missing);
+        Some(missing)
+    }
+
+    fn find_missing(&mut self, node: NodeId) -> Option<PathId> {
         match self.engine.program.nodes.get(node.index())? {
             Node::Not(inner) => self.missing_in(*inner),
             Node::And(parts) | Node::Or(parts) => {
