@@ -22,6 +22,7 @@ mod patterns;
 mod satisfied;
 mod scratch;
 mod sets;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,7 @@ pub(crate) struct Evaluation<'a> {
     /// Which bodies have been read.
     read: Bodies,
     /// How many values have been looked up.
-    looked_up: usize,
+    looked_up: u32,
     mismatches: u32,
     /// What is wrong with a body.
     fault: Option<DecideError>,

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use super::patterns::Patterns;
-use super::satisfied::{given, satisfied};
+use super::satisfied::satisfied;
 use crate::event::Scalar;
 use crate::hash::FoldState;
-use crate::kubesphere::Given;
+use crate::kubesphere::Question;
 use crate::program::{Comparison, Items, Literal, Predicate, PredicateId, Test};
 use crate::value::Number;
 
@@ -26,7 +26,7 @@ pub(super) struct Index {
     exists: Vec<PredicateId>,
     bounds: Bounds,
     /// Whether values are compared by what KubeSphere's engine prints of them: a path has such tests alone, or none.
-    printed: bool,
+    pub(super) printed: bool,
     pub(super) patterns: Option<Patterns>,
     /// The types of values that some predicate has no answer for, as [`kind`] numbers them.
     strange: u8,
@@ -126,9 +126,12 @@ impl Index {
             }
             Test::OneOf(items) if items.fields.is_empty() && items.instants.is_empty() => self.one_of(items, id),
             Test::Judged(judgement) => {
-                let Some(texts) = judgement.texts() else { return false };
-                texts.into_iter().for_each(|text| self.text(text, id));
                 self.printed = true;
+                match judgement.plain() {
+                    Some(Question::Text(Comparison::Equal, text)) => self.text(text, id),
+                    Some(Question::OneOf(texts)) => texts.iter().for_each(|text| self.text(text, id)),
+                    _ => return false,
+                }
             }
             _ => return false,
         }
@@ -169,12 +172,6 @@ impl Index {
         if value == Scalar::Null {
             return false;
         }
-        if self.printed {
-            if let Some(text) = given(value).as_ref().and_then(Given::text) {
-                self.text_is(&text, &mut holds);
-            }
-            return false;
-        }
         self.exists.iter().for_each(|id| holds(*id));
         match value {
             Scalar::Text(text) => self.text_is(text, &mut holds),
@@ -189,8 +186,9 @@ impl Index {
         self.strange >> kind(value) & 1 == 1
     }
 
+    /// Calls `holds` for every predicate that a value with this text makes true, patterns aside.
     #[inline]
-    fn text_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
+    pub(super) fn text_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
         if self.lengths >> text.len().min(63) & 1 == 1
             && let Some(predicates) = self.texts.get(text)
         {

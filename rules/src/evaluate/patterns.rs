@@ -6,6 +6,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 
+use crate::kubesphere::Question;
 use crate::program::{Matcher, Predicate, PredicateId, Test};
 
 /// Fewer tests than this are asked one by one.
@@ -35,6 +36,11 @@ impl Patterns {
                 Test::Regex(_) => match &predicate.matcher {
                     Matcher::Regex(pattern) => (pattern.required().to_vec(), false),
                     Matcher::None | Matcher::Glob(_) => continue,
+                },
+                Test::Judged(judgement) => match (judgement.plain(), &predicate.matcher) {
+                    (Some(Question::Contains(text)), _) => (text.clone().into_bytes(), true),
+                    (Some(Question::Pattern(_)), Matcher::Regex(pattern)) => (pattern.required().to_vec(), false),
+                    _ => continue,
                 },
                 _ => continue,
             };

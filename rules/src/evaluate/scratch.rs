@@ -3,6 +3,7 @@
 use super::Truth;
 use super::engine::Engine;
 use super::sets::Set;
+use super::whole::Wholes;
 use crate::event::{Reader, SlotId};
 use crate::program::{NodeId, PathId, PredicateId};
 
@@ -23,6 +24,8 @@ pub(crate) struct Scratch {
     /// The number of the text that each predicate of an automaton was asked of last.
     pub(super) asked: Vec<u64>,
     pub(super) texts: u64,
+    /// The values of paths that KubeSphere's tests are about.
+    pub(super) wholes: Wholes,
     /// The classes of rules that the event may concern.
     pub(super) classes: Set,
     /// The rules that hold.
@@ -58,6 +61,7 @@ impl Scratch {
         }
         let rules = engine.rules();
         [&mut self.classes, &mut self.holding, &mut self.unknown].into_iter().for_each(|set| set.start(rules));
+        self.wholes.start();
         self.vetoed.clear();
         self.strange.clear();
         self.strange.shrink_to(1 << 12);
