@@ -87,8 +87,11 @@ impl Walk<'_> {
                 None => {
                     let Some((name, at)) = self.source.member(&mut next, first)? else { return Ok(next) };
                     let leads = self.find(field, name);
-                    let quoted = self.source.text.as_bytes().get(name.start - 1..name.end + 2);
-                    self.shapes.learn(&mut cursor, quoted.unwrap_or_default(), leads);
+                    // Behind a space none is expected, so that learning it would be in vain with every event.
+                    if expected == Some(name.start - 1) {
+                        let quoted = self.source.text.as_bytes().get(name.start - 1..name.end + 2);
+                        self.shapes.learn(&mut cursor, quoted.unwrap_or_default(), leads);
+                    }
                     (at, leads)
                 }
             };
