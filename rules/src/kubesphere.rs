@@ -34,11 +34,15 @@ pub(crate) struct Judgement {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     Exists,
+    /// Whether it has a text, which nothing and an object have not.
+    Printed,
     Bool(bool),
     Text(Comparison, String),
     Number(Comparison, Number),
     /// Sorted, each once.
     OneOf(Vec<Arc<str>>),
+    /// Whether nothing but these texts stands at the path, sorted. A value alone does not say: only an index answers it.
+    Only(Vec<Arc<str>>),
     Contains(String),
     /// `like` and `regex`: the matcher is the pattern as this crate's regular expressions have it.
     Pattern(String),
@@ -139,12 +143,12 @@ impl Judgement {
 
     fn scalar(&self, text: &str, matcher: &Matcher) -> Option<bool> {
         let holds = match &self.question {
-            Question::Exists => true,
+            Question::Exists | Question::Printed => true,
             Question::Bool(wanted) => boolean(text)? == *wanted,
             Question::Text(Comparison::Equal, other) => text == other,
             Question::Text(comparison, other) => comparison.accepts(text.cmp(other)),
             Question::Number(comparison, other) => comparison.accepts(number(text)?.cmp(other)),
-            Question::OneOf(items) => items.binary_search_by(|item| (**item).cmp(text)).is_ok(),
+            Question::OneOf(items) | Question::Only(items) => items.binary_search_by(|item| (**item).cmp(text)).is_ok(),
             Question::Contains(part) => text.contains(part.as_str()),
             Question::Pattern(_) => match matcher {
                 Matcher::Regex(regex) => regex.is_match(text),

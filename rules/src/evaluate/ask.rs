@@ -182,7 +182,15 @@ impl Evaluation<'_> {
             if index.printed {
                 wholes.make(place, value);
                 if let Some(text) = wholes.given(place, value).and_then(Given::text) {
-                    index.text_is(text, &mut holds);
+                    index.printed_is(text, &mut holds);
+                }
+                let values = &reader.values;
+                if index.asks_all() && values.is_first(place, entry.slot) {
+                    for (place, entry) in values.placed(entry.slot) {
+                        wholes.make(place, values.scalar(self.text, entry));
+                    }
+                    let text = |(place, entry)| wholes.given(place, values.scalar(self.text, entry))?.text();
+                    index.all_are(|| values.placed(entry.slot).filter_map(text), &mut holds);
                 }
                 continue;
             }

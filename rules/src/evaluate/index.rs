@@ -20,9 +20,11 @@ pub(super) struct Index {
     /// The lengths of `texts`, from 63 on all as one bit.
     lengths: u64,
     numbers: HashMap<Number, Vec<PredicateId>, FoldState>,
+    /// By a text, the predicates that it does not make false: those that are true if no text at the path does.
+    only: HashMap<Box<str>, Vec<PredicateId>, FoldState>,
     falses: Vec<PredicateId>,
     trues: Vec<PredicateId>,
-    /// True of whatever is not null.
+    /// True of whatever is not null; where values are compared by what is printed of them, of whatever has a text.
     exists: Vec<PredicateId>,
     bounds: Bounds,
     /// Whether values are compared by what KubeSphere's engine prints of them: a path has such tests alone, or none.
@@ -130,6 +132,10 @@ impl Index {
                 match judgement.plain() {
                     Some(Question::Text(Comparison::Equal, text)) => self.text(text, id),
                     Some(Question::OneOf(texts)) => texts.iter().for_each(|text| self.text(text, id)),
+                    Some(Question::Printed) => self.exists.push(id),
+                    Some(Question::Only(texts)) => {
+                        texts.iter().for_each(|text| self.only.entry((**text).into()).or_default().push(id));
+                    }
                     _ => return false,
                 }
             }
@@ -186,9 +192,34 @@ impl Index {
         self.strange >> kind(value) & 1 == 1
     }
 
-    /// Calls `holds` for every predicate that a value with this text makes true, patterns aside.
+    /// Calls `holds` for every predicate that a value makes true of which this is printed, patterns aside.
     #[inline]
-    pub(super) fn text_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
+    pub(super) fn printed_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
+        self.exists.iter().for_each(|id| holds(*id));
+        self.text_is(text, holds);
+    }
+
+    /// Whether predicates are about all values at the path together.
+    pub(super) fn asks_all(&self) -> bool {
+        !self.only.is_empty()
+    }
+
+    /// Calls `holds` for every predicate that all texts at the path make true together.
+    pub(super) fn all_are<'t, T>(&self, texts: impl Fn() -> T, holds: &mut impl FnMut(PredicateId))
+    where
+        T: Iterator<Item = &'t str>,
+    {
+        let Some(first) = texts().next() else { return };
+        for id in self.only.get(first).into_iter().flatten() {
+            let allows = |text| self.only.get(text).is_some_and(|allowed| allowed.binary_search(id).is_ok());
+            if texts().all(|text| text == first || allows(text)) {
+                holds(*id);
+            }
+        }
+    }
+
+    #[inline]
+    fn text_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
         if self.lengths >> text.len().min(63) & 1 == 1
             && let Some(predicates) = self.texts.get(text)
         {

@@ -151,6 +151,11 @@ impl Values {
         })
     }
 
+    /// Whether the value that was added as number `place` is the first of its slot.
+    pub(crate) fn is_first(&self, place: u32, slot: SlotId) -> bool {
+        self.slots.get(slot.index()).is_some_and(|chain| chain.stamp == self.stamp && chain.first == place)
+    }
+
     /// A value; `text` is the event's.
     #[inline]
     pub(crate) fn scalar<'v>(&'v self, text: &'v str, entry: Entry) -> Scalar<'v> {
