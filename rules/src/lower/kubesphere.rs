@@ -134,17 +134,8 @@ impl Compiler<'_, '_> {
     }
 
     fn judged_items(&mut self, context: &mut Context<'_>, right: &Right) -> Option<(Question, Matcher)> {
-        let single;
-        let literals = match right {
-            Right::Items(literals) => literals.as_slice(),
-            Right::Value(value) => {
-                single = [value.clone()];
-                single.as_slice()
-            }
-            Right::Nothing => return None,
-        };
         let mut items = Vec::new();
-        for literal in literals {
+        for literal in right.literals() {
             match &literal.kind {
                 LiteralKind::Reference(name) => {
                     let id = self.lookup(context, name, &literal.span)?;
@@ -158,9 +149,7 @@ impl Compiler<'_, '_> {
                         );
                         return None;
                     }
-                    let list = self.list(id)?;
-                    self.raise(context, list.height, &literal.span)?;
-                    self.compared(context, list.parts.len(), &literal.span)?;
+                    let list = self.compared(context, id, &literal.span)?;
                     for part in list.parts.iter() {
                         let ListPart::Text(text) = part else {
                             let message = format!("the list `{name}` holds an alias, which is no value to KubeSphere");

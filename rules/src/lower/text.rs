@@ -79,14 +79,9 @@ impl Compiler<'_, '_> {
             self.sources.report_in(context.text, problem);
             return None;
         }
-        let literals = match &test.right {
-            Right::Items(literals) => literals.as_slice(),
-            Right::Value(value) => std::slice::from_ref(value),
-            Right::Nothing => return None,
-        };
         let mut networks = Vec::new();
         let mut whole = true;
-        for literal in literals {
+        for literal in test.right.literals() {
             let texts = match &literal.kind {
                 LiteralKind::Reference(name) => self.listed_texts(context, name, &literal.span)?,
                 LiteralKind::Text(text) | LiteralKind::Word(text) | LiteralKind::Number(text) => {
@@ -113,9 +108,7 @@ impl Compiler<'_, '_> {
     fn listed_texts(&mut self, context: &mut Context<'_>, name: &str, span: &Range<usize>) -> Option<Vec<Arc<str>>> {
         let id = self.lookup(context, name, span)?;
         let texts = if self.kind_of(id) == "list" {
-            let list = self.list(id)?;
-            self.raise(context, list.height, span)?;
-            self.compared(context, list.parts.len(), span)?;
+            let list = self.compared(context, id, span)?;
             let text = |part: &ListPart| match part {
                 ListPart::Text(text) => Some(text.clone()),
                 ListPart::Field(..) => None,
