@@ -29,9 +29,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("e2e", &[]),
     ("evaluator", &["audit", "bus", "proto", "rules", "service"]),
     ("ingest", &["audit", "bus", "proto", "service"]),
+    ("operator", &["audit", "proto", "rules", "service"]),
     ("proto", &[]),
     ("rules", &["audit"]),
-    ("service", &["rules"]),
+    ("service", &["proto", "rules"]),
 ];
 const ANY: &[&str] = &["*"];
 

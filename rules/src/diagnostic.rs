@@ -43,6 +43,11 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column of the span's start, from 1, in characters.
     pub column: usize,
+    /// The field of the resource that the span starts in, as `spec.rules[3].condition`: what tells the place to those who have the
+    /// resource, but not this text of it.
+    pub field: String,
+    /// Where the span starts in the field's text, in characters from 0; 0 if it is about the field as a whole.
+    pub offset: usize,
     /// What stands under the span in a rendering; empty if there is nothing to add.
     pub label: String,
     /// What to do about it.

@@ -136,6 +136,7 @@ fn webhook() -> Value {
             "affinity": {},
             "nodeSelector": {},
             "tolerations": {},
+            "components": {"type": "object", "description": "What is different for one of the services."},
             "replicas": {"type": "integer", "minimum": 0},
             "port": {"type": "integer", "minimum": 0},
             "useHTTPS": {"type": "boolean"},

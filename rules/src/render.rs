@@ -19,7 +19,7 @@ const WIDTH: usize = 160;
 
 /// Renders `diagnostic`, which is about one of `files`.
 pub fn render(diagnostic: &Diagnostic, files: &[SourceFile], style: Style) -> String {
-    let Diagnostic { code, severity, message, file, span, line, column, label, help } = diagnostic;
+    let Diagnostic { code, severity, message, file, span, line, column, label, help, .. } = diagnostic;
     let paint = Paint { style, colour: colour(*severity) };
     let mut out = String::new();
     let title = paint.strong(&format!("{severity}[{code}]"));

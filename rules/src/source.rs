@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::codes::Code;
 use crate::syntax::Problem;
-use crate::yaml::{self, NodeId, Tree, place};
+use crate::yaml::{self, NodeId, Tree, field, place};
 use crate::{Diagnostic, Severity};
 
 /// A file of rules as it was read; `name` is what diagnostics call it, normally its path.
@@ -132,6 +132,11 @@ impl<'a> Sources<'a> {
 
     /// Reports a problem whose span is in bytes of the file. Beyond the limit an error takes the place of something that is none.
     pub(crate) fn report(&mut self, file: usize, problem: Problem) {
+        self.report_from(file, problem, 0);
+    }
+
+    /// Reports a problem that starts `offset` characters into its field.
+    fn report_from(&mut self, file: usize, problem: Problem, offset: usize) {
         let Some(source) = self.sources.get(file) else { return };
         let taken = self.takes(problem.code.severity);
         self.errors += usize::from(problem.code.severity == Severity::Error);
@@ -146,8 +151,10 @@ impl<'a> Sources<'a> {
         }
         let Problem { code, span, message, label, help } = problem;
         let (line, column) = source.lines.position(&source.file.text, span.start);
-        let (severity, file) = (code.severity, source.file.name.clone());
-        self.diagnostics.push(Diagnostic { code: code.id, severity, message, file, span, line, column, label, help });
+        let field = field(&source.tree, span.start);
+        let (code, severity, file) = (code.id, code.severity, source.file.name.clone());
+        let found = Diagnostic { code, severity, message, file, span, line, column, field, offset, label, help };
+        self.diagnostics.push(found);
     }
 
     /// Reports a problem whose span is in bytes of the content of `text`.
@@ -158,10 +165,13 @@ impl<'a> Sources<'a> {
     /// Reports a problem whose span is in bytes of the content of scalar `node` of `file`.
     pub(crate) fn report_within(&mut self, file: usize, node: NodeId, mut problem: Problem) {
         // A place is looked for only if it will be shown: that takes as long as the scalar is.
+        let mut offset = 0;
         if self.takes(problem.code.severity) {
+            let before = self.tree(file).text(node).and_then(|text| text.get(..problem.span.start));
+            offset = before.map_or(0, |before| before.chars().count());
             problem.span = self.place(file, node, &problem.span);
         }
-        self.report(file, problem);
+        self.report_from(file, problem, offset);
     }
 
     /// Like [`Self::report_within`], for what is found often: it is not made where it would not be kept.

@@ -3,6 +3,7 @@
 //! Built from the parser's events, so that size, depth and what aliases unfold to are bounded while reading. Aliases are resolved
 //! to the node that they stand for; a node can so be reached twice, but never through itself.
 
+mod field;
 mod json;
 mod place;
 
@@ -17,6 +18,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use crate::codes;
 use crate::syntax::Problem;
 
+pub(crate) use field::field;
 pub(crate) use place::place;
 
 /// The largest file, in bytes.

@@ -31,6 +31,7 @@ pub mod metrics;
 mod place;
 pub mod policy;
 pub mod program;
+pub mod snapshot;
 pub mod telemetry;
 pub mod tls;
 

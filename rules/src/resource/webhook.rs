@@ -29,6 +29,7 @@ pub(super) fn read(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Webh
         "affinity",
         "nodeSelector",
         "tolerations",
+        "components",
     ]);
     spec.number(sources, "replicas");
     spec.number(sources, "port");

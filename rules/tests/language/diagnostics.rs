@@ -49,6 +49,42 @@ fn every_code_is_rendered_as_written() {
     assert!(missing.is_empty(), "not shown by any file: {missing:#?}");
 }
 
+/// Two wrong fields, a name that is none, and a wrong character in the middle of a folded condition.
+const MISTAKES: &str = r#"
+kind: List
+apiVersion: v1
+items:
+- apiVersion: auditing.kubesphere.io/v1alpha1
+  kind: Rule
+  metadata:
+    name: r
+    namespace: n
+    labels: {type: archiving, a.b/c: 7}
+  spec:
+    rules:
+    - {name: m, type: list, list: [x]}
+    - name: a/b
+      type: rule
+      priority: INFO
+      condition: >-
+        Verb = "get" and
+        Vorb = "x"
+      enable: yes
+"#;
+
+#[test]
+fn a_finding_names_its_field() {
+    let found = Policy::build(&[source("r.yaml", MISTAKES)], 1).unwrap_err();
+    let found: Vec<_> = found.iter().map(|it| (it.code, it.field.as_str(), it.offset)).collect();
+    let expected = [
+        ("VR0007", "items[0].metadata.labels[\"a.b/c\"]", 0),
+        ("VR0118", "items[0].spec.rules[1].name", 0),
+        ("VR0403", "items[0].spec.rules[1].condition", 17),
+        ("VR0007", "items[0].spec.rules[1].enable", 0),
+    ];
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn limits_are_said_and_kept() {
     let rule = |condition: &str| {

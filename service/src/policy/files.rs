@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use vedette_rules::SourceFile;
 
 use super::PolicyError;
+use crate::snapshot::hash;
 
 const MAX_FILES: usize = 10_000;
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -97,16 +98,6 @@ fn read_place(path: &Path, full_names: bool, budget: &mut u64, set: &mut FileSet
         return Err(PolicyError::Empty { path: path.to_owned() });
     }
     Ok(())
-}
-
-/// Over names and texts, each with its length, so that no two sets look alike.
-pub(super) fn hash(files: &[SourceFile]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hasher.finalize()
 }
 
 fn is_rules(name: &str) -> bool {

@@ -7,10 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use vedette_rules::{Policy, SourceFile};
 
-use crate::place;
+use crate::{place, snapshot};
 
 use super::PolicyError;
-use super::files::{self, FileSet};
+use super::files::FileSet;
 
 /// The set that was in force last.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl LastGood {
     }
 
     pub(super) fn hash(&self) -> blake3::Hash {
-        files::hash(&self.files)
+        snapshot::hash(&self.files)
     }
 
     /// What is kept in `file`; nothing, if it is not there or is no such set.

@@ -1,0 +1,7 @@
+//! The program `vedette-operator`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vedette_service::main("operator", vedette_operator::run)
+}
