@@ -1,6 +1,12 @@
 //! What compiled rules keep of memory, for the subject `rules`: a program of its own, since its allocator counts, which takes time.
 //!
 //! Prints a line for each set: its name, how many rules, bytes a rule.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark has nothing better to do with an error than to stop and say so"
+)]
 
 #[path = "../sets.rs"]
 mod sets;
