@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod distribution;
 mod evaluator;
 mod plane;
 mod rules;
