@@ -1,8 +1,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use vedette_rules::{Diagnostic, Receiver, SourceFile};
 
+use super::super::compiler::compile;
+use super::super::files;
 use super::*;
 
 /// Far more than any of these should take: a test that waits this long has failed.
