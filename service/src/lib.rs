@@ -29,6 +29,7 @@ pub mod context;
 pub mod error;
 pub mod health;
 pub mod metrics;
+pub mod namespaces;
 pub mod operator;
 mod place;
 pub mod policy;
