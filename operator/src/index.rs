@@ -24,6 +24,10 @@ pub struct Index {
     good: BTreeMap<Key, Document>,
 }
 
+/// The versions of resources that were without errors together.
+#[derive(Debug, Default)]
+pub struct Good(BTreeMap<Key, Document>);
+
 /// What is to be in force.
 #[derive(Debug)]
 pub struct Outcome {
@@ -50,6 +54,8 @@ pub struct Verdict {
     pub rules: usize,
     /// What the compiler says of this version.
     pub diagnostics: Vec<Diagnostic>,
+    /// What it uses although it was deleted.
+    pub leans_on: Vec<Key>,
 }
 
 /// Whether a resource is in force.
@@ -91,14 +97,23 @@ impl Index {
         old.as_ref() != Some(&document)
     }
 
+    /// A resource was changed to something that can't be read: the version before counts. Whether this changes anything.
+    pub fn keep(&mut self, key: &Key) -> bool {
+        if self.seen.contains_key(key) {
+            return false;
+        }
+        let good = self.good.get(key).cloned();
+        good.is_some_and(|good| self.seen.insert(key.clone(), good).is_none())
+    }
+
+    /// These documents are in force: what resources step back to.
+    pub fn adopt(&mut self, in_force: &[SourceFile]) {
+        self.good = Self::new(in_force).good;
+    }
+
     /// A resource was deleted. Whether it was there.
     pub fn remove(&mut self, key: &Key) -> bool {
         self.seen.remove(key).is_some()
-    }
-
-    /// These are all resources that there are.
-    pub fn replace(&mut self, documents: impl IntoIterator<Item = Document>) {
-        self.seen = documents.into_iter().map(|document| (document.key.clone(), document)).collect();
     }
 
     /// The resources as they were seen.
@@ -108,9 +123,14 @@ impl Index {
 
     /// Compiles everything and says what is to be in force, which is what resources step back to from now on.
     pub fn build(&mut self) -> Outcome {
-        let (outcome, kept) = self.resolve();
-        self.good = kept;
+        let (outcome, good) = self.resolve();
+        self.settle(good);
         outcome
+    }
+
+    /// What was resolved is in force.
+    pub fn settle(&mut self, good: Good) {
+        self.good = good.0;
     }
 
     /// What the compiler would say of `documents` put among the resources, of them alone.
@@ -131,7 +151,8 @@ impl Index {
         found.into_iter().filter(|it| names.contains(&it.file)).collect()
     }
 
-    fn resolve(&self) -> (Outcome, BTreeMap<Key, Document>) {
+    /// Compiles everything and says what is to be in force, and what resources would step back to then.
+    pub fn resolve(&self) -> (Outcome, Good) {
         let mut choices: BTreeMap<&Key, Choice> = self.seen.keys().map(|key| (key, Choice::Seen)).collect();
         for key in self.seen.keys().filter(|key| foreign(key)) {
             choices.insert(key, Choice::Out);
@@ -159,43 +180,54 @@ impl Index {
         match Policy::build(&files, 0) {
             Ok(built) => (self.outcome(&choices, files, &built, first.unwrap_or_default()), self.kept(&choices)),
             // Only if it was another version of the compiler that took it.
-            Err(_) => (self.nothing(first.unwrap_or_default()), BTreeMap::new()),
+            Err(_) => (self.nothing(first.unwrap_or_default()), Good::default()),
         }
     }
 
-    /// Takes back what has errors. Whether there was anything to take back.
+    /// Takes back what is to blame for errors. Whether there was anything to take back.
     fn step_back<'a>(&'a self, choices: &mut BTreeMap<&'a Key, Choice>, diagnostics: &[Diagnostic]) -> bool {
         let culprits: BTreeSet<Key> =
             diagnostics.iter().filter(|it| it.is_error()).filter_map(|it| Key::parse(&it.file)).collect();
-        let mut moved = false;
-        // First what is missing only because it was deleted.
-        for (key, good) in &self.good {
-            if !choices.contains_key(key) && self.is_used(key, choices) && without_rules(&good.text).is_some() {
-                choices.insert(key, Choice::Retained);
-                moved = true;
-            }
-        }
-        if moved {
+        let culprits: Vec<&Key> =
+            culprits.iter().filter_map(|key| choices.get_key_value(key)).map(|(key, _)| *key).collect();
+        // Those that have changed are to blame first.
+        let changed: Vec<_> = culprits.iter().filter_map(|key| Some((*key, self.before(key, choices)?))).collect();
+        if !changed.is_empty() {
+            choices.extend(changed);
             return true;
         }
-        for key in culprits {
-            let Some((&key, &choice)) = choices.get_key_value(&key) else { continue };
-            let next = match choice {
-                Choice::Seen if self.good.get(key).is_some_and(|good| Some(good) != self.seen.get(key)) => Choice::Good,
-                Choice::Out => continue,
-                _ => Choice::Out,
-            };
-            choices.insert(key, next);
-            moved = true;
+        // Then what others have changed under those that have not.
+        let used: Vec<_> =
+            self.seen.keys().chain(self.good.keys()).filter(|key| self.is_used(key, &culprits, choices)).collect();
+        let changed: Vec<_> = used.into_iter().filter_map(|key| Some((key, self.before(key, choices)?))).collect();
+        if !changed.is_empty() {
+            choices.extend(changed);
+            return true;
         }
+        let moved = !culprits.is_empty();
+        choices.extend(culprits.into_iter().map(|key| (key, Choice::Out)));
         moved
     }
 
-    /// Whether a document that is tried names something of the `Rule` `key`.
-    fn is_used(&self, key: &Key, choices: &BTreeMap<&Key, Choice>) -> bool {
+    /// What a resource that has changed since it was good steps back to; `None` if it has not.
+    fn before(&self, key: &Key, choices: &BTreeMap<&Key, Choice>) -> Option<Choice> {
+        let good = self.good.get(key);
+        match choices.get(key) {
+            Some(Choice::Seen) if good.is_none() => Some(Choice::Out),
+            Some(Choice::Seen) if good.map(|it| &it.text) != self.seen.get(key).map(|it| &it.text) => {
+                Some(Choice::Good)
+            }
+            None => without_rules(&good?.text).map(|_| Choice::Retained),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether one of `users` names something of the `Rule` `key`.
+    fn is_used(&self, key: &Key, users: &[&Key], choices: &BTreeMap<&Key, Choice>) -> bool {
         let Key::Rule { name, .. } = key else { return false };
         let reference = format!("${{{name}.");
-        choices.iter().any(|(key, choice)| self.text(key, *choice).is_some_and(|text| text.contains(&reference)))
+        let text = |user: &&&Key| choices.get(**user).and_then(|choice| self.text(user, *choice));
+        users.iter().filter_map(|user| text(&user)).any(|text| text.contains(&reference))
     }
 
     fn text(&self, key: &Key, choice: Choice) -> Option<String> {
@@ -208,13 +240,13 @@ impl Index {
     }
 
     /// The documents that are tried, to step back to.
-    fn kept(&self, choices: &BTreeMap<&Key, Choice>) -> BTreeMap<Key, Document> {
+    fn kept(&self, choices: &BTreeMap<&Key, Choice>) -> Good {
         let kept = choices.iter().filter_map(|(key, choice)| {
             let whole = if *choice == Choice::Seen { &self.seen } else { &self.good };
             let text = self.text(key, *choice)?;
             Some(((*key).clone(), Document { text, ..whole.get(key)?.clone() }))
         });
-        kept.collect()
+        Good(kept.collect())
     }
 
     fn files(&self, choices: &BTreeMap<&Key, Choice>) -> Vec<SourceFile> {
@@ -238,6 +270,8 @@ impl Index {
             let key = Key::Rule { namespace: info.namespace.clone(), name: info.resource.clone() };
             *counts.entry(key.document()).or_default() += 1;
         }
+        let retained = choices.iter().filter(|(_, choice)| **choice == Choice::Retained);
+        let retained: BTreeSet<Key> = retained.map(|(key, _)| (*key).clone()).collect();
         let (now, first) = (by_file(&built.warnings), by_file(&first));
         let verdicts = self.seen.iter().map(|(key, document)| {
             let name = key.document();
@@ -253,14 +287,15 @@ impl Index {
                 Choice::Out | Choice::Retained => State::Refused,
             };
             let rules = counts.get(&name).copied().unwrap_or(0);
-            (key.clone(), Verdict { generation: document.generation, state, rules, diagnostics })
+            let leans_on = retained.iter().filter(|gone| self.is_used(gone, &[key], choices)).cloned().collect();
+            let generation = document.generation;
+            (key.clone(), Verdict { generation, state, rules, diagnostics, leans_on })
         });
-        let retained = choices.iter().filter(|(_, choice)| **choice == Choice::Retained);
         Outcome {
             settings: built.policy.settings.clone(),
             rules: counts.values().sum(),
             verdicts: verdicts.collect(),
-            retained: retained.map(|(key, _)| (*key).clone()).collect(),
+            retained,
             documents,
         }
     }
@@ -269,7 +304,13 @@ impl Index {
         let first = by_file(&first);
         let verdicts = self.seen.iter().map(|(key, document)| {
             let diagnostics = first.get(key.document().as_str()).cloned().unwrap_or_default();
-            let verdict = Verdict { generation: document.generation, state: State::Refused, rules: 0, diagnostics };
+            let verdict = Verdict {
+                generation: document.generation,
+                state: State::Refused,
+                rules: 0,
+                diagnostics,
+                leans_on: Vec::new(),
+            };
             (key.clone(), verdict)
         });
         Outcome {
@@ -307,3 +348,6 @@ fn generation(text: &str) -> i64 {
     let document: Option<serde_yaml_ng::Value> = serde_yaml_ng::from_str(text).ok();
     document.as_ref().and_then(|it| it.get("metadata")?.get("generation")?.as_i64()).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;
