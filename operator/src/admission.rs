@@ -13,10 +13,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::post;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
     RuleWithOperations, ServiceReference, ValidatingWebhook, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
-use k8s_openapi::ByteString;
 use kube::api::{Api, DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
 use prometheus::IntCounterVec;
@@ -188,10 +188,8 @@ pub async fn serve(
     files: TlsFiles,
     shutdown: CancellationToken,
 ) -> Result<(), AdmissionError> {
-    let router = axum::Router::new()
-        .route(PATH, post(handle))
-        .layer(DefaultBodyLimit::max(LIMIT))
-        .with_state(admission);
+    let router =
+        axum::Router::new().route(PATH, post(handle)).layer(DefaultBodyLimit::max(LIMIT)).with_state(admission);
     let connections = TlsListener::new(files, listener, shutdown.clone())?;
     let server = axum::serve(connections, router).with_graceful_shutdown(shutdown.cancelled_owned());
     server.await.map_err(AdmissionError::Broken)

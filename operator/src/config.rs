@@ -40,12 +40,7 @@ pub struct KubernetesConfig {
 
 impl Default for KubernetesConfig {
     fn default() -> Self {
-        Self {
-            kubeconfig: None,
-            namespace: NAMESPACE.to_owned(),
-            identity: None,
-            cluster: "default".to_owned(),
-        }
+        Self { kubeconfig: None, namespace: NAMESPACE.to_owned(), identity: None, cluster: "default".to_owned() }
     }
 }
 

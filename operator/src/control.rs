@@ -74,7 +74,8 @@ impl Metrics {
             broken: ctx.gauge("resources_refused", "Resources that have errors")?,
             rules: ctx.gauge("rules_in_force", "Rules in force")?,
             published: ctx.counter("snapshots_published_total", "Snapshots that this operator put in force")?,
-            failures: ctx.counter("publish_failures_total", "Snapshots that could not be put in force, and were tried again")?,
+            failures: ctx
+                .counter("publish_failures_total", "Snapshots that could not be put in force, and were tried again")?,
         })
     }
 }
@@ -280,7 +281,8 @@ impl Desk {
             tracing::error!("the compiler failed on the resources: please report them");
             return;
         };
-        let refused = outcome.verdicts.values().filter(|it| it.diagnostics.iter().any(vedette_rules::Diagnostic::is_error));
+        let refused =
+            outcome.verdicts.values().filter(|it| it.diagnostics.iter().any(vedette_rules::Diagnostic::is_error));
         self.metrics.broken.set(i64::try_from(refused.count()).unwrap_or(i64::MAX));
         self.metrics.resources.set(i64::try_from(outcome.verdicts.len()).unwrap_or(i64::MAX));
         self.metrics.rules.set(i64::try_from(outcome.rules).unwrap_or(i64::MAX));
@@ -348,4 +350,3 @@ impl Observed {
         self.snapshot_generation.filter(|_| same).and_then(|it| u64::try_from(it).ok())
     }
 }
-

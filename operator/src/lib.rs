@@ -219,7 +219,9 @@ async fn client(config: &config::KubernetesConfig) -> Result<kube::Client, Error
         Some(file) => {
             let kubeconfig = Kubeconfig::read_from(file).map_err(|error| Error::Cluster(error.into()))?;
             let options = KubeConfigOptions::default();
-            kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| Error::Cluster(error.into()))?
+            kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+                .await
+                .map_err(|error| Error::Cluster(error.into()))?
         }
     };
     kube::Client::try_from(found).map_err(|error| Error::Cluster(error.into()))

@@ -174,8 +174,8 @@ impl OperatorConfig {
         if self.certificate.is_some() != self.key.is_some() {
             return wrong("certificate", "expected `certificate` and `key` together");
         }
-        if self.subscriber.as_ref().is_some_and(|name| name.is_empty() || name.len() > SUBSCRIBER_LIMIT) {
-            return wrong("subscriber", "expected 1 to 253 bytes");
+        if self.subscriber.as_ref().is_some_and(|name| !is_name(name)) {
+            return wrong("subscriber", "expected 1 to 253 bytes of text");
         }
         Ok(())
     }
@@ -186,7 +186,7 @@ impl OperatorConfig {
         let name = known.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
         let name = name.trim();
         let name = name.get(..name.floor_char_boundary(SUBSCRIBER_LIMIT)).unwrap_or_default();
-        if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
+        if is_name(name) { name.to_owned() } else { "unnamed".to_owned() }
     }
 
     /// Connects with certificates and token as they are in their files now.
@@ -225,6 +225,10 @@ impl OperatorConfig {
 /// What `answer` gives, unless it takes too long.
 pub(crate) async fn in_time<F: Future>(pace: &Pace, answer: F) -> Result<F::Output, OperatorError> {
     tokio::time::timeout(pace.answer, answer).await.map_err(|_| OperatorError::Silent)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= SUBSCRIBER_LIMIT && !name.contains(char::is_control)
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -134,9 +134,7 @@ async fn write(client: &Client, recorder: &Recorder, report: Report) {
 
 async fn put(client: &Client, report: &Report) -> Result<(), kube::Error> {
     let params = PatchParams::apply("vedette-operator").force();
-    let patch = |kind: &str| {
-        json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "status": report.status})
-    };
+    let patch = |kind: &str| json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "status": report.status});
     match &report.key {
         Key::Rule { namespace, name } => {
             let api = Api::<Rule>::namespaced(client.clone(), namespace);

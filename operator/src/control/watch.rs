@@ -194,10 +194,7 @@ impl Watched for Webhook {
     }
 }
 
-fn document(
-    document: Result<Document, crate::document::DocumentError>,
-    observed: &mut Observed,
-) -> Option<Document> {
+fn document(document: Result<Document, crate::document::DocumentError>, observed: &mut Observed) -> Option<Document> {
     match document {
         Ok(document) => Some(document),
         Err(error) => {

@@ -22,8 +22,12 @@ use crate::operator::{Link, OperatorConfig, OperatorError, in_time};
 pub(super) const FIRST: Duration = Duration::from_secs(5);
 /// How long after a change it is written down, with those that came meanwhile.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
-/// The most that a message may take, in bytes: a million namespaces in one list are about 150 MB.
-const MESSAGE_LIMIT: usize = 256 * 1024 * 1024;
+/// A complete list has come whole when nothing has followed for this long …
+const CALM: Duration = Duration::from_millis(200);
+/// … or this long after it began.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The most that a message may take, in bytes.
+const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The task that keeps the stream.
 pub(super) struct Keeper {
@@ -33,7 +37,7 @@ pub(super) struct Keeper {
     pub(super) store: Option<Store>,
     pub(super) all: Namespaces,
     pub(super) known: IntGauge,
-    /// Whether a complete list has come.
+    /// Whether a complete list has come whole.
     pub(super) told: watch::Sender<bool>,
     pub(super) quiet: Duration,
 }
@@ -46,6 +50,7 @@ impl Keeper {
             loop {
                 let Err(error) = self.session(&mut due).await;
                 let again = Instant::now() + self.link.down(&error);
+                self.table.abandon();
                 while let Some(at) = due.filter(|at| *at <= again) {
                     tokio::time::sleep_until(at).await;
                     self.write(&mut due).await;
@@ -54,6 +59,7 @@ impl Keeper {
             }
         });
         let _: Option<Infallible> = stopped.await;
+        self.table.abandon();
         self.write(&mut due).await;
     }
 
@@ -67,33 +73,45 @@ impl Keeper {
         let call = client.watch_namespaces(connection.request(everything));
         let mut changes = in_time(&pace, call).await??.into_inner();
         self.link.up();
+        // When the list that is coming in began.
+        let mut began = Instant::now();
         loop {
-            let change = tokio::select! {
-                change = changes.message() => change?.ok_or(OperatorError::Ended)?,
-                () = at(*due) => {
+            let calm = self.table.is_unsettled().then(|| (Instant::now() + CALM).min(began + PATIENCE));
+            tokio::select! {
+                change = changes.message() => {
+                    let change = change?.ok_or(OperatorError::Ended)?;
+                    self.link.fruitful();
+                    if change.complete {
+                        began = Instant::now();
+                    }
+                    self.change(move |table| table.apply(change)).await;
+                }
+                () = at(calm) => {
+                    self.change(Table::settle).await;
+                    self.told.send_replace(true);
+                }
+                // Half a list is not for the next start.
+                () = at(*due), if calm.is_none() => {
                     self.write(due).await;
                     continue;
                 }
-            };
-            self.link.fruitful();
-            self.apply(change).await;
+            }
             due.get_or_insert(Instant::now() + self.quiet);
         }
     }
 
-    async fn apply(&mut self, change: proto::NamespaceChanges) {
-        let complete = change.complete;
+    /// Changes the table, and shows it unless it is half a list: whoever reads sees all of a change or nothing of it.
+    async fn change(&mut self, how: impl FnOnce(&mut Table) + Send + 'static) {
         let mut table = std::mem::take(&mut self.table);
-        // A million namespaces take their time. Whoever reads sees all of a change or nothing of it.
+        // A million namespaces take their time.
         self.table = blocking(move || {
-            table.apply(change);
+            how(&mut table);
             table
         })
         .await;
-        self.known.set(i64::try_from(self.table.len()).unwrap_or(i64::MAX));
-        self.all.clusters.store(Arc::new(self.table.clusters().clone()));
-        if complete {
-            self.told.send_replace(true);
+        if !self.table.is_unsettled() {
+            self.known.set(i64::try_from(self.table.len()).unwrap_or(i64::MAX));
+            self.all.clusters.store(Arc::new(self.table.clusters().clone()));
         }
     }
 

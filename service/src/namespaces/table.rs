@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vedette_proto::rules::v1 as proto;
 
-use super::{Cluster, Clusters, Namespace};
+use super::{Clusters, Namespace};
 
 /// The longest name, label or uid that Kubernetes has, in bytes. What is longer is none.
 const NAME_LIMIT: usize = 253;
@@ -18,6 +18,8 @@ pub(super) struct Table {
     workspaces: HashSet<Arc<str>>,
     /// Clusters that changed since these were asked for.
     changed: HashSet<Arc<str>>,
+    /// What was known before the complete list that is coming in.
+    before: Option<Clusters>,
 }
 
 impl Table {
@@ -42,26 +44,42 @@ impl Table {
         std::mem::take(&mut self.changed)
     }
 
+    /// Applies what the operator said. A complete list may come in several messages, of which the first alone says that it
+    /// is one: until [`Self::settle`] says that all are here, what is known is less than what there is.
     pub(super) fn apply(&mut self, changes: proto::NamespaceChanges) {
         if changes.complete {
-            let before = std::mem::take(&mut self.clusters);
+            let known = std::mem::take(&mut self.clusters);
+            self.before.get_or_insert(known);
             self.workspaces.clear();
-            let changed = std::mem::take(&mut self.changed);
-            self.set(changes.set);
-            // The same list comes with each connection.
-            let same = |(name, cluster): &(&Arc<str>, &Cluster)| {
-                self.clusters.get(*name).is_some_and(|now| now.namespaces == cluster.namespaces)
-            };
-            let (same, other): (Vec<_>, Vec<_>) = before.iter().partition(same);
-            for (name, _) in same {
-                self.changed.remove(name);
-            }
-            self.changed.extend(other.into_iter().map(|(name, _)| Arc::clone(name)));
-            self.changed.extend(changed);
-            return;
         }
         self.remove(changes.removed);
         self.set(changes.set);
+    }
+
+    /// Whether a complete list has begun and is not known to be whole.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// The list is whole.
+    pub(super) fn settle(&mut self) {
+        let Some(before) = self.before.take() else { return };
+        let fresh = self.clusters.keys().filter(|name| !before.contains_key(*name));
+        self.changed.extend(fresh.cloned());
+        for (name, old) in before {
+            match self.clusters.get_mut(&name) {
+                // The same list comes with each connection.
+                Some(new) if new.namespaces == old.namespaces => *new = old,
+                _ => drop(self.changed.insert(name)),
+            }
+        }
+    }
+
+    /// The list will not be whole: what was known before it is all that is known.
+    pub(super) fn abandon(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.clusters = before;
+        }
     }
 
     fn set(&mut self, all: Vec<proto::Namespace>) {
@@ -79,7 +97,7 @@ impl Table {
                 namespaces.insert(it.name.as_str().into(), namespace);
             }
             let name: Arc<str> = name.into();
-            self.changed.insert(Arc::clone(&name));
+            self.note(&name);
             self.clusters.insert(name, cluster);
         }
     }
@@ -98,10 +116,17 @@ impl Table {
                     namespaces.remove(&*it.name);
                 }
             }
-            self.changed.insert(Arc::clone(&name));
+            self.note(&name);
             if !cluster.namespaces.is_empty() {
                 self.clusters.insert(name, cluster);
             }
+        }
+    }
+
+    /// A cluster has changed; within a complete list, what has is seen at its end.
+    fn note(&mut self, cluster: &Arc<str>) {
+        if self.before.is_none() {
+            self.changed.insert(Arc::clone(cluster));
         }
     }
 }

@@ -31,6 +31,7 @@ fn change(set: Vec<proto::Namespace>, removed: Vec<proto::Namespace>) -> proto::
 fn table(set: Vec<proto::Namespace>) -> Table {
     let mut table = Table::default();
     table.apply(complete(set));
+    table.settle();
     table
 }
 
@@ -77,15 +78,40 @@ fn a_complete_list_replaces_all_and_only_what_differs_has_changed() {
     let all = || vec![namespace("a", "n", "1", "w"), namespace("b", "n", "2", "w"), namespace("c", "n", "3", "w")];
     let mut table = table(all());
     changed(&mut table);
+    let held = table.clusters()["a"].clone();
     table.apply(complete(all()));
+    table.settle();
     assert_eq!(changed(&mut table), [""; 0]);
+    assert!(Arc::ptr_eq(&held.namespaces, &table.clusters()["a"].namespaces), "held twice");
     table.apply(complete(vec![
         namespace("a", "n", "1", "w"),
         namespace("b", "n", "2", "x"),
         namespace("d", "n", "4", ""),
     ]));
+    table.settle();
     assert_eq!(changed(&mut table), ["b", "c", "d"]);
     assert_eq!((table.len(), workspace(&table, "c", "n")), (3, None));
+}
+
+#[test]
+fn a_complete_list_may_come_in_parts_and_half_of_it_is_nothing() {
+    let mut table = table(vec![namespace("a", "n", "1", "w"), namespace("b", "n", "2", "w")]);
+    changed(&mut table);
+    table.apply(complete(vec![namespace("a", "n", "1", "w")]));
+    assert!(table.is_unsettled());
+    table.abandon();
+    assert_eq!((table.is_unsettled(), workspace(&table, "b", "n").as_deref()), (false, Some("w")));
+    table.apply(complete(vec![namespace("a", "n", "1", "w")]));
+    table.apply(change(vec![namespace("b", "n", "2", "x")], vec![]));
+    // It may begin anew before it was whole.
+    table.apply(complete(vec![namespace("b", "n", "2", "x")]));
+    table.apply(change(vec![namespace("a", "n", "1", "w")], vec![]));
+    table.settle();
+    assert_eq!((changed(&mut table), table.len()), (vec!["b".to_owned()], 2));
+    assert_eq!(
+        (workspace(&table, "a", "n").as_deref(), workspace(&table, "b", "n").as_deref()),
+        (Some("w"), Some("x"))
+    );
 }
 
 #[test]

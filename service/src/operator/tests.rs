@@ -38,7 +38,7 @@ fn what_makes_no_sense_is_refused() {
     }
     let lone = OperatorConfig { certificate: Some("tls.crt".into()), ..with_ca("https://x:1") };
     check_refused(&lone, "certificate");
-    for subscriber in [String::new(), "x".repeat(254)] {
+    for subscriber in [String::new(), "x".repeat(254), "a\nb".to_owned()] {
         check_refused(&OperatorConfig { subscriber: Some(subscriber), ..config("http://[::1]:1") }, "subscriber");
     }
 }

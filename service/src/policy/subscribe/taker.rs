@@ -15,8 +15,8 @@ use super::super::{PolicyError, PolicyWatch};
 use crate::chain;
 use crate::snapshot::Snapshot;
 
-/// Diagnostics that a refusal carries.
-const TOLD: usize = 100;
+/// Diagnostics that a refusal carries: a server takes a mebibyte.
+const TOLD: usize = 50;
 /// The longest text in one, in bytes: a message quotes what it is about.
 const TEXT_LIMIT: usize = 2048;
 
