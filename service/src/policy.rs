@@ -58,7 +58,7 @@ impl PolicyConfig {
     /// If it names two sources of rules, or the operator's settings make no sense.
     pub fn validate(&self) -> Result<(), PolicyError> {
         let Some(operator) = &self.operator else { return Ok(()) };
-        if self.dir != PathBuf::from(DIR) || !self.more.is_empty() {
+        if self.dir != *DIR || !self.more.is_empty() {
             return Err(PolicyError::TwoSources);
         }
         operator.validate().map_err(|source| PolicyError::Operator { url: operator.url.clone(), source })

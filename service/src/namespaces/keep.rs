@@ -121,17 +121,22 @@ impl Keeper {
         let Some(store) = self.store.take() else { return };
         let clusters: Vec<(Arc<str>, Option<Cluster>)> =
             changed.into_iter().map(|name| (Arc::clone(&name), self.table.clusters().get(&name).cloned())).collect();
-        let (store, written) = blocking(move || {
-            let written = clusters.iter().map(|(name, cluster)| store.write(name, cluster.as_ref()));
+        let (store, failed) = blocking(move || {
             // One that fails is no reason not to write the others.
-            let written = written.fold(Ok(()), |all, one| all.and(one));
-            (store, written)
+            let write = |(name, cluster): (Arc<str>, Option<Cluster>)| match store.write(&name, cluster.as_ref()) {
+                Ok(()) => None,
+                Err(error) => Some((name, error)),
+            };
+            let failed: Vec<_> = clusters.into_iter().filter_map(write).collect();
+            (store, failed)
         })
         .await;
         self.store = Some(store);
-        if let Err(error) = written {
-            tracing::error!(error = %chain(&error), "could not keep the namespaces for the next start");
+        if let Some((_, error)) = failed.first() {
+            tracing::error!(error = %chain(error), "could not keep the namespaces for the next start");
         }
+        // They are tried again with the next change.
+        self.table.note_all(failed.into_iter().map(|(name, _)| name));
     }
 }
 

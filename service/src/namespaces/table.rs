@@ -44,6 +44,11 @@ impl Table {
         std::mem::take(&mut self.changed)
     }
 
+    /// These count as changed.
+    pub(super) fn note_all(&mut self, clusters: impl Iterator<Item = Arc<str>>) {
+        self.changed.extend(clusters);
+    }
+
     /// Applies what the operator said. A complete list may come in several messages, of which the first alone says that it
     /// is one: until [`Self::settle`] says that all are here, what is known is less than what there is.
     pub(super) fn apply(&mut self, changes: proto::NamespaceChanges) {
