@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="${XDG_CACHE_HOME:-$HOME/.cache}/vedette/bin:$PATH"
-QUIET=1 scripts/tools.sh toolchain nats es9 opensearch
+QUIET=1 scripts/tools.sh toolchain nats kubectl kube es9 opensearch
 # Built as one: `cargo run` of one package alone would choose other features, and build most of it again.
 features=()
 if [ -n "${PEERS:-}" ]; then features=(--features vedette-bench/peers); fi

@@ -5,6 +5,7 @@ mod archive;
 mod archiver;
 mod evaluator;
 mod ingest;
+mod operator;
 mod parse;
 mod pipeline;
 mod rules;
@@ -22,7 +23,7 @@ pub(crate) struct Subject {
 }
 
 /// All of them, from the smallest to the whole.
-pub(crate) static ALL: [Subject; 8] = [
+pub(crate) static ALL: [Subject; 9] = [
     Subject { name: "parse", about: "reading events, against sonic-rs into a tree", run: parse::run },
     Subject { name: "rules", about: "deciding events by 100 and 1,000 rules", run: rules::run },
     Subject { name: "ingest", about: "HTTPS in to stored in JetStream, against bare publishing", run: ingest::run },
@@ -38,5 +39,6 @@ pub(crate) static ALL: [Subject; 8] = [
         run: archiver::run,
     },
     Subject { name: "alerter", about: "alert results to a receiver, against bare POSTs", run: alerter::run },
+    Subject { name: "operator", about: "a changed resource to rules in force at 100 subscribers", run: operator::run },
     Subject { name: "pipeline", about: "POSTs to stored in the embedded archive, all services", run: pipeline::run },
 ];

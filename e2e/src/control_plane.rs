@@ -1,7 +1,7 @@
 //! A real etcd and kube-apiserver that sends its audit events to a webhook.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -55,9 +55,14 @@ impl ControlPlane {
         plane
     }
 
+    /// The kubeconfig of `admin`.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("admin.kubeconfig")
+    }
+
     /// Runs kubectl as `admin`, with `stdin`.
     pub fn kubectl(&self, args: &[&str], stdin: Option<&str>) -> Output {
-        kubectl(&self.folder.path().join("admin.kubeconfig"), args, stdin)
+        kubectl(&self.kubeconfig(), args, stdin)
     }
 
     /// Runs kubectl and gives what it printed.

@@ -1,0 +1,14 @@
+//! The operator on a real kube-apiserver.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests: a panic is how a failure is reported"
+)]
+
+mod admission;
+mod distribution;
+mod evaluator;
+mod plane;
+mod rules;
