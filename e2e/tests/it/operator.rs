@@ -180,7 +180,8 @@ async fn stored(stack: &Stack, name: &str, verb: &str, end: Instant) -> Value {
 }
 
 async fn records(stack: &Stack, name: &str) -> Vec<Value> {
-    let path = format!("/kapis/tenant.kubesphere.io/v1alpha2/auditing/events?objectref_name_filter={name}&start_time=0");
+    let path =
+        format!("/kapis/tenant.kubesphere.io/v1alpha2/auditing/events?objectref_name_filter={name}&start_time=0");
     let answer = stack.ask(&path).await;
     answer.and_then(|answer| answer["query"]["records"].as_array().cloned()).unwrap_or_default()
 }
