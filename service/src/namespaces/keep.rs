@@ -1,6 +1,5 @@
 //! The stream of namespaces, and when they are written down.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use prometheus::IntGauge;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::rule_distribution_client::RuleDistributionClient;
 
@@ -43,41 +43,44 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
+    /// Runs until `shutdown`, which cuts nothing short that is being written.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         // When what changed is to be written down.
         let mut due = None;
-        let stopped = shutdown.run_until_cancelled(async {
-            loop {
-                let Err(error) = self.session(&mut due).await;
-                let again = Instant::now() + self.link.down(&error);
-                self.table.abandon();
-                while let Some(at) = due.filter(|at| *at <= again) {
-                    tokio::time::sleep_until(at).await;
-                    self.write(&mut due).await;
-                }
-                tokio::time::sleep_until(again).await;
+        while let Err(error) = self.session(&mut due, &shutdown).await {
+            let again = Instant::now() + self.link.down(&error);
+            self.table.abandon();
+            while let Some(at) = due.filter(|at| *at <= again) {
+                shutdown.run_until_cancelled(tokio::time::sleep_until(at)).await;
+                self.write(&mut due).await;
             }
-        });
-        let _: Option<Infallible> = stopped.await;
+            shutdown.run_until_cancelled(tokio::time::sleep_until(again)).await;
+        }
         self.table.abandon();
         self.write(&mut due).await;
     }
 
-    /// One stream, until it ends.
-    async fn session(&mut self, due: &mut Option<Instant>) -> Result<Infallible, OperatorError> {
+    async fn open(&self) -> Result<Streaming<proto::NamespaceChanges>, OperatorError> {
         let pace = *self.link.pace();
         let connection = self.operator.connect(&pace).await?;
         let mut client = RuleDistributionClient::new(connection.channel.clone());
         client = client.max_decoding_message_size(MESSAGE_LIMIT);
         let everything = proto::WatchNamespacesRequest { clusters: Vec::new() };
         let call = client.watch_namespaces(connection.request(everything));
-        let mut changes = in_time(&pace, call).await??.into_inner();
+        Ok(in_time(&pace, call).await??.into_inner())
+    }
+
+    /// One stream, until it ends, which is an error, or `shutdown`.
+    async fn session(&mut self, due: &mut Option<Instant>, shutdown: &CancellationToken) -> Result<(), OperatorError> {
+        let Some(changes) = shutdown.run_until_cancelled(self.open()).await else { return Ok(()) };
+        let mut changes = changes?;
         self.link.up();
         // When the list that is coming in began.
         let mut began = Instant::now();
         loop {
             let calm = self.table.is_unsettled().then(|| (Instant::now() + CALM).min(began + PATIENCE));
             tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
                 change = changes.message() => {
                     let change = change?.ok_or(OperatorError::Ended)?;
                     self.link.fruitful();

@@ -232,9 +232,10 @@ async fn an_operator_that_dies_and_returns_is_found_again() {
     for (generation, secret) in [(6, "two"), (7, "three")] {
         wire.lead(End::Nobody);
         until(|| bench.metric("connected") == 0).await;
+        // An attempt under way may have read the old one: those that come after it have not.
+        fs::write(&token, secret).unwrap();
         wire.tried().await;
         assert!(bench.ctx.health.is_ready(), "what is in force is as good as before");
-        fs::write(&token, secret).unwrap();
         let mut next = Operator::start(Some(good(generation, secret)));
         wire.lead(End::Server(next.address));
         let Heard::Hello(hello, said) = next.heard().await else { panic!("no greeting") };
