@@ -8,6 +8,10 @@
 )]
 
 mod admission;
+mod chart;
+mod definitions;
 mod evaluator;
+mod lab;
 mod plane;
+mod reconcile;
 mod rules;
