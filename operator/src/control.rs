@@ -165,6 +165,7 @@ impl Desk {
                 }
                 Ok(()) = here.changed() => report = true,
                 Ok(()) = elsewhere.changed() => report = true,
+                () = tokio::time::sleep(AGAIN), if self.unfinished() => {}
                 _ = recheck.tick() => report = true,
                 _ = pace.tick(), if report => {
                     report = !self.report();
@@ -174,11 +175,16 @@ impl Desk {
             if self.head.is_none() {
                 self.find_head().await;
             }
-            if self.dirty && self.listed == (true, true) && self.head.is_some() {
+            if self.unfinished() && self.head.is_some() {
                 report = true;
                 self.renew().await;
             }
         }
+    }
+
+    /// Whether what is seen is not yet in force.
+    fn unfinished(&self) -> bool {
+        self.head.is_none() || self.dirty && self.listed == (true, true)
     }
 
     /// Takes note of a change. Whether statuses may have to be written.
@@ -232,8 +238,7 @@ impl Desk {
         match self.store.load().await {
             Ok(kept) => self.adopt(kept),
             Err(StoreError::Kube { source, .. }) => {
-                tracing::warn!(error = %chain(source.as_ref()), "could not look for the rules in force");
-                tokio::time::sleep(AGAIN).await;
+                tracing::warn!(error = %chain(source.as_ref()), "could not look for the rules in force; trying again");
             }
             // Nothing can be made of it: it is replaced.
             Err(error) => {
@@ -314,7 +319,6 @@ impl Desk {
                 tracing::warn!(error = %chain(&error), "could not put the rules in force; trying again");
                 self.head = None;
                 self.dirty = true;
-                tokio::time::sleep(AGAIN).await;
             }
         }
     }

@@ -41,7 +41,11 @@ pub(crate) fn run(_: &Sample, effort: &Effort) -> Table {
     // A change a round would be too few for a percentile.
     let changes = effort.rounds * 20;
     let (times, memory) = round(&runtime, &broker, &plane, &client, 1_000, changes);
-    let row = Row::new("1,000 rules: a resource applied → in force everywhere, p99", quantile(times.clone(), 0.99), Unit::Milliseconds);
+    let row = Row::new(
+        "1,000 rules: a resource applied → in force everywhere, p99",
+        quantile(times.clone(), 0.99),
+        Unit::Milliseconds,
+    );
     table.push(row.bar(Bar::below(500.0)));
     table.push(Row::new("the same, median", median(times), Unit::Milliseconds));
     table.push(Row::new("operator's memory at its peak, 1,000 rules", memory, Unit::Mebibytes).bar(Bar::below(64.0)));

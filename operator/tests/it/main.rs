@@ -10,6 +10,7 @@
 mod admission;
 mod chart;
 mod definitions;
+mod distribution;
 mod evaluator;
 mod lab;
 mod plane;
