@@ -16,3 +16,4 @@ mod lab;
 mod plane;
 mod reconcile;
 mod rules;
+mod services;
