@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod authority;
 pub mod config;
 pub mod control;
 pub mod document;
@@ -16,6 +17,7 @@ pub mod fleet;
 pub mod index;
 pub mod leader;
 pub mod namespaces;
+pub mod reconcile;
 pub mod serve;
 pub mod status;
 pub mod store;

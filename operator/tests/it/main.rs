@@ -8,7 +8,12 @@
 )]
 
 mod admission;
+mod chart;
+mod definitions;
 mod distribution;
 mod evaluator;
+mod lab;
 mod plane;
+mod reconcile;
 mod rules;
+mod services;
