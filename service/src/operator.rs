@@ -42,7 +42,7 @@ pub struct OperatorConfig {
     /// A file that holds a bearer token, sent with each call.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
-    /// What the operator calls this instance; the host's name, unless given.
+    /// What the operator calls this instance; unless given, the host's name, and outside a container the process's id.
     #[serde(default)]
     pub subscriber: Option<String>,
 }
@@ -182,9 +182,13 @@ impl OperatorConfig {
 
     /// What the operator calls this instance.
     pub(crate) fn subscriber(&self) -> String {
-        let known = self.subscriber.clone().or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
-        let name = known.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
-        let name = name.trim();
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+        // A container's host is its pod, which has one of each; elsewhere two of a kind may share one.
+        let process = match std::process::id() {
+            1 => String::new(),
+            id => format!("-{id}"),
+        };
+        let name = self.subscriber.clone().unwrap_or_else(|| format!("{}{process}", host().unwrap_or_default().trim()));
         let name = name.get(..name.floor_char_boundary(SUBSCRIBER_LIMIT)).unwrap_or_default();
         if is_name(name) { name.to_owned() } else { "unnamed".to_owned() }
     }
