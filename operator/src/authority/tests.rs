@@ -42,7 +42,8 @@ fn trusted(bundle: &str, issued: &Issued, subject: &Subject, now: Timestamp) -> 
     match subject.side {
         Side::Server => {
             let verifier = WebPkiServerVerifier::builder_with_provider(roots(bundle), provider).build().unwrap();
-            subject.names.iter().all(|name| {
+            let names = if subject.names.is_empty() { vec![subject.name.clone()] } else { subject.names.clone() };
+            names.iter().all(|name| {
                 let name = ServerName::try_from(name.as_str()).unwrap();
                 verifier.verify_server_cert(&certificate, &[], &name, &[], time).is_ok()
             })
