@@ -13,7 +13,10 @@ PROPTEST_CASES=$cases cargo test --locked --release -p vedette-rules --lib evalu
 if cargo +nightly fuzz --version >/dev/null 2>&1; then
     for target in parser compiler matcher; do
         echo "nightly: fuzzing the $target for $seconds s"
-        cargo +nightly fuzz run --fuzz-dir rules/fuzz "$target" -- -max_total_time="$seconds"
+        # What is found on the way goes into the first folder; the second is the seeds, which stay as they are.
+        mkdir -p "rules/fuzz/target/corpus/$target"
+        cargo +nightly fuzz run --fuzz-dir rules/fuzz "$target" "rules/fuzz/target/corpus/$target" "rules/fuzz/corpus/$target" -- \
+            -max_total_time="$seconds"
     done
 else
     echo "nightly: no fuzzing, since a nightly toolchain or cargo-fuzz is missing"

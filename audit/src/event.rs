@@ -88,7 +88,7 @@ struct Cuts {
     len: usize,
     more: Vec<Cut>,
     /// How many there are of each kind.
-    named: [u8; 6],
+    named: [u8; 7],
 }
 
 /// One top-level member with what separates it from the one before.
@@ -112,6 +112,7 @@ enum CutKind {
     RequestObject,
     ResponseObject,
     Annotations,
+    Workspace,
 }
 
 /// So often may an event name one of these members: no sender does so twice, and each takes more memory here than in the

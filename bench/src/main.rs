@@ -26,6 +26,7 @@ mod policy;
 mod receiver;
 mod sample;
 mod services;
+mod sets;
 mod subject;
 mod table;
 

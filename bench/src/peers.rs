@@ -1,4 +1,4 @@
-//! The rules of `data/bench-rules.md` in the languages of others, evaluated by their own engines.
+//! The shared rules of [`crate::sets`] in the languages of others, evaluated by their own engines.
 //!
 //! Built only with the feature `peers`: VRL takes minutes to compile. VRL's licence, MPL-2.0, binds whoever passes on VRL itself
 //! changed; this tool is not shipped, and passes on nothing.

@@ -40,6 +40,8 @@ pub(crate) enum Unit {
     Mebibytes,
     /// Bytes an event.
     BytesPerEvent,
+    /// Bytes a rule.
+    BytesPerRule,
 }
 
 /// A limit that a figure must keep.
@@ -179,6 +181,7 @@ impl fmt::Display for Quantity {
             Unit::Milliseconds => "ms",
             Unit::Mebibytes => "MiB",
             Unit::BytesPerEvent => "B/event",
+            Unit::BytesPerRule => "B/rule",
         };
         write!(out, "{number} {unit}")
     }

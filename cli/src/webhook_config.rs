@@ -158,7 +158,7 @@ fn policy(records: Records) -> String {
         Records::Metadata => "# Log all requests at the Metadata level.\n\
                               apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
             .to_owned(),
-        Records::Rules => include_str!("webhook_config/audit-policy.yaml").to_owned(),
+        Records::Rules => include_str!("../../deploy/audit-policy.yaml").to_owned(),
     }
 }
 

@@ -25,6 +25,15 @@ impl ControlPlane {
     /// Starts one. `webhook` is the kubeconfig file given to `--audit-webhook-config-file`, `policy` the one given to
     /// `--audit-policy-file`; both are passed as they are.
     pub fn start(webhook: &Path, policy: &Path) -> Self {
+        Self::with(&[("AUDIT_WEBHOOK_CONFIG", webhook), ("AUDIT_POLICY", policy)])
+    }
+
+    /// Starts one that sends its audit events nowhere.
+    pub fn bare() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(audit: &[(&str, &Path)]) -> Self {
         let folder = tempfile::Builder::new().prefix("vedette-kube-").tempdir().expect("a folder can be made");
         let dir = folder.path();
         let script = tools::repository("e2e/components/control-plane.sh");
@@ -32,8 +41,7 @@ impl ControlPlane {
         let made = Command::new("bash")
             .args([script.as_path(), Path::new("prepare"), dir])
             .env("KUBE_BIN", bin.parent().expect("a program lies in a folder"))
-            .env("AUDIT_WEBHOOK_CONFIG", webhook)
-            .env("AUDIT_POLICY", policy)
+            .envs(audit.iter().copied())
             .env("PORTS", format!("{} {} {}", ports::free(), ports::free(), ports::free()))
             .stdin(Stdio::null())
             .output()
@@ -48,14 +56,14 @@ impl ControlPlane {
         let apiserver =
             Plan::new("kube-apiserver", bin, dir.join("kube-apiserver.log")).args(lines(dir, "apiserver.args")).start();
         let mut plane = Self { apiserver, _etcd: etcd, folder };
-        let config = plane.folder.path().join("admin.kubeconfig");
+        let config = plane.kubeconfig();
         plane
             .apiserver
             .wait_ready(APISERVER_READY, || kubectl(&config, &["get", "--raw", "/readyz"], None).status.success());
         plane
     }
 
-    /// The kubeconfig of `admin`.
+    /// The kubeconfig of `admin`, who may do everything.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("admin.kubeconfig")
     }

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, field};
 use vedette_audit::list::{self, Cutter};
 use vedette_bus::Bus;
-use vedette_service::{policy::PolicyWatch, telemetry::SPANS};
+use vedette_service::{namespaces::Namespaces, policy::PolicyWatch, telemetry::SPANS};
 
 use crate::{
     auth::{Guard, Peer},
@@ -40,6 +40,7 @@ pub(crate) struct Handler {
     pub(crate) limits: Limits,
     pub(crate) guard: Arc<Guard>,
     pub(crate) policy: PolicyWatch,
+    pub(crate) namespaces: Namespaces,
     pub(crate) bus: Bus,
     /// Why nothing may be published now: without their consumers, the streams would drop what they acknowledge.
     pub(crate) closed: watch::Receiver<Option<&'static str>>,
@@ -190,6 +191,7 @@ impl Handler {
             generation: policy.generation,
             audit_level: policy.settings.audit_level,
             k8s_auditing_enabled: policy.settings.k8s_auditing_enabled,
+            namespaces: self.namespaces.cluster(cluster),
         }
     }
 

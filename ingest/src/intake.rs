@@ -15,6 +15,7 @@ use vedette_audit::{
     event::{BadCode, EventErrorKind},
     list::{self, Cutter, Item, ListError},
 };
+use vedette_service::namespaces::Cluster;
 
 use part::Part;
 pub(crate) use part::{Finished, Letter};
@@ -38,6 +39,8 @@ pub(crate) struct Terms {
     pub(crate) generation: u64,
     pub(crate) audit_level: Level,
     pub(crate) k8s_auditing_enabled: bool,
+    /// The cluster's namespaces, with the workspaces that they belong to.
+    pub(crate) namespaces: Cluster,
 }
 
 /// One body that is coming in.
@@ -157,7 +160,9 @@ impl Work {
             self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", bytes, bytes.len());
             return;
         }
-        self.part.publish(id, bytes.len(), |out| event.rewrite(level, &self.terms.cluster, out).oversize);
+        let workspace = workspace(event, &self.terms.namespaces);
+        let write = |out: &mut Vec<u8>| event.rewrite_in(level, &self.terms.cluster, workspace, out).oversize;
+        self.part.publish(id, bytes.len(), write);
     }
 
     fn drop_reason(&self, event: &Event<'_>, dialect: Dialect) -> Option<&'static str> {
@@ -182,4 +187,18 @@ impl Work {
             self.finished.push(part.finish());
         }
     }
+}
+
+/// The workspace of what an event is about, where the event says none: Kubernetes knows nothing of workspaces. That of its
+/// namespace; requests about a namespace itself may carry its name alone.
+fn workspace<'a>(event: &Event<'_>, namespaces: &'a Cluster) -> Option<&'a str> {
+    if namespaces.is_empty() || !event.workspace().is_empty() {
+        return None;
+    }
+    let mut namespace = event.namespace();
+    if namespace.is_empty() && event.resource() == "namespaces" && event.api_group().is_empty() {
+        namespace = event.name();
+    }
+    let workspace = if namespace.is_empty() { None } else { namespaces.workspace(&namespace) };
+    workspace.map(|workspace| &**workspace)
 }

@@ -36,7 +36,9 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use vedette_bus::{Announcement, Bus, NotReady};
-use vedette_service::{Component, Context, Settings, admin::AdminConfig, chain, metrics::MetricError, policy, tls};
+use vedette_service::{
+    Component, Context, Settings, admin::AdminConfig, chain, metrics::MetricError, namespaces, policy, tls,
+};
 
 pub use auth::TokenError;
 pub use config::Config;
@@ -128,6 +130,7 @@ impl Ingest {
         let guard = Arc::new(auth::Guard::new(&config)?);
         let (tls, ca) = tls_of(&config)?;
         let policy = policy::watch(&config.policy, &context).await?;
+        let namespaces = namespaces::watch(&config.policy, &context).await?;
         let bus = Bus::connect("vedette-ingest", &config.nats).await?;
         bus.ensure().await?;
         bus.ready().await?;
@@ -140,6 +143,7 @@ impl Ingest {
             limits: config.limits.clone(),
             guard: Arc::clone(&guard),
             policy,
+            namespaces,
             bus: bus.clone(),
             closed,
             budget: budget::Budget::new(config.limits.in_flight_bytes, metrics.in_flight.clone()),

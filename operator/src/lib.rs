@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod authority;
 pub mod config;
 pub mod control;
 pub mod document;
@@ -17,6 +18,7 @@ pub mod index;
 pub mod leader;
 pub mod manage;
 pub mod namespaces;
+pub mod reconcile;
 pub mod serve;
 pub mod standalone;
 pub mod status;

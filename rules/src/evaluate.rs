@@ -16,13 +16,13 @@
 mod ask;
 mod classes;
 mod engine;
-mod fold;
 mod guards;
 mod index;
 mod patterns;
 mod satisfied;
 mod scratch;
 mod sets;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +57,7 @@ pub(crate) struct Evaluation<'a> {
     /// Which bodies have been read.
     read: Bodies,
     /// How many values have been looked up.
-    looked_up: usize,
+    looked_up: u32,
     mismatches: u32,
     /// What is wrong with a body.
     fault: Option<DecideError>,
@@ -245,7 +245,17 @@ impl<'a> Evaluation<'a> {
             .unwrap_or_default()
     }
 
+    /// The field for want of which a node is unknown: looked for once, since many rules may share the node.
     fn missing_in(&mut self, node: NodeId) -> Option<PathId> {
+        if let Some(known) = self.scratch.missing(node) {
+            return Some(known);
+        }
+        let missing = self.find_missing(node)?;
+        self.scratch.note_missing(node, missing);
+        Some(missing)
+    }
+
+    fn find_missing(&mut self, node: NodeId) -> Option<PathId> {
         match self.engine.program.nodes.get(node.index())? {
             Node::Not(inner) => self.missing_in(*inner),
             Node::And(parts) | Node::Or(parts) => {

@@ -5,27 +5,26 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
-
+use crate::pattern::{Pattern, PatternError};
 use crate::program::{Builder, TooBig};
 
 #[derive(Debug)]
 pub(crate) enum Glob {
     Exact(Box<str>),
     Pieces { first: Box<str>, middle: Vec<Box<str>>, last: Box<str> },
-    Regex(Arc<Regex>),
+    Regex(Arc<Pattern>),
 }
 
 impl Glob {
     /// Compiles a pattern; fails only if it is too big, by itself or together with the others of `builder`.
-    pub(crate) fn new(pattern: &str, builder: &mut Builder) -> Result<Result<Self, regex::Error>, TooBig> {
+    pub(crate) fn new(pattern: &str, builder: &mut Builder) -> Result<Result<Self, PatternError>, TooBig> {
         if pattern.contains('?') {
             let mut translated = String::from(r"(?s)\A");
             for it in pattern.chars() {
                 match it {
                     '*' => translated.push_str(".*"),
                     '?' => translated.push('.'),
-                    it => translated.push_str(&regex::escape(it.encode_utf8(&mut [0; 4]))),
+                    it => translated.push_str(&regex_syntax::escape(it.encode_utf8(&mut [0; 4]))),
                 }
             }
             translated.push_str(r"\z");

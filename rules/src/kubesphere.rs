@@ -34,56 +34,64 @@ pub(crate) struct Judgement {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     Exists,
+    /// Whether it has a text, which nothing and an object have not.
+    Printed,
     Bool(bool),
     Text(Comparison, String),
     Number(Comparison, Number),
     /// Sorted, each once.
     OneOf(Vec<Arc<str>>),
+    /// Whether nothing but these texts stands at the path, sorted. A value alone does not say: only an index answers it.
+    Only(Vec<Arc<str>>),
     Contains(String),
     /// `like` and `regex`: the matcher is the pattern as this crate's regular expressions have it.
     Pattern(String),
 }
 
 /// What stands at a path, a list or an object as a whole.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Given<'v> {
     Text(&'v str),
-    Json(Json),
+    /// Anything else, and what is [`printed`] of it.
+    Json(&'v Json, Option<&'v str>),
 }
 
-impl Given<'_> {
-    /// The text that is compared; `None` of an object, which is not there itself, and of nothing.
-    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+impl<'v> Given<'v> {
+    /// The text that is compared.
+    pub(crate) fn text(self) -> Option<&'v str> {
         match self {
-            Given::Text(text) => Some(Cow::Borrowed(text)),
-            Given::Json(Json::Null | Json::Object(_)) => None,
-            Given::Json(value) => Some(print::print(value)),
+            Given::Text(text) => Some(text),
+            Given::Json(_, printed) => printed,
         }
+    }
+}
+
+/// The text of a value that stands at a path; `None` of an object, which is not there itself, and of nothing.
+pub(crate) fn printed(value: &Json) -> Option<Cow<'_, str>> {
+    match value {
+        Json::Null | Json::Object(_) => None,
+        value => Some(print::print(value)),
     }
 }
 
 impl Judgement {
-    /// The texts of which a value's has to be one, where that is all that is asked.
-    pub(crate) fn texts(&self) -> Option<Vec<&str>> {
-        match &self.question {
-            _ if self.negated || !self.steps.is_empty() => None,
-            Question::Text(Comparison::Equal, text) => Some(vec![text]),
-            Question::OneOf(items) => Some(items.iter().map(|item| &**item).collect()),
-            _ => None,
-        }
+    /// The question, where the test is that and no more: about the value at a path, and not negated.
+    pub(crate) fn plain(&self) -> Option<&Question> {
+        (!self.negated && self.steps.is_empty()).then_some(&self.question)
     }
 
     /// Whether the test holds; `None` where KubeSphere's engine panics.
-    pub(crate) fn holds(&self, given: &Given<'_>, matcher: &Matcher) -> Option<bool> {
+    pub(crate) fn holds(&self, given: Given<'_>, matcher: &Matcher) -> Option<bool> {
         let Some((step, rest)) = self.steps.split_first() else {
             return match given {
-                Given::Text(text) => self.scalar(Cow::Borrowed(text), matcher),
+                Given::Text(text) | Given::Json(_, Some(text)) => self.scalar(text, matcher),
                 // An object is not there itself: what it holds has names of its own.
-                Given::Json(Json::Object(_)) if self.question != Question::Exists => Some(false),
-                Given::Json(object @ Json::Object(_)) => Some(has_leaf(object) != self.negated),
-                Given::Json(value) => self.value(value, matcher),
+                Given::Json(Json::Object(_), _) if self.question != Question::Exists => Some(false),
+                Given::Json(object @ Json::Object(_), _) => Some(has_leaf(object) != self.negated),
+                Given::Json(value, _) => self.value(value, matcher),
             };
         };
-        let Given::Json(Json::Array(list)) = given else { return None };
+        let Given::Json(Json::Array(list), _) = given else { return None };
         let (elements, all) = part(step, list)?;
         self.elements(elements, all, rest, matcher)
     }
@@ -127,20 +135,20 @@ impl Judgement {
         match (value, &self.question) {
             (Json::Null, Question::Exists) => Some(self.negated),
             // Nothing is printed as a text of its own here, and has parts.
-            (Json::Null, Question::Contains(_)) => self.scalar(Cow::Borrowed("<nil>"), matcher),
+            (Json::Null, Question::Contains(_)) => self.scalar("<nil>", matcher),
             (Json::Null, _) => Some(false),
-            _ => self.scalar(print::print(value), matcher),
+            _ => self.scalar(&print::print(value), matcher),
         }
     }
 
-    fn scalar(&self, text: Cow<'_, str>, matcher: &Matcher) -> Option<bool> {
-        let text = text.as_ref();
+    fn scalar(&self, text: &str, matcher: &Matcher) -> Option<bool> {
         let holds = match &self.question {
-            Question::Exists => true,
+            Question::Exists | Question::Printed => true,
             Question::Bool(wanted) => boolean(text)? == *wanted,
+            Question::Text(Comparison::Equal, other) => text == other,
             Question::Text(comparison, other) => comparison.accepts(text.cmp(other)),
             Question::Number(comparison, other) => comparison.accepts(number(text)?.cmp(other)),
-            Question::OneOf(items) => items.binary_search_by(|item| (**item).cmp(text)).is_ok(),
+            Question::OneOf(items) | Question::Only(items) => items.binary_search_by(|item| (**item).cmp(text)).is_ok(),
             Question::Contains(part) => text.contains(part.as_str()),
             Question::Pattern(_) => match matcher {
                 Matcher::Regex(regex) => regex.is_match(text),

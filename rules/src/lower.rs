@@ -320,14 +320,10 @@ impl<'a, 's> Compiler<'a, 's> {
     }
 
     fn warn_of_field(&mut self, context: &Context<'_>, field: &Field, operand: &Operand) {
-        let spelled = quoted(&field.spelled);
         let problem = match schema::kind(&field.steps) {
             Kind::Unknown(near) => {
-                let mut problem = Problem::new(
-                    codes::UNKNOWN_EVENT_FIELD,
-                    operand.span.clone(),
-                    format!("no event has a field {spelled}"),
-                );
+                let message = format!("no event has a field {}", quoted(&field.spelled));
+                let mut problem = Problem::new(codes::UNKNOWN_EVENT_FIELD, operand.span.clone(), message);
                 let reference = self.names.lookup(context.from, &field.spelled).is_ok();
                 problem.help = if reference {
                     Some(format!("did you mean `${{{}}}`?", field.spelled))
@@ -337,7 +333,7 @@ impl<'a, 's> Compiler<'a, 's> {
                 problem
             }
             Kind::Never => {
-                let message = format!("{spelled} goes on where there is nothing inside");
+                let message = format!("{} goes on where there is nothing inside", quoted(&field.spelled));
                 Problem::new(codes::NEVER_HOLDS, operand.span.clone(), message)
                     .help("only lists have array steps, and only objects have fields")
             }

@@ -4,16 +4,18 @@
 //! recursion is bounded. Everything is only ever appended while compiling, which lets [`Builder::finish`] cut off what was compiled
 //! for its diagnostics alone.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
 use vedette_audit::Level;
 
 use crate::derived::Derived;
 use crate::glob::Glob;
+use crate::interned::Interned;
 use crate::kubesphere::Judgement;
+use crate::pattern::{Pattern, PatternError};
 use crate::schema;
 use crate::syntax::ast::Step;
 use crate::text::Networks;
@@ -23,10 +25,6 @@ use crate::value::{Instant, Number};
 pub(crate) const DEPTH_LIMIT: usize = 512;
 /// How many nodes, predicates or paths a program may have.
 const SIZE_LIMIT: usize = 4_000_000;
-/// How much memory one compiled regular expression may take, in bytes: the least that suffices is counted.
-const REGEX_LIMITS: [usize; 3] = [1 << 14, 1 << 17, 1 << 20];
-/// How much memory the automaton may take that is built while matching, in bytes.
-const AUTOMATON_LIMIT: usize = 1 << 17;
 /// How much memory all regular expressions together may take, in bytes, each with its automaton.
 const REGEXES_LIMIT: usize = 256 << 20;
 
@@ -78,8 +76,9 @@ pub(crate) struct DerivedPath {
 /// The names that paths follow, as a tree: what is not in it is not read from an event.
 #[derive(Debug, Default)]
 pub(crate) struct FieldTree {
-    /// The children of each field by name, in lower case.
-    children: Vec<HashMap<Box<str>, FieldId>>,
+    /// Every field below the event in the order of their numbers: its parent, and its name in lower case.
+    named: Vec<(FieldId, Box<str>)>,
+    known: Interned,
 }
 
 /// A path into an event.
@@ -164,7 +163,7 @@ pub(crate) struct Items {
 pub(crate) enum Matcher {
     None,
     Glob(Glob),
-    Regex(Arc<Regex>),
+    Regex(Arc<Pattern>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -193,29 +192,28 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) struct Builder {
     program: Program,
-    paths: HashMap<(Box<[PathStep]>, bool), PathId>,
-    predicates: HashMap<(PathId, Test), PredicateId>,
-    nodes: HashMap<Node, NodeId>,
+    paths: Interned,
+    predicates: Interned,
+    nodes: Interned,
     depths: Vec<usize>,
-    regexes: HashMap<String, Arc<Regex>>,
+    regexes: HashMap<String, Arc<Pattern>>,
     /// How much memory the regular expressions may take.
     regexes_weight: usize,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        let fields = FieldTree { children: vec![HashMap::new()] };
         Self {
             program: Program {
-                fields,
+                fields: FieldTree::default(),
                 paths: Vec::new(),
                 derived: Vec::new(),
                 predicates: Vec::new(),
                 nodes: Vec::new(),
             },
-            paths: HashMap::new(),
-            predicates: HashMap::new(),
-            nodes: HashMap::new(),
+            paths: Interned::default(),
+            predicates: Interned::default(),
+            nodes: Interned::default(),
             depths: Vec::new(),
             regexes: HashMap::new(),
             regexes_weight: 0,
@@ -259,57 +257,51 @@ impl Builder {
                 Step::Range(from, to) => PathStep::Range(*from, *to),
             });
         }
-        let key = (Box::<[PathStep]>::from(compiled), whole);
-        if let Some(id) = self.paths.get(&key) {
-            return Ok(*id);
+        let hash = self.paths.hash((&*compiled, whole));
+        let paths = &self.program.paths;
+        let is = |it: u32| paths.get(it as usize).is_some_and(|it| *it.steps == *compiled && it.whole == whole);
+        if let Some(id) = self.paths.find(hash, is) {
+            return Ok(PathId(id));
         }
-        let id = PathId::new(checked(self.program.paths.len())?);
+        let id = PathId::new(checked(paths.len())?);
         let needs = if whole { None } else { schema::needed_level(steps) };
-        self.program.paths.push(Path { steps: key.0.clone(), spelled: spelled.into(), needs, whole });
-        self.paths.insert(key, id);
+        self.program.paths.push(Path { steps: compiled.into(), spelled: spelled.into(), needs, whole });
+        self.paths.insert(hash, id.0);
         Ok(id)
     }
 
     /// The node that asks `test` of the values at `path`.
     pub(crate) fn predicate(&mut self, path: PathId, test: Test, matcher: Matcher) -> Result<NodeId, TooBig> {
-        let key = (path, test);
-        let id = match self.predicates.get(&key) {
-            Some(id) => *id,
+        let hash = self.predicates.hash((path, &test));
+        let predicates = &self.program.predicates;
+        let is = |it: u32| predicates.get(it as usize).is_some_and(|it| it.path == path && it.test == test);
+        let id = match self.predicates.find(hash, is) {
+            Some(id) => PredicateId(id),
             None => {
-                let id = PredicateId::new(checked(self.program.predicates.len())?);
-                self.program.predicates.push(Predicate { path, test: key.1.clone(), matcher });
-                self.predicates.insert(key, id);
+                let id = PredicateId::new(checked(predicates.len())?);
+                self.program.predicates.push(Predicate { path, test, matcher });
+                self.predicates.insert(hash, id.0);
                 id
             }
         };
         self.node(Node::Predicate(id))
     }
 
-    /// A compiled regular expression, each distinct one once; matching is linear in the text, and the program bounded.
-    pub(crate) fn regex(&mut self, pattern: &str) -> Result<Result<Arc<Regex>, regex::Error>, TooBig> {
+    /// A compiled regular expression, each distinct one once.
+    pub(crate) fn regex(&mut self, pattern: &str) -> Result<Result<Arc<Pattern>, PatternError>, TooBig> {
         if let Some(known) = self.regexes.get(pattern) {
             return Ok(Ok(known.clone()));
         }
-        let mut compiled = Err(regex::Error::CompiledTooBig(0));
-        for limit in REGEX_LIMITS {
-            let builder =
-                RegexBuilder::new(pattern).size_limit(limit).dfa_size_limit(AUTOMATON_LIMIT).nest_limit(64).build();
-            compiled = builder.map(|regex| (Arc::new(regex), limit));
-            if !matches!(compiled, Err(regex::Error::CompiledTooBig(_))) {
-                break;
-            }
+        let compiled = match Pattern::new(pattern) {
+            Ok(compiled) => Arc::new(compiled),
+            Err(error) => return Ok(Err(error)),
+        };
+        self.regexes_weight += compiled.weight();
+        if self.regexes_weight > REGEXES_LIMIT {
+            return Err(TooBig);
         }
-        Ok(match compiled {
-            Ok((regex, limit)) => {
-                self.regexes_weight += limit + AUTOMATON_LIMIT;
-                if self.regexes_weight > REGEXES_LIMIT {
-                    return Err(TooBig);
-                }
-                self.regexes.insert(pattern.to_owned(), regex.clone());
-                Ok(regex)
-            }
-            Err(error) => Err(error),
-        })
+        self.regexes.insert(pattern.to_owned(), compiled.clone());
+        Ok(Ok(compiled))
     }
 
     /// The node `node`, which is made of nodes of this builder.
@@ -323,8 +315,10 @@ impl Builder {
             },
             node => node,
         };
-        if let Some(id) = self.nodes.get(&node) {
-            return Ok(*id);
+        let hash = self.nodes.hash(&node);
+        let nodes = &self.program.nodes;
+        if let Some(id) = self.nodes.find(hash, |it| nodes.get(it as usize) == Some(&node)) {
+            return Ok(NodeId(id));
         }
         let below = match &node {
             Node::Constant(_) | Node::Predicate(_) => 0,
@@ -334,10 +328,10 @@ impl Builder {
         if below >= DEPTH_LIMIT {
             return Err(TooBig);
         }
-        let id = NodeId::new(checked(self.program.nodes.len())?);
-        self.program.nodes.push(node.clone());
+        let id = NodeId::new(checked(nodes.len())?);
+        self.program.nodes.push(node);
         self.depths.push(below + 1);
-        self.nodes.insert(node, id);
+        self.nodes.insert(hash, id.0);
         Ok(id)
     }
 
@@ -349,7 +343,7 @@ impl Builder {
     pub(crate) fn mark(&self) -> Mark {
         let Program { fields, paths, derived: _, predicates, nodes } = &self.program;
         let (paths, predicates, nodes) = (paths.len(), predicates.len(), nodes.len());
-        Mark { fields: fields.children.len(), paths, predicates, nodes }
+        Mark { fields: fields.named.len(), paths, predicates, nodes }
     }
 
     /// The path at `id`.
@@ -374,36 +368,36 @@ impl Builder {
         program.derived.retain(|derived| derived.path.index() < mark.paths);
         program.predicates.truncate(mark.predicates);
         program.nodes.truncate(mark.nodes);
-        program.fields.children.truncate(mark.fields);
-        for children in &mut program.fields.children {
-            children.retain(|_, child| child.index() < mark.fields);
-        }
+        program.fields.named.truncate(mark.fields);
         program
     }
 }
 
 impl FieldTree {
     fn child_or_new(&mut self, parent: FieldId, name: &str) -> Result<FieldId, TooBig> {
-        let next = FieldId::new(checked(self.children.len())?);
-        let Some(children) = self.children.get_mut(parent.index()) else { return Err(TooBig) };
-        let child = *children.entry(name.to_ascii_lowercase().into()).or_insert(next);
-        if child == next {
-            self.children.push(HashMap::new());
+        let mut name = Cow::Borrowed(name);
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            name.to_mut().make_ascii_lowercase();
         }
+        let hash = self.known.hash((parent, &*name));
+        let is = |it: u32| self.named.get(it as usize).is_some_and(|(above, it)| *above == parent && **it == *name);
+        if let Some(place) = self.known.find(hash, is) {
+            return Ok(FieldId(place + 1));
+        }
+        let child = FieldId::new(checked(self.len())?);
+        self.known.insert(hash, child.0 - 1);
+        self.named.push((parent, name.into()));
         Ok(child)
     }
 
     /// How many fields there are, the event itself among them.
     pub(crate) fn len(&self) -> usize {
-        self.children.len()
+        self.named.len() + 1
     }
 
-    /// Every field below the event: its parent, its name in lower case, itself.
+    /// Every field below the event, in their order: its parent, its name in lower case, itself.
     pub(crate) fn into_names(self) -> impl Iterator<Item = (FieldId, Box<str>, FieldId)> {
-        let all = self.children.into_iter().enumerate();
-        all.flat_map(|(parent, children)| {
-            children.into_iter().map(move |(name, child)| (FieldId::new(parent), name, child))
-        })
+        (1..).zip(self.named).map(|(field, (parent, name))| (parent, name, FieldId(field)))
     }
 }
 

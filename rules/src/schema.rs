@@ -135,17 +135,14 @@ pub(crate) enum Words {
 
 /// What is known of the words at `steps`.
 pub(crate) fn words(steps: &[Step]) -> Option<Words> {
-    let mut name = String::new();
-    for step in steps {
-        let Step::Key(key) = step else { return None };
-        name.push('.');
-        name.push_str(&key.to_ascii_lowercase());
-    }
-    match name.as_str() {
+    let [Step::Key(name)] = steps else { return None };
+    match name {
         // An event of level `None` does not come as far as the rules.
-        ".level" => Some(Words::Known(&["Metadata", "Request", "RequestResponse"])),
-        ".stage" => Some(Words::Known(&["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"])),
-        ".verb" => Some(Words::Small),
+        name if name.eq_ignore_ascii_case("level") => Some(Words::Known(&["Metadata", "Request", "RequestResponse"])),
+        name if name.eq_ignore_ascii_case("stage") => {
+            Some(Words::Known(&["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]))
+        }
+        name if name.eq_ignore_ascii_case("verb") => Some(Words::Small),
         _ => None,
     }
 }

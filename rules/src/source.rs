@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::codes::Code;
 use crate::syntax::Problem;
 use crate::yaml::{self, NodeId, Tree, field, place};
 use crate::{Diagnostic, Severity};
@@ -171,6 +172,15 @@ impl<'a> Sources<'a> {
             problem.span = self.place(file, node, &problem.span);
         }
         self.report_from(file, problem, offset);
+    }
+
+    /// Like [`Self::report_within`], for what is found often: it is not made where it would not be kept.
+    pub(crate) fn report_made(&mut self, file: usize, node: NodeId, code: Code, make: impl FnOnce() -> Problem) {
+        if self.takes(code.severity) {
+            return self.report_within(file, node, make());
+        }
+        self.errors += usize::from(code.severity == Severity::Error);
+        self.dropped += 1;
     }
 
     /// Whether one more finding of this severity would be kept.

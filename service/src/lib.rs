@@ -23,11 +23,14 @@
 //! what it had in hand is done.
 
 pub mod admin;
+mod blocking;
 pub mod config;
 pub mod context;
 pub mod error;
 pub mod health;
 pub mod metrics;
+pub mod namespaces;
+pub mod operator;
 mod place;
 pub mod policy;
 pub mod program;

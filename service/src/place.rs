@@ -1,7 +1,7 @@
 //! Putting a file in its place for good.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Moves a file that is on the disk itself to where it is looked for, in the same folder. The folder is synced too: without
@@ -10,6 +10,18 @@ pub(crate) fn put(draft: &Path, file: &Path) -> io::Result<()> {
     fs::rename(draft, file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+/// Writes `file`, with its folder if that is not there: on the disk itself and never by halves.
+pub(crate) fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let draft = file.with_extension("new");
+    let mut out = File::create(&draft)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    put(&draft, file)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::io::Read;
 use prost::Message;
 use prost::bytes::Bytes;
 use vedette_proto::rules::v1 as proto;
-use vedette_rules::SourceFile;
+pub use vedette_rules::SourceFile;
 
 /// The most that documents may take when unpacked, in bytes.
 pub const LIMIT: usize = 64 * 1024 * 1024;

@@ -2,6 +2,8 @@
 //!
 //! One cryptography for the whole system (ring), certificates from files, or, for a first start, made once and kept.
 
+mod reload;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -13,11 +15,11 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::ServerConfig;
-use rustls::server::WebPkiClientVerifier;
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::place;
+use reload::{Clients, Own};
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,7 @@ pub fn install_provider() {
 }
 
 /// A server's side of TLS: HTTP/2 and 1.1, and with `client_ca` only for clients with a certificate of that authority.
+/// All three files are read again when they change.
 ///
 /// # Errors
 /// If a file cannot be read, or they do not go together.
@@ -103,30 +106,19 @@ pub fn server_config_with(
     optional: bool,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     install_provider();
-    let builder = match client_ca {
+    let own = Arc::new(Own::new(certificate, key)?);
+    let clients = client_ca.map(|file| Clients::new(file, optional)).transpose()?;
+    Ok(Arc::new(config(own, clients)))
+}
+
+fn config(own: Arc<Own>, clients: Option<Clients>) -> ServerConfig {
+    let builder = match clients {
         None => ServerConfig::builder().with_no_client_auth(),
-        Some(file) => {
-            let failed =
-                |source: Box<dyn std::error::Error + Send + Sync>| TlsError::ClientCa { file: file.to_owned(), source };
-            let mut roots = rustls::RootCertStore::empty();
-            for authority in certificates(file)? {
-                roots.add(authority).map_err(|error| failed(error.into()))?;
-            }
-            let verifier = WebPkiClientVerifier::builder(Arc::new(roots));
-            let verifier = if optional { verifier.allow_unauthenticated() } else { verifier };
-            ServerConfig::builder().with_client_cert_verifier(verifier.build().map_err(|error| failed(error.into()))?)
-        }
+        Some(clients) => ServerConfig::builder().with_client_cert_verifier(Arc::new(clients)),
     };
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Pem {
-        what: "a private key",
-        file: key.to_owned(),
-        source,
-    })?;
-    let mut config = builder
-        .with_single_cert(certificates(certificate)?, key_der)
-        .map_err(|source| TlsError::Use { certificate: certificate.to_owned(), source })?;
+    let mut config = builder.with_cert_resolver(own);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    config
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -32,7 +32,10 @@ pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
         let fields = &mut event.fields;
         let mut cut = None;
         match Top::find(name) {
-            Some(Top::Workspace) => fields.workspace = reader.string("expected `workspace` to be a string")?,
+            Some(Top::Workspace) => {
+                fields.workspace = reader.string("expected `workspace` to be a string")?;
+                cut = Some(CutKind::Workspace);
+            }
             Some(Top::Devops) => fields.devops = reader.string("expected `devops` to be a string")?,
             Some(Top::Cluster) => {
                 fields.cluster = reader.string("expected `cluster` to be a string")?;

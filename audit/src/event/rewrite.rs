@@ -24,15 +24,27 @@ impl Event<'_> {
     /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
     /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
     pub fn rewrite(&self, level: Level, cluster: &str, out: &mut Vec<u8>) -> Rewritten {
+        self.rewrite_in(level, cluster, None, out)
+    }
+
+    /// As [`Self::rewrite`], for an event of something that belongs to `workspace`: `Workspace` is set to it, unless the event
+    /// says one of its own.
+    pub fn rewrite_in(&self, level: Level, cluster: &str, workspace: Option<&str>, out: &mut Vec<u8>) -> Rewritten {
+        let workspace = workspace.filter(|workspace| !workspace.is_empty() && self.workspace().is_empty());
+        let stays = |cut: &Cut, level| cut.stays(level) && (workspace.is_none() || cut.what != CutKind::Workspace);
         let (oversize, level) = self.lowered(level);
         // A level that we don't know may record anything.
         let lower = self.recorded_level().is_none_or(|recorded| recorded > level);
         let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();
         let start = out.len();
 
-        out.reserve(self.kept_bytes(level) + cluster.len() + 128);
+        out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + 128);
         out.extend_from_slice(b"{\"Cluster\":");
         text::push_string(out, cluster);
+        if let Some(workspace) = workspace {
+            out.extend_from_slice(b",\"Workspace\":");
+            text::push_string(out, workspace);
+        }
         if oversize && annotations.is_none() {
             out.extend_from_slice(b",\"Annotations\":");
             self.annotate(None, out);
@@ -40,12 +52,12 @@ impl Event<'_> {
         // Each member goes on with what separates it from the one before: the first one's brace becomes a comma, unless
         // that member is dropped and the next one brings its own.
         let open = self.bytes.iter().position(|byte| *byte == b'{').unwrap_or_default();
-        if self.cuts.iter().next().is_none_or(|first| first.separator != open || first.stays(level)) {
+        if self.cuts.iter().next().is_none_or(|first| first.separator != open || stays(first, level)) {
             out.push(b',');
         }
         let mut from = open + 1;
         for cut in self.cuts.iter() {
-            if !cut.stays(level) {
+            if !stays(cut, level) {
                 self.copy(from, cut.separator, out);
             } else if cut.what == CutKind::Level && lower && self.bytes.get(cut.value) == Some(&b'"') {
                 self.copy(from, cut.value, out);
@@ -104,7 +116,7 @@ impl Cut {
             CutKind::Cluster => false,
             CutKind::RequestObject => level >= Level::Request,
             CutKind::ResponseObject => level >= Level::RequestResponse,
-            CutKind::Type | CutKind::Level | CutKind::Annotations => true,
+            CutKind::Type | CutKind::Level | CutKind::Annotations | CutKind::Workspace => true,
         }
     }
 }

@@ -238,6 +238,37 @@ fn rewriting_sets_the_cluster_and_strips_to_the_level() {
 }
 
 #[test]
+fn rewriting_fills_in_a_workspace_where_there_is_none() {
+    for (json, expected) in [
+        (r#"{"verb":"get"}"#, r#"{"Cluster":"c1","Workspace":"w","verb":"get"}"#),
+        (r#"{"workspace":"","verb":"get"}"#, r#"{"Cluster":"c1","Workspace":"w","verb":"get"}"#),
+        (r#"{"verb":"get","Workspace":null}"#, r#"{"Cluster":"c1","Workspace":"w","verb":"get"}"#),
+        (
+            r#"{"Workspace":"own","verb":"get","WORKSPACE":"","cluster":"x"}"#,
+            r#"{"Cluster":"c1","Workspace":"w","verb":"get"}"#,
+        ),
+        (r#"{"Workspace":"own","verb":"get"}"#, r#"{"Cluster":"c1","Workspace":"own","verb":"get"}"#),
+        (
+            r#"{"Workspace":"","verb":"get","workspace":"own"}"#,
+            r#"{"Cluster":"c1","Workspace":"","verb":"get","workspace":"own"}"#,
+        ),
+    ] {
+        let mut out = Vec::new();
+        parse(json).rewrite_in(Level::Metadata, "c1", Some("w"), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "{json}");
+        let event = parse(expected);
+        assert_eq!((event.workspace().is_empty(), event.cluster()), (false, "c1".into()));
+        // Nothing is no workspace.
+        for none in [None, Some("")] {
+            let (mut filled, mut plain) = (Vec::new(), Vec::new());
+            parse(json).rewrite_in(Level::Metadata, "c1", none, &mut filled);
+            parse(json).rewrite(Level::Metadata, "c1", &mut plain);
+            assert_eq!(filled, plain);
+        }
+    }
+}
+
+#[test]
 fn levels_with_bodies_do_not_apply_to_requests_about_no_resource() {
     for object in ["", r#""objectRef":null,"#, r#""ObjectRef":{"Name":"x"},"#, r#""objectRef":{"resource":""},"#] {
         let json = format!(
@@ -312,7 +343,9 @@ fn rewriting_mends_lone_surrogates() {
 #[test]
 fn a_member_that_is_named_again_and_again_makes_no_event() {
     let named = |name: &str, times: usize| format!(r#"{{"verb":"get"{}}}"#, format!(r#","{name}":null"#).repeat(times));
-    for name in ["kind", "apiVersion", "level", "cluster", "requestObject", "responseObject", "annotations"] {
+    for name in
+        ["kind", "apiVersion", "level", "cluster", "requestObject", "responseObject", "annotations", "workspace"]
+    {
         let most = named(name, 64);
         // What goes on is read again.
         let mut out = Vec::new();

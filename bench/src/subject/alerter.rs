@@ -14,11 +14,11 @@ use crate::Effort;
 use crate::broker::{ALERT_RESULTS, Broker, CLUSTER, Sync, runtime};
 use crate::load;
 use crate::measure::{Rounds, peak_resident, quantile};
-use crate::policy;
 use crate::receiver::Receiver;
 use crate::sample::{BATCH, Sample};
 use crate::services::{self, Rules, SERVICE_MEMORY};
 use crate::table::{Bar, Row, Table, Unit};
+use crate::{policy, sets};
 
 /// Alerts of one result: a POST with a fourth of its events alerting.
 const ALERTS: usize = BATCH / 4;
@@ -193,7 +193,7 @@ fn delay(sample: &Sample, effort: &Effort, table: &mut Table) {
 fn expected_alerts(posts: &[crate::sample::Post]) -> u64 {
     let mut files = policy::shipped();
     files.push(policy::webhook("[]"));
-    let set = policy::compile(&files);
+    let set = sets::compile(&files);
     let decide = |event: &[u8]| set.decide(event).expect("an event is one").alerts.len() as u64;
     posts.iter().flat_map(crate::sample::events_of).map(decide).sum()
 }

@@ -5,10 +5,10 @@ use std::hint::black_box;
 use crate::Effort;
 use crate::broker::{Broker, EVENTS, Sync, runtime};
 use crate::measure::{Rounds, peak_resident, per_core};
-use crate::policy;
 use crate::sample::{BATCH, Sample, Shapes};
 use crate::services::{self, Rules, SERVICE_MEMORY};
 use crate::table::{Bar, Row, Table, Unit};
+use crate::{policy, sets};
 
 /// Expected in advance, to make rounds last about as long as asked for.
 const GUESS: usize = 40_000;
@@ -17,7 +17,7 @@ pub(crate) fn run(sample: &Sample, effort: &Effort) -> Table {
     let shapes = sample.joined();
     let mut files = policy::shipped();
     files.push(policy::webhook("[]"));
-    let set = policy::compile(&files);
+    let set = sets::compile(&files);
     let rules = Rules::new(&files);
     let (mut wall, mut cpu, mut alone, mut resident) = (Vec::new(), Vec::new(), Vec::new(), 0.0_f64);
     for seed in 0..effort.rounds {

@@ -8,11 +8,11 @@ use crate::Effort;
 use crate::broker::{ARCHIVE_RESULTS, Broker, EVENTS, Sync, runtime};
 use crate::load;
 use crate::measure::{median, peak_resident};
-use crate::policy;
 use crate::receiver::Receiver;
 use crate::sample::{Post, Sample, Shapes, events_of};
 use crate::services::{self, ENGINE_MEMORY, Rules, SERVICE_MEMORY};
 use crate::table::{Bar, Row, Table, Unit};
+use crate::{policy, sets};
 
 /// Expected in advance, to make rounds last about as long as asked for.
 const GUESS: usize = 20_000;
@@ -86,7 +86,7 @@ fn round(shapes: &Shapes, files: &[SourceFile], events: usize, seed: u32) -> Rou
     ];
     let posts = shapes.make(events, seed);
     let events: usize = posts.iter().map(|post| post.events).sum();
-    let expected = archived(&policy::compile(&files), &posts);
+    let expected = archived(&sets::compile(&files), &posts);
     let start = Instant::now();
     let load = load::send(&runtime, &gateway.url, posts, CONNECTIONS);
     // Results are published before events are acknowledged: looked at in this order, nothing is between the two.

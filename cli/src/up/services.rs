@@ -230,7 +230,8 @@ fn policy_config(
 ) -> Result<PolicyConfig, Failure> {
     let mut rules = rules.into_iter();
     let dir = rules.next().ok_or_else(|| Failure::usage("there are no rules").help("name a directory with --rules"))?;
-    Ok(PolicyConfig { dir, more: rules.collect(), state_dir: Some(folder.join("policy")), receivers })
+    let state_dir = Some(folder.join("policy"));
+    Ok(PolicyConfig { dir, more: rules.collect(), state_dir, receivers, ..PolicyConfig::default() })
 }
 
 async fn open(config: &vedette_archive::Config) -> Result<Arc<dyn Archive>, Failure> {

@@ -12,6 +12,7 @@
 mod alerts;
 mod apiserver;
 mod chaos;
+mod operator;
 mod oracle;
 mod pipeline;
 mod sample;

@@ -36,10 +36,27 @@ impl Stack {
     /// The same, with variables of every service's environment.
     pub(crate) fn start_with(engine: Option<Engine>, settings: &Settings, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("vedette-stack-").tempdir().unwrap();
-        let (nats, alertmanager) = (NatsServer::start(), Alertmanager::start());
-        let search = engine.map(SearchNode::start);
+        let alertmanager = Alertmanager::start();
         let policy = folder.path().join("policy");
         write_policy(&policy, settings, &alertmanager.url());
+        Self::run(engine, folder, alertmanager, &format!("dir: {policy:?}"), env)
+    }
+
+    /// Everything with the embedded archive, under the rules and settings of this operator.
+    pub(crate) fn start_on(operator: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("vedette-stack-").tempdir().unwrap();
+        Self::run(None, folder, Alertmanager::start(), &format!("operator: {{ url: {operator:?} }}"), &[])
+    }
+
+    fn run(
+        engine: Option<Engine>,
+        folder: TempDir,
+        alertmanager: Alertmanager,
+        policy: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
+        let nats = NatsServer::start();
+        let search = engine.map(SearchNode::start);
 
         // A killed service's batches come back soon.
         let broker = format!("nats: {{ url: {:?}, ackWaitSeconds: 5 }}\n", nats.url());
@@ -58,7 +75,7 @@ impl Stack {
             std::fs::create_dir_all(&dir).unwrap();
             dir
         };
-        let rules = |name: &str| format!("policy: {{ dir: {policy:?}, stateDir: {:?} }}\n", state(name));
+        let rules = |name: &str| format!("policy: {{ {policy}, stateDir: {:?} }}\n", state(name));
 
         let (ingests, console) = (vec![ports::free(), ports::free()], ports::free());
         let mut plans = Vec::new();
@@ -104,6 +121,12 @@ impl Stack {
     /// The token that the console wants.
     pub(crate) fn token(&self) -> &'static str {
         TOKEN
+    }
+
+    /// An instance by its name, as `evaluator-0`.
+    pub(crate) fn service(&mut self, name: &str) -> &mut Service {
+        let index = self.names.iter().position(|own| own == name).unwrap();
+        &mut self.services[index]
     }
 
     /// The sum of a metric over all instances of a service.

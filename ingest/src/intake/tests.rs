@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use vedette_audit::list::ListErrorCode;
 use vedette_proto::bus::v1::{DeadLetter, EventBatch, IngestCounts};
+use vedette_service::namespaces::Namespace;
 
 use super::*;
 
@@ -13,7 +14,19 @@ fn terms(level: Level, k8s: bool) -> Terms {
         generation: 7,
         audit_level: level,
         k8s_auditing_enabled: k8s,
+        namespaces: Cluster::default(),
     }
+}
+
+/// Terms of a cluster whose namespaces `shop` and `bare` are in the workspace `retail` and in none.
+fn terms_with_namespaces() -> Terms {
+    let namespace = |workspace: Option<&str>| Namespace {
+        uid: "u".into(),
+        workspace: workspace.map(Into::into),
+        created_unix_seconds: 0,
+    };
+    let namespaces = [("shop", namespace(Some("retail"))), ("bare", namespace(None))];
+    Terms { namespaces: namespaces.into_iter().collect(), ..terms(Level::RequestResponse, true) }
 }
 
 fn take_with(body: &[u8], terms: Terms, piece: usize) -> Result<Vec<Finished>, ListError> {
@@ -134,6 +147,34 @@ fn drops_are_counted_by_reason() {
     assert_eq!(counts(&kubernetes, terms(Level::None, true)), (0, reasons(&[("level_none", 2)])));
     assert_eq!(counts(&kubernetes, terms(Level::Request, false)), (0, reasons(&[("k8s_auditing_disabled", 2)])));
     assert_eq!(counts(&kubesphere, terms(Level::Request, false)), (1, reasons(&[("level_none", 1)])));
+}
+
+#[test]
+fn events_that_lack_a_workspace_get_that_of_their_namespace() {
+    let filled = [
+        r#"{"verb":"get","objectRef":{"resource":"pods","namespace":"shop"}}"#,
+        r#"{"Verb":"get","Workspace":"","ObjectRef":{"Namespace":"shop"}}"#,
+        // Of a namespace that is made, its name alone may be known.
+        r#"{"verb":"create","objectRef":{"resource":"namespaces","name":"shop"}}"#,
+        r#"{"verb":"get","objectRef":{"resource":"namespaces","namespace":"shop","name":"shop"}}"#,
+    ];
+    let left = [
+        r#"{"verb":"get","workspace":"own","objectRef":{"namespace":"shop"}}"#,
+        r#"{"verb":"get","objectRef":{"resource":"pods","namespace":"bare"}}"#,
+        r#"{"verb":"get","objectRef":{"resource":"pods","namespace":"unknown"}}"#,
+        r#"{"verb":"get","objectRef":{"resource":"nodes","name":"shop"}}"#,
+        r#"{"verb":"get","objectRef":{"resource":"namespaces","apiGroup":"other.example.com","name":"shop"}}"#,
+        r#"{"verb":"get","requestURI":"/api/v1/namespaces/shop"}"#,
+    ];
+    let workspaces = |items: &[&str]| {
+        let items: Vec<_> = items.iter().map(|item| (*item).to_owned()).collect();
+        let parts = take_with(list(&items).as_bytes(), terms_with_namespaces(), usize::MAX).unwrap();
+        let found = events(&parts);
+        assert_eq!(found.len(), items.len());
+        found.iter().map(|json| Event::parse(json.as_bytes()).unwrap().workspace().into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(workspaces(&filled), ["retail"; 4]);
+    assert_eq!(workspaces(&left), ["own", "", "", "", "", ""]);
 }
 
 #[test]
@@ -287,5 +328,30 @@ proptest! {
         let whole = summary(take_with(body.as_bytes(), terms(), usize::MAX).unwrap());
         let pieced = summary(take_with(body.as_bytes(), terms(), piece).unwrap());
         prop_assert_eq!(whole, pieced);
+    }
+
+    #[test]
+    fn a_workspace_changes_neither_identity_nor_cut_nor_counts(
+        sizes in proptest::collection::vec(prop_oneof![0..200usize, 300_000..700_000usize], 0..6),
+        namespaces in proptest::collection::vec(prop::sample::select(vec!["shop", "bare", "unknown", ""]), 6),
+    ) {
+        let items: Vec<_> = sizes.iter().zip(&namespaces).enumerate().map(|(index, (size, namespace))| {
+            let item = sized(index + 1, *size).remove(index);
+            item.replace(r#""resource":"r""#, &format!(r#""resource":"r","namespace":"{namespace}""#))
+        }).collect();
+        let body = list(&items);
+        let with = take_with(body.as_bytes(), terms_with_namespaces(), usize::MAX).unwrap();
+        let without = take_with(body.as_bytes(), terms(Level::RequestResponse, true), usize::MAX).unwrap();
+        prop_assert_eq!(with.len(), without.len());
+        for (with, without) in with.iter().zip(&without) {
+            prop_assert_eq!((&with.batch, &with.counts), (&without.batch, &without.counts));
+            for (with, without) in unpack(with).events.iter().zip(&unpack(without).events) {
+                prop_assert_eq!(&with.id, &without.id);
+                let plain = String::from_utf8(without.json.to_vec()).unwrap();
+                let shop = plain.contains(r#""namespace":"shop""#);
+                let filled = plain.replacen(r#""c1","#, r#""c1","Workspace":"retail","#, 1);
+                prop_assert_eq!(&with.json, if shop { &filled } else { &plain }.as_bytes());
+            }
+        }
     }
 }

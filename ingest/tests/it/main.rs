@@ -10,5 +10,6 @@
 mod accepts;
 mod authenticates;
 mod broker;
+mod operator;
 mod rejects;
 mod rig;

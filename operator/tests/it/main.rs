@@ -8,8 +8,13 @@
 )]
 
 mod admission;
+mod chart;
+mod definitions;
 mod distribution;
 mod evaluator;
 mod manage;
+mod lab;
 mod plane;
+mod reconcile;
 mod rules;
+mod services;

@@ -7,6 +7,7 @@ use super::satisfied::satisfied;
 use super::scratch::Scratch;
 use super::{Evaluation, Truth, of};
 use crate::event::{Body, Entry, Kind, Scalar, SlotId, Universal};
+use crate::kubesphere::{Given, Judgement};
 use crate::program::{FieldId, PathId, PathStep, Predicate, PredicateId, Test};
 use crate::value::Number;
 
@@ -51,6 +52,9 @@ impl Evaluation<'_> {
     fn ask_singly(&mut self, predicate: &Predicate, slot: SlotId) -> Truth {
         let fields = others(predicate);
         fields.iter().for_each(|field| self.read_path(*field));
+        if let Test::Judged(judgement) = &predicate.test {
+            return self.ask_whole(predicate, judgement, slot);
+        }
         let values = &self.scratch.reader.values;
         let others = self.others(fields);
         let (mut holds, mut mismatched) = (false, false);
@@ -59,6 +63,23 @@ impl Evaluation<'_> {
             let judged = satisfied(predicate, value);
             mismatched |= judged.is_none();
             if judged == Some(true) || key(value).is_some_and(|key| others.contains(&key)) {
+                holds = true;
+                break;
+            }
+        }
+        self.conclude(predicate, holds, mismatched)
+    }
+
+    /// Asks every value at the predicate's path as KubeSphere's engine takes it.
+    fn ask_whole(&mut self, predicate: &Predicate, judgement: &Judgement, slot: SlotId) -> Truth {
+        let Scratch { reader, wholes, .. } = &mut *self.scratch;
+        let (mut holds, mut mismatched) = (false, false);
+        for (place, entry) in reader.values.placed(slot).filter(|(_, entry)| entry.kind != Kind::Null) {
+            let value = reader.values.scalar(self.text, entry);
+            wholes.make(place, value);
+            let judged = wholes.given(place, value).and_then(|given| judgement.holds(given, &predicate.matcher));
+            mismatched |= judged.is_none();
+            if judged == Some(true) {
                 holds = true;
                 break;
             }
@@ -137,15 +158,17 @@ impl Evaluation<'_> {
     /// A name with dots may give a part of a body that was not recorded: an output shows it, but what is asked of it is unknown.
     pub(super) fn look_up(&mut self, recorded: bool) {
         let engine = self.engine;
-        while let Some(entry) = self.scratch.reader.values.entry(self.looked_up) {
+        while let Some(entry) = self.scratch.reader.values.entry(self.looked_up as usize) {
+            let place = self.looked_up;
             self.looked_up += 1;
             let Some(index) = engine.index_of(entry.slot) else { continue };
             if !recorded && !self.covers(PathId(entry.slot.0)) {
                 continue;
             }
-            let Scratch { reader, predicates, classes, vetoed, strange, stamp, .. } = &mut *self.scratch;
+            let Scratch { reader, predicates, wholes, classes, vetoed, strange, stamp, .. } = &mut *self.scratch;
             let truth = *stamp | 2;
-            let is_strange = index.look_up(reader.values.scalar(self.text, entry), |predicate| {
+            let value = reader.values.scalar(self.text, entry);
+            let mut holds = |predicate: PredicateId| {
                 if let Some(cell) = predicates.get_mut(predicate.index())
                     && *cell != truth
                 {
@@ -155,7 +178,23 @@ impl Evaluation<'_> {
                         vetoed.extend_from_slice(&guarded.vetoed);
                     }
                 }
-            });
+            };
+            if index.printed {
+                wholes.make(place, value);
+                if let Some(text) = wholes.given(place, value).and_then(Given::text) {
+                    index.printed_is(text, &mut holds);
+                }
+                let values = &reader.values;
+                if index.asks_all() && values.is_first(place, entry.slot) {
+                    for (place, entry) in values.placed(entry.slot) {
+                        wholes.make(place, values.scalar(self.text, entry));
+                    }
+                    let text = |(place, entry)| wholes.given(place, values.scalar(self.text, entry))?.text();
+                    index.all_are(|| values.placed(entry.slot).filter_map(text), &mut holds);
+                }
+                continue;
+            }
+            let is_strange = index.look_up(value, holds);
             if is_strange && strange.last() != Some(&entry.slot) {
                 strange.push(entry.slot);
             }
@@ -170,10 +209,19 @@ impl Evaluation<'_> {
         if std::mem::replace(ran, self.scratch.stamp) == self.scratch.stamp {
             return;
         }
-        let Scratch { reader, predicates, asked, texts, classes, stamp, .. } = &mut *self.scratch;
-        let truth = *stamp | 2;
-        for entry in reader.values.of(slot) {
-            let Scalar::Text(text) = reader.values.scalar(self.text, entry) else { continue };
+        let Scratch { reader, predicates, wholes, asked, texts, classes, stamp, .. } = &mut *self.scratch;
+        let (truth, printed) = (*stamp | 2, engine.index_of(slot).is_some_and(|index| index.printed));
+        for (place, entry) in reader.values.placed(slot) {
+            let value = reader.values.scalar(self.text, entry);
+            let text = match value {
+                Scalar::Text(text) => text,
+                value if printed => {
+                    wholes.make(place, value);
+                    let Some(text) = wholes.given(place, value).and_then(Given::text) else { continue };
+                    text
+                }
+                _ => continue,
+            };
             *texts += 1;
             patterns.find(text, |id, whole| {
                 let (Some(cell), Some(asked)) = (predicates.get_mut(id.index()), asked.get_mut(id.index())) else {

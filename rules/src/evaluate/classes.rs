@@ -11,6 +11,8 @@ use crate::program::{Node, NodeId, PredicateId, Program};
 
 /// More rules than this ask for themselves whether a predicate denies them: to keep them back one by one would cost more.
 const MOST_VETOED: usize = 4;
+/// More literals than this that are joined by themselves stay one part.
+const MOST_JOINED: usize = 4;
 
 /// Rules by what is left of their conditions.
 #[derive(Debug, Default)]
@@ -28,18 +30,18 @@ impl Classes {
     pub(super) fn new(program: &Program, roots: &[NodeId], quick: impl Fn(NodeId) -> bool) -> Self {
         let denied =
             |part: NodeId| literal(program, part).filter(|(_, negated)| *negated && quick(part)).map(|it| it.0);
+        let all: Vec<_> = roots.iter().map(|root| parts(program, *root, &quick)).collect();
         let mut vetoed: BTreeMap<PredicateId, Vec<u32>> = BTreeMap::new();
-        for (rule, root) in (0..).zip(roots) {
-            for predicate in parts(program, root).iter().filter_map(|part| denied(*part)) {
+        for (rule, parts) in (0..).zip(&all) {
+            for predicate in parts.iter().filter_map(|part| denied(*part)) {
                 vetoed.entry(predicate).or_default().push(rule);
             }
         }
         vetoed.retain(|_, rules| rules.len() <= MOST_VETOED);
         let mut places: HashMap<Box<[NodeId]>, usize> = HashMap::new();
         let mut rules: Vec<Vec<u32>> = Vec::new();
-        for (rule, root) in (0..).zip(roots) {
-            let is_left = |part: &&NodeId| denied(**part).is_none_or(|predicate| !vetoed.contains_key(&predicate));
-            let mut left: Vec<NodeId> = parts(program, root).iter().filter(is_left).copied().collect();
+        for (rule, mut left) in (0..).zip(all) {
+            left.retain(|part| denied(*part).is_none_or(|predicate| !vetoed.contains_key(&predicate)));
             left.sort_unstable();
             left.dedup();
             let place = *places.entry(left.into()).or_insert(rules.len());
@@ -55,12 +57,23 @@ impl Classes {
     }
 }
 
-/// All of these must hold for a condition to hold.
-fn parts<'p>(program: &'p Program, root: &'p NodeId) -> &'p [NodeId] {
-    match program.nodes.get(root.index()) {
-        Some(Node::And(parts)) => parts,
-        _ => std::slice::from_ref(root),
+/// All of these must hold for a condition to hold. A few literals that are known as soon as an event has been read stand for themselves,
+/// wherever they are joined.
+fn parts(program: &Program, root: NodeId, quick: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
+    let joined = |node: NodeId| match program.nodes.get(node.index()) {
+        Some(Node::And(parts)) => Some(parts),
+        _ => None,
+    };
+    let Some(all) = joined(root) else { return vec![root] };
+    let mut parts = Vec::with_capacity(all.len() + 1);
+    for part in all {
+        let is_known = |inner: &NodeId| literal(program, *inner).is_some() && quick(*inner);
+        match joined(*part).filter(|inner| inner.len() <= MOST_JOINED && inner.iter().all(is_known)) {
+            Some(inner) => parts.extend(inner),
+            None => parts.push(*part),
+        }
     }
+    parts
 }
 
 /// The predicate that a node is, and whether negated.

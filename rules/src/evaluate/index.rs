@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use super::fold::FoldState;
 use super::patterns::Patterns;
-use super::satisfied::{given, satisfied};
+use super::satisfied::satisfied;
 use crate::event::Scalar;
-use crate::kubesphere::Given;
+use crate::hash::FoldState;
+use crate::kubesphere::Question;
 use crate::program::{Comparison, Items, Literal, Predicate, PredicateId, Test};
 use crate::value::Number;
 
@@ -20,13 +20,15 @@ pub(super) struct Index {
     /// The lengths of `texts`, from 63 on all as one bit.
     lengths: u64,
     numbers: HashMap<Number, Vec<PredicateId>, FoldState>,
+    /// By a text, the predicates that it does not make false: those that are true if no text at the path does.
+    only: HashMap<Box<str>, Vec<PredicateId>, FoldState>,
     falses: Vec<PredicateId>,
     trues: Vec<PredicateId>,
-    /// True of whatever is not null.
+    /// True of whatever is not null; where values are compared by what is printed of them, of whatever has a text.
     exists: Vec<PredicateId>,
     bounds: Bounds,
     /// Whether values are compared by what KubeSphere's engine prints of them: a path has such tests alone, or none.
-    printed: bool,
+    pub(super) printed: bool,
     pub(super) patterns: Option<Patterns>,
     /// The types of values that some predicate has no answer for, as [`kind`] numbers them.
     strange: u8,
@@ -126,9 +128,16 @@ impl Index {
             }
             Test::OneOf(items) if items.fields.is_empty() && items.instants.is_empty() => self.one_of(items, id),
             Test::Judged(judgement) => {
-                let Some(texts) = judgement.texts() else { return false };
-                texts.into_iter().for_each(|text| self.text(text, id));
                 self.printed = true;
+                match judgement.plain() {
+                    Some(Question::Text(Comparison::Equal, text)) => self.text(text, id),
+                    Some(Question::OneOf(texts)) => texts.iter().for_each(|text| self.text(text, id)),
+                    Some(Question::Printed) => self.exists.push(id),
+                    Some(Question::Only(texts)) => {
+                        texts.iter().for_each(|text| self.only.entry((**text).into()).or_default().push(id));
+                    }
+                    _ => return false,
+                }
             }
             _ => return false,
         }
@@ -169,12 +178,6 @@ impl Index {
         if value == Scalar::Null {
             return false;
         }
-        if self.printed {
-            if let Some(text) = given(value).as_ref().and_then(Given::text) {
-                self.text_is(&text, &mut holds);
-            }
-            return false;
-        }
         self.exists.iter().for_each(|id| holds(*id));
         match value {
             Scalar::Text(text) => self.text_is(text, &mut holds),
@@ -187,6 +190,32 @@ impl Index {
             Scalar::Object(_) => {}
         }
         self.strange >> kind(value) & 1 == 1
+    }
+
+    /// Calls `holds` for every predicate that a value makes true of which this is printed, patterns aside.
+    #[inline]
+    pub(super) fn printed_is(&self, text: &str, holds: &mut impl FnMut(PredicateId)) {
+        self.exists.iter().for_each(|id| holds(*id));
+        self.text_is(text, holds);
+    }
+
+    /// Whether predicates are about all values at the path together.
+    pub(super) fn asks_all(&self) -> bool {
+        !self.only.is_empty()
+    }
+
+    /// Calls `holds` for every predicate that all texts at the path make true together.
+    pub(super) fn all_are<'t, T>(&self, texts: impl Fn() -> T, holds: &mut impl FnMut(PredicateId))
+    where
+        T: Iterator<Item = &'t str>,
+    {
+        let Some(first) = texts().next() else { return };
+        for id in self.only.get(first).into_iter().flatten() {
+            let allows = |text| self.only.get(text).is_some_and(|allowed| allowed.binary_search(id).is_ok());
+            if texts().all(|text| text == first || allows(text)) {
+                holds(*id);
+            }
+        }
     }
 
     #[inline]

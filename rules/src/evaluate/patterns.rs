@@ -5,9 +5,9 @@
 //! there are asked themselves. A test without such a literal is not taken in.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
-use regex_syntax::hir::{Hir, HirKind};
 
-use crate::program::{Predicate, PredicateId, Test};
+use crate::kubesphere::Question;
+use crate::program::{Matcher, Predicate, PredicateId, Test};
 
 /// Fewer tests than this are asked one by one.
 const WORTHWHILE: usize = 4;
@@ -33,7 +33,15 @@ impl Patterns {
                 Test::Like(glob) => {
                     (glob.split(['*', '?']).max_by_key(|piece| piece.len()).unwrap_or_default().into(), false)
                 }
-                Test::Regex(pattern) => (of_regex(pattern), false),
+                Test::Regex(_) => match &predicate.matcher {
+                    Matcher::Regex(pattern) => (pattern.required().to_vec(), false),
+                    Matcher::None | Matcher::Glob(_) => continue,
+                },
+                Test::Judged(judgement) => match (judgement.plain(), &predicate.matcher) {
+                    (Some(Question::Contains(text)), _) => (text.clone().into_bytes(), true),
+                    (Some(Question::Pattern(_)), Matcher::Regex(pattern)) => (pattern.required().to_vec(), false),
+                    _ => continue,
+                },
                 _ => continue,
             };
             if literal.len() >= SHORTEST {
@@ -59,46 +67,6 @@ impl Patterns {
             if let Some((predicate, whole)) = self.tests.get(literal.pattern().as_usize()) {
                 found(*predicate, *whole);
             }
-        }
-    }
-}
-
-/// The longest literal that every match of a regular expression holds; empty if none is known.
-fn of_regex(pattern: &str) -> Vec<u8> {
-    let mut longest = Vec::new();
-    if let Ok(hir) = regex_syntax::parse(pattern) {
-        required(&hir, &mut longest);
-    }
-    longest
-}
-
-/// The expression nests no deeper than the parser lets it.
-fn required(hir: &Hir, longest: &mut Vec<u8>) {
-    match hir.kind() {
-        HirKind::Literal(literal) if literal.0.len() > longest.len() => *longest = literal.0.to_vec(),
-        HirKind::Concat(parts) => parts.iter().for_each(|part| required(part, longest)),
-        HirKind::Capture(capture) => required(&capture.sub, longest),
-        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub, longest),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::of_regex;
-
-    #[test]
-    fn the_literal_of_a_regex_is_in_every_match() {
-        for (pattern, literal) in [
-            (r"^/api(s/[a-z.]+)?/v1/namespaces/team-3/pods(/|$)", "/v1/namespaces/team-3/pods"),
-            ("abc|abcd", ""),
-            ("(?i)secrets", ""),
-            ("x(abc){2,}", "abc"),
-            ("(abc)*", ""),
-            (r"a\.b", "a.b"),
-            ("[", ""),
-        ] {
-            assert_eq!(String::from_utf8(of_regex(pattern)).unwrap(), literal, "{pattern}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value as Json;
 
 use crate::event::Scalar;
-use crate::kubesphere::Given;
+use crate::kubesphere::{Given, printed};
 use crate::program::{Comparison, Items, Literal, Matcher, Predicate, Test};
 use crate::text::fold;
 use crate::value::{Instant, Number};
@@ -23,7 +23,11 @@ pub(super) fn satisfied(predicate: &Predicate, value: Scalar<'_>) -> Option<bool
 fn judge(test: &Test, matcher: &Matcher, value: Scalar<'_>) -> Option<bool> {
     match (test, value) {
         (Test::Exists, _) => Some(true),
-        (Test::Judged(judgement), value) => judgement.holds(&given(value)?, matcher),
+        (Test::Judged(judgement), Scalar::Text(text)) => judgement.holds(Given::Text(text), matcher),
+        (Test::Judged(judgement), value) => {
+            let json = parsed(value)?;
+            judgement.holds(Given::Json(&json, printed(&json).as_deref()), matcher)
+        }
         // The elements of a list are asked one by one.
         (_, Scalar::List(_)) => Some(false),
         (Test::Folded(test), Scalar::Text(text)) => judge(test, matcher, Scalar::Text(&fold(text))),
@@ -53,16 +57,14 @@ fn judge(test: &Test, matcher: &Matcher, value: Scalar<'_>) -> Option<bool> {
     }
 }
 
-/// A value as KubeSphere's engine takes it; `None` for what turns out to be no JSON.
-pub(super) fn given(value: Scalar<'_>) -> Option<Given<'_>> {
-    Some(match value {
-        Scalar::Text(text) => Given::Text(text),
-        Scalar::Null => Given::Json(Json::Null),
-        Scalar::Bool(value) => Given::Json(value.into()),
-        Scalar::Number(text) | Scalar::List(text) | Scalar::Object(text) => {
-            Given::Json(serde_json::from_str(text).ok()?)
-        }
-    })
+/// A value that stands at a path, as KubeSphere's engine takes what is no text; `None` for what turns out to be no JSON.
+pub(super) fn parsed(value: Scalar<'_>) -> Option<Json> {
+    match value {
+        Scalar::Null => Some(Json::Null),
+        Scalar::Bool(value) => Some(value.into()),
+        Scalar::Text(text) => Some(text.into()),
+        Scalar::Number(text) | Scalar::List(text) | Scalar::Object(text) => serde_json::from_str(text).ok(),
+    }
 }
 
 /// The order of a value and a literal; `None` if they are of different types.

@@ -3,8 +3,9 @@
 use super::Truth;
 use super::engine::Engine;
 use super::sets::Set;
+use super::whole::Wholes;
 use crate::event::{Reader, SlotId};
-use crate::program::PredicateId;
+use crate::program::{NodeId, PathId, PredicateId};
 
 /// What evaluating needs to write to; reused from event to event, and by any engine.
 ///
@@ -16,11 +17,15 @@ pub(crate) struct Scratch {
     /// A stamp with a [`Truth`] in its two lowest bits.
     pub(super) predicates: Vec<u32>,
     pub(super) nodes: Vec<u32>,
+    /// A stamp, and the field for want of which each node is unknown; grows when a rule first is.
+    missing: Vec<(u32, PathId)>,
     /// The stamp with which each slot's automaton ran last.
     pub(super) patterns: Vec<u32>,
     /// The number of the text that each predicate of an automaton was asked of last.
     pub(super) asked: Vec<u64>,
     pub(super) texts: u64,
+    /// The values of paths that KubeSphere's tests are about.
+    pub(super) wholes: Wholes,
     /// The classes of rules that the event may concern.
     pub(super) classes: Set,
     /// The rules that hold.
@@ -51,10 +56,12 @@ impl Scratch {
             self.predicates.fill(0);
             self.nodes.fill(0);
             self.patterns.fill(0);
+            self.missing.clear();
             self.stamp = 4;
         }
         let rules = engine.rules();
         [&mut self.classes, &mut self.holding, &mut self.unknown].into_iter().for_each(|set| set.start(rules));
+        self.wholes.start();
         self.vetoed.clear();
         self.strange.clear();
         self.strange.shrink_to(1 << 12);
@@ -81,6 +88,20 @@ impl Scratch {
                 Truth::True => 2,
                 Truth::Unknown => 3,
             }
+    }
+
+    /// The field for want of which a node is unknown, if it was looked for.
+    pub(super) fn missing(&self, node: NodeId) -> Option<PathId> {
+        self.missing.get(node.index()).filter(|(stamp, _)| *stamp == self.stamp).map(|(_, path)| *path)
+    }
+
+    pub(super) fn note_missing(&mut self, node: NodeId, path: PathId) {
+        if self.missing.len() < self.nodes.len() {
+            self.missing.resize(self.nodes.len(), (0, path));
+        }
+        if let Some(cell) = self.missing.get_mut(node.index()) {
+            *cell = (self.stamp, path);
+        }
     }
 
     /// Whether a predicate has been found true.

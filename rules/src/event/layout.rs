@@ -95,8 +95,8 @@ enum FilterStep {
 pub(super) enum Trail {
     /// A member, by a name of so many parts.
     Member(usize),
-    /// An element of a list.
-    Element(usize),
+    /// An element of a list, and how many lists in each other lead to that list, of which it is an element itself.
+    Element { index: usize, around: usize },
 }
 
 impl SlotId {
@@ -237,8 +237,68 @@ impl Layout {
 }
 
 impl Filter {
+    /// From the end of the way to its start, a member and the lists in it at a time: what lists in lists cost depends on the steps, not
+    /// on how many an event puts there.
     fn takes(&self, trail: &[Trail]) -> bool {
-        let mut steps = &*self.steps;
+        let (mut steps, mut trail) = (&*self.steps, trail);
+        let mut more = self.lists == Lists::All;
+        while let Some(last) = trail.last() {
+            let own = steps.iter().rev().take_while(|step| !matches!(step, FilterStep::Key(_))).count();
+            let elements = match last {
+                Trail::Element { around, .. } => around + 1,
+                Trail::Member(_) => 0,
+            };
+            let (Some((keys, into)), Some((before, elements))) =
+                (steps.split_at_checked(steps.len() - own), trail.split_at_checked(trail.len().wrapping_sub(elements)))
+            else {
+                return false;
+            };
+            let Some((Trail::Member(parts), before)) = before.split_last() else { return false };
+            if elements.len() < own || elements.len() > own && !more {
+                return false;
+            }
+            if !into.iter().zip(elements).all(|(step, element)| step.takes(*element)) {
+                return false;
+            }
+            let Some(keys) = without(keys, *parts) else { return false };
+            (steps, trail) = (keys, before);
+            more = self.lists != Lists::None;
+        }
+        steps.is_empty()
+    }
+}
+
+impl FilterStep {
+    fn takes(self, element: Trail) -> bool {
+        let Trail::Element { index, .. } = element else { return false };
+        match self {
+            Self::Key(_) => false,
+            Self::Any => true,
+            Self::Index(own) => index == own,
+            Self::Range(from, to) => index >= from && to.is_none_or(|to| index < to),
+        }
+    }
+}
+
+/// The steps before those that a name of so many parts takes at their end.
+fn without(mut steps: &[FilterStep], mut parts: usize) -> Option<&[FilterStep]> {
+    while parts > 0 {
+        let (FilterStep::Key(own), before) = steps.split_last()? else { return None };
+        parts = parts.checked_sub(*own)?;
+        steps = before;
+    }
+    Some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition: from the start of the way to its end, an element at a time.
+    fn naive(filter: &Filter, trail: &[Trail]) -> bool {
+        let mut steps = &*filter.steps;
         for step in trail {
             match *step {
                 Trail::Member(mut parts) => {
@@ -251,22 +311,40 @@ impl Filter {
                         steps = rest;
                     }
                 }
-                Trail::Element(element) => {
-                    let taken = match steps.first() {
-                        Some(FilterStep::Any) => true,
-                        Some(FilterStep::Index(index)) => element == *index,
-                        Some(FilterStep::Range(from, to)) => element >= *from && to.is_none_or(|to| element < to),
-                        Some(FilterStep::Key(_)) if self.lists != Lists::None => continue,
-                        None if self.lists == Lists::All => continue,
-                        Some(FilterStep::Key(_)) | None => return false,
-                    };
-                    if !taken {
-                        return false;
-                    }
-                    steps = steps.get(1..).unwrap_or_default();
-                }
+                Trail::Element { .. } => match steps.first() {
+                    Some(FilterStep::Key(_)) if filter.lists != Lists::None => continue,
+                    None if filter.lists == Lists::All => continue,
+                    Some(own) if own.takes(*step) => steps = &steps[1..],
+                    _ => return false,
+                },
             }
         }
         steps.is_empty()
+    }
+
+    fn step() -> impl Strategy<Value = FilterStep> {
+        prop_oneof![
+            3 => (1..3_usize).prop_map(FilterStep::Key),
+            1 => Just(FilterStep::Any),
+            1 => (0..2_usize).prop_map(FilterStep::Index),
+            1 => (0..2_usize, proptest::option::of(1..3_usize)).prop_map(|(from, to)| FilterStep::Range(from, to)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_filter_takes_what_is_defined(
+            steps in prop::collection::vec(step(), 0..5),
+            ways in prop::collection::vec((1..4_usize, prop::collection::vec(0..3_usize, 0..4)), 0..4),
+            lists in prop_oneof![Just(Lists::All), Just(Lists::Before), Just(Lists::None)],
+        ) {
+            let filter = Filter { steps: steps.into(), lists };
+            let mut trail = Vec::new();
+            for (parts, elements) in ways {
+                trail.push(Trail::Member(parts));
+                trail.extend(elements.into_iter().enumerate().map(|(around, index)| Trail::Element { index, around }));
+            }
+            prop_assert_eq!(filter.takes(&trail), naive(&filter, &trail));
+        }
     }
 }

@@ -24,8 +24,7 @@ struct Named {
 impl Names {
     pub(super) fn new(tree: FieldTree) -> Self {
         let named = |(parent, name, field): (_, Box<str>, _)| Named { parent, name: name.into(), field };
-        let mut fields: Vec<_> = tree.into_names().map(named).collect();
-        fields.sort_by_key(|named| named.field);
+        let fields: Vec<_> = tree.into_names().map(named).collect();
         let mut names = Self { buckets: vec![0; (fields.len() * 2 + 1).next_power_of_two()], fields };
         for (place, named) in (1..).zip(&names.fields) {
             // What is made of other fields is never read, whatever an event calls its own.

@@ -83,7 +83,17 @@ impl Shapes {
     /// The member whose first quote stands at `at`, if it is an expected one.
     #[inline]
     pub(super) fn guess(&self, cursor: &mut Cursor, text: &str, at: usize) -> Option<Seen> {
-        let (words, _) = text.as_bytes().get(at..)?.first_chunk::<32>()?.as_chunks::<8>();
+        let rest = text.as_bytes().get(at..)?;
+        let mut last = [0; 32];
+        let bytes = match rest.first_chunk::<32>() {
+            Some(bytes) => bytes,
+            // The event ends sooner.
+            None => {
+                last.get_mut(..rest.len())?.copy_from_slice(rest);
+                &last
+            }
+        };
+        let (words, _) = bytes.as_chunks::<8>();
         let mut next = self.after(*cursor);
         for _ in 0..GUESSES {
             let member = self.members.get((next as usize).checked_sub(1)?)?;

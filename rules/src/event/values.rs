@@ -137,13 +137,23 @@ impl Values {
 
     /// The values of a slot, in the order of the event.
     pub(crate) fn of(&self, slot: SlotId) -> impl Iterator<Item = Entry> + '_ {
+        self.placed(slot).map(|(_, entry)| entry)
+    }
+
+    /// The values of a slot with the numbers that they were added as.
+    pub(crate) fn placed(&self, slot: SlotId) -> impl Iterator<Item = (u32, Entry)> + '_ {
         let chain = self.slots.get(slot.index()).filter(|chain| chain.stamp == self.stamp);
         let mut next = chain.map_or(NONE, |chain| chain.first);
         std::iter::from_fn(move || {
-            let entry = self.entry(next as usize)?;
+            let (place, entry) = (next, self.entry(next as usize)?);
             next = entry.next;
-            Some(entry)
+            Some((place, entry))
         })
+    }
+
+    /// Whether the value that was added as number `place` is the first of its slot.
+    pub(crate) fn is_first(&self, place: u32, slot: SlotId) -> bool {
+        self.slots.get(slot.index()).is_some_and(|chain| chain.stamp == self.stamp && chain.first == place)
     }
 
     /// A value; `text` is the event's.

@@ -87,8 +87,11 @@ impl Walk<'_> {
                 None => {
                     let Some((name, at)) = self.source.member(&mut next, first)? else { return Ok(next) };
                     let leads = self.find(field, name);
-                    let quoted = self.source.text.as_bytes().get(name.start - 1..name.end + 2);
-                    self.shapes.learn(&mut cursor, quoted.unwrap_or_default(), leads);
+                    // Behind a space none is expected, so that learning it would be in vain with every event.
+                    if expected == Some(name.start - 1) {
+                        let quoted = self.source.text.as_bytes().get(name.start - 1..name.end + 2);
+                        self.shapes.learn(&mut cursor, quoted.unwrap_or_default(), leads);
+                    }
                     (at, leads)
                 }
             };
@@ -154,12 +157,16 @@ impl Walk<'_> {
     fn list(&mut self, at: usize, id: FieldId, field: Field) -> Walked<usize> {
         let (mark, taken) = (self.values.mark(), self.take(field, Kind::List, at, at));
         let mut next = self.source.enter(at)?;
-        let mut count = 0;
-        while let Some(at) = self.source.element(&mut next, count == 0)? {
-            self.trail.push(Trail::Element(count));
+        let around = match self.trail.last() {
+            Some(Trail::Element { around, .. }) => around + 1,
+            _ => 0,
+        };
+        let mut index = 0;
+        while let Some(at) = self.source.element(&mut next, index == 0)? {
+            self.trail.push(Trail::Element { index, around });
             next = self.value(at, id, field)?;
             self.trail.pop();
-            count += 1;
+            index += 1;
         }
         self.values.set_end(mark, taken, next);
         Ok(next)

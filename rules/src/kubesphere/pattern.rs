@@ -89,7 +89,7 @@ fn escape<'p>(after: &'p str, in_class: bool, out: &mut String) -> &'p str {
         ('B', false) => r"(?-u:\B)",
         ('Q', false) => {
             let (quoted, rest) = rest.split_once(r"\E").unwrap_or((rest, ""));
-            out.push_str(&::regex::escape(quoted));
+            out.push_str(&regex_syntax::escape(quoted));
             return rest;
         }
         _ => {

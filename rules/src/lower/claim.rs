@@ -50,15 +50,15 @@ impl Compiler<'_, '_> {
                 continue;
             }
             let Claim { file, node, start, end, spelled, .. } = claim;
-            let message = format!("{} leaves events out, and a client can write it", quoted(spelled));
-            let help = if spelled.to_ascii_lowercase().starts_with("sourceips") {
-                "`SourceIP` is the address that the apiserver saw"
-            } else {
-                "leave events out by what nobody can choose, like `Actor`, `User.Groups` or `SourceIP`"
-            };
-            let problem =
-                Problem::new(codes::FORGEABLE, *start..*end, message).label("who writes this is not seen").help(help);
-            self.sources.report_within(*file, *node, problem);
+            self.sources.report_made(*file, *node, codes::FORGEABLE, || {
+                let message = format!("{} leaves events out, and a client can write it", quoted(spelled));
+                let help = if spelled.to_ascii_lowercase().starts_with("sourceips") {
+                    "`SourceIP` is the address that the apiserver saw"
+                } else {
+                    "leave events out by what nobody can choose, like `Actor`, `User.Groups` or `SourceIP`"
+                };
+                Problem::new(codes::FORGEABLE, *start..*end, message).label("who writes this is not seen").help(help)
+            });
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! The path is cut before its first array step. What follows is part of the test, since that engine walks an array in its own way.
 
+use std::sync::Arc;
+
 use super::reference::ListPart;
 use super::text::pattern_error;
 use super::{Compiler, Context, Field};
 use crate::codes;
 use crate::derived::Derived;
 use crate::kubesphere::{self, Judgement, Question};
-use crate::program::{Comparison, Matcher, Node, NodeId, Test};
+use crate::program::{Comparison, Matcher, Node, NodeId, PathId, Test};
 use crate::schema::{self, Kind};
 use crate::syntax::ast::{self, Literal, LiteralKind, Operand, Operator, Right, Step};
 use crate::syntax::{Problem, quoted};
@@ -61,11 +63,36 @@ impl Compiler<'_, '_> {
         if let Some(needs) = schema::needed_level(&base.steps) {
             context.note(path, needs, &operand.span);
         }
+        // A list is printed first, which is put off until a rule comes to it.
+        if negated && whole && schema::kind(&base.steps) != Kind::Texts {
+            let texts = match &question {
+                Question::Text(Comparison::Equal, text) => Some(vec![text.as_str().into()]),
+                Question::OneOf(items) => Some(items.clone()),
+                _ => None,
+            };
+            if let Some(texts) = texts {
+                return self.something_else(context, path, texts);
+            }
+        }
         // What is missing altogether does not exist; in an array the engine asks what it finds there.
         let outside = negated && whole && question == Question::Exists;
         let judgement = Judgement { steps: steps.to_vec(), negated: negated && !outside, question };
         let node = self.predicate(context, path, Test::Judged(Box::new(judgement)), matcher)?;
         if outside { self.built(context.text, |builder| builder.node(Node::Not(node))) } else { Some(node) }
+    }
+
+    /// Something stands at a path that is none of these texts: a text does, and not only these. Both are looked up, and rules that differ
+    /// in them alone are one class.
+    fn something_else(&mut self, context: &Context<'_>, path: PathId, texts: Vec<Arc<str>>) -> Option<NodeId> {
+        let mut ask = |question| {
+            let judgement = Judgement { steps: Vec::new(), negated: false, question };
+            self.predicate(context, path, Test::Judged(Box::new(judgement)), Matcher::None)
+        };
+        let (printed, only) = (ask(Question::Printed)?, ask(Question::Only(texts))?);
+        self.built(context.text, |builder| {
+            let other = builder.node(Node::Not(only))?;
+            builder.node(Node::And([printed, other].into()))
+        })
     }
 
     fn question(&mut self, context: &mut Context<'_>, field: &Field, test: &ast::Test) -> Option<(Question, Matcher)> {
@@ -107,17 +134,8 @@ impl Compiler<'_, '_> {
     }
 
     fn judged_items(&mut self, context: &mut Context<'_>, right: &Right) -> Option<(Question, Matcher)> {
-        let single;
-        let literals = match right {
-            Right::Items(literals) => literals.as_slice(),
-            Right::Value(value) => {
-                single = [value.clone()];
-                single.as_slice()
-            }
-            Right::Nothing => return None,
-        };
         let mut items = Vec::new();
-        for literal in literals {
+        for literal in right.literals() {
             match &literal.kind {
                 LiteralKind::Reference(name) => {
                     let id = self.lookup(context, name, &literal.span)?;
@@ -131,9 +149,7 @@ impl Compiler<'_, '_> {
                         );
                         return None;
                     }
-                    let list = self.list(id)?;
-                    self.raise(context, list.height, &literal.span)?;
-                    self.compared(context, list.parts.len(), &literal.span)?;
+                    let list = self.compared(context, id, &literal.span)?;
                     for part in list.parts.iter() {
                         let ListPart::Text(text) = part else {
                             let message = format!("the list `{name}` holds an alias, which is no value to KubeSphere");

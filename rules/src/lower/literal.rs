@@ -131,18 +131,9 @@ impl Compiler<'_, '_> {
         kind: Kind,
         right: &Right,
     ) -> Option<(Test, Matcher)> {
-        let single;
-        let literals = match right {
-            Right::Items(literals) => literals.as_slice(),
-            Right::Value(value) => {
-                single = [value.clone()];
-                single.as_slice()
-            }
-            Right::Nothing => return None,
-        };
         let mut items = Items::default();
         let mut whole = true;
-        for literal in literals {
+        for literal in right.literals() {
             let taken = match &literal.kind {
                 LiteralKind::Reference(name) => {
                     self.referred_items(context, field, kind, name, &literal.span, &mut items)
@@ -171,9 +162,7 @@ impl Compiler<'_, '_> {
         match self.kind_of(id) {
             "alias" => items.fields.push(self.aliased(context, id, span)?),
             "list" => {
-                let list = self.list(id)?;
-                self.raise(context, list.height, span)?;
-                self.compared(context, list.parts.len(), span)?;
+                let list = self.compared(context, id, span)?;
                 for part in list.parts.iter() {
                     match part {
                         ListPart::Text(text) => {

@@ -7,7 +7,7 @@ use crate::codes;
 use crate::derived::Derived;
 use crate::names::DefinitionId;
 use crate::schema::Kind;
-use crate::syntax::ast::{Literal, LiteralKind, Operator, Right, Step, Test};
+use crate::syntax::ast::{Literal, LiteralKind, Operator, Step, Test};
 use crate::syntax::{Problem, quoted};
 use crate::value::{Instant, Number};
 
@@ -27,11 +27,7 @@ impl Compiler<'_, '_> {
         if !test.operator.is_shared() || test.nocase || Derived::at(&field.steps).is_some() {
             return;
         }
-        let literals = match &test.right {
-            Right::Nothing => return,
-            Right::Value(value) => std::slice::from_ref(value),
-            Right::Items(items) => items.as_slice(),
-        };
+        let literals = test.right.literals();
         let array = kind == Kind::Texts && field.steps.iter().all(|step| matches!(step, Step::Key(_)));
         if array && !literals.iter().all(|literal| test.operator == Operator::Contains && is_part_of_one(literal)) {
             let message = "KubeSphere takes this list as one text, `[a b]`";

@@ -20,8 +20,30 @@ const HEIGHT_LIMIT: usize = 64;
 /// How many items all lists together may have, lists in lists unfolded.
 const LIST_LIMIT: usize = 2_000_000;
 
-/// How many fields all conditions together may read through macros and lists: those of bodies, and those that a client writes.
-const READ_LIMIT: usize = 1_000_000;
+/// How much of something all conditions together may have.
+struct Limit {
+    most: usize,
+    counted: fn(&mut Known) -> &mut usize,
+    /// What it is that there is too much.
+    message: &'static str,
+    /// What counts how often.
+    each: &'static str,
+}
+
+/// The fields that they read through macros and lists: those of bodies, and those that a client writes.
+const REREAD: Limit = Limit {
+    most: 1_000_000,
+    counted: |known| &mut known.reread,
+    message: "the conditions together read too many fields through names",
+    each: "each macro and list counted where it is named",
+};
+/// The items of lists that they compare with.
+const COMPARED: Limit = Limit {
+    most: LIST_LIMIT,
+    counted: |known| &mut known.compared,
+    message: "the conditions together compare with too many items",
+    each: "each list counted where it is named",
+};
 
 /// What has been worked on.
 #[derive(Default)]
@@ -180,7 +202,7 @@ impl<'a> Compiler<'a, '_> {
 
     /// Notes that `context` reads the fields of bodies that a macro or list reads.
     pub(super) fn reread(&mut self, context: &mut Context<'_>, reads: &Reads, span: &Range<usize>) -> Option<()> {
-        self.count_reread(context, reads.len(), span)?;
+        self.count(context, &REREAD, reads.len(), span)?;
         for (path, at) in reads {
             context.reads.entry(*path).or_insert_with(|| at.clone());
         }
@@ -194,23 +216,23 @@ impl<'a> Compiler<'a, '_> {
         claims: &BTreeSet<Claim>,
         span: &Range<usize>,
     ) -> Option<()> {
-        self.count_reread(context, claims.len(), span)?;
+        self.count(context, &REREAD, claims.len(), span)?;
         let negated = context.negated;
         context.claims.extend(claims.iter().map(|claim| claim.turned(negated)));
         Some(())
     }
 
-    /// Counts `more` fields that are read through a name. It is said once that they are too many.
-    fn count_reread(&mut self, context: &Context<'_>, more: usize, span: &Range<usize>) -> Option<()> {
-        let before = self.known.reread;
-        self.known.reread += more;
-        if self.known.reread <= READ_LIMIT {
+    /// Counts `more` of what all conditions together may have so much of. It is said once that it is too much.
+    fn count(&mut self, context: &Context<'_>, limit: &Limit, more: usize, span: &Range<usize>) -> Option<()> {
+        let counted = (limit.counted)(&mut self.known);
+        let before = *counted;
+        *counted += more;
+        if *counted <= limit.most {
             return Some(());
         }
-        if before <= READ_LIMIT {
-            let message = "the conditions together read too many fields through names";
-            let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
-                .help(format!("at most {READ_LIMIT}, each macro and list counted where it is named"));
+        if before <= limit.most {
+            let Limit { most, message, each, .. } = limit;
+            let problem = Problem::new(codes::TOO_BIG, span.clone(), *message).help(format!("at most {most}, {each}"));
             self.sources.report_in(context.text, problem);
         }
         None
@@ -305,20 +327,17 @@ impl<'a> Compiler<'a, '_> {
         None
     }
 
-    /// Notes that a condition compares with `more` items. It is said once that they are too many.
-    pub(super) fn compared(&mut self, context: &Context<'_>, more: usize, span: &Range<usize>) -> Option<()> {
-        let before = self.known.compared;
-        self.known.compared += more;
-        if self.known.compared <= LIST_LIMIT {
-            return Some(());
-        }
-        if before <= LIST_LIMIT {
-            let message = "the conditions together compare with too many items";
-            let problem = Problem::new(codes::TOO_BIG, span.clone(), message)
-                .help(format!("at most {LIST_LIMIT}, each list counted where it is named"));
-            self.sources.report_in(context.text, problem);
-        }
-        None
+    /// A list that a condition compares with.
+    pub(super) fn compared(
+        &mut self,
+        context: &mut Context<'_>,
+        id: DefinitionId,
+        span: &Range<usize>,
+    ) -> Option<List> {
+        let list = self.list(id)?;
+        self.raise(context, list.height, span)?;
+        self.count(context, &COMPARED, list.parts.len(), span)?;
+        Some(list)
     }
 
     /// An item that is a reference: another list's items, or the field of an alias.

@@ -7,6 +7,7 @@ use super::reference::ListPart;
 use super::{Compiler, Context, Field};
 use crate::codes;
 use crate::glob::Glob;
+use crate::pattern::PatternError;
 use crate::program::{Comparison, Literal, Matcher, Test};
 use crate::schema::Kind;
 use crate::syntax::ast::{self, LiteralKind, Operator, Right};
@@ -78,14 +79,9 @@ impl Compiler<'_, '_> {
             self.sources.report_in(context.text, problem);
             return None;
         }
-        let literals = match &test.right {
-            Right::Items(literals) => literals.as_slice(),
-            Right::Value(value) => std::slice::from_ref(value),
-            Right::Nothing => return None,
-        };
         let mut networks = Vec::new();
         let mut whole = true;
-        for literal in literals {
+        for literal in test.right.literals() {
             let texts = match &literal.kind {
                 LiteralKind::Reference(name) => self.listed_texts(context, name, &literal.span)?,
                 LiteralKind::Text(text) | LiteralKind::Word(text) | LiteralKind::Number(text) => {
@@ -112,9 +108,7 @@ impl Compiler<'_, '_> {
     fn listed_texts(&mut self, context: &mut Context<'_>, name: &str, span: &Range<usize>) -> Option<Vec<Arc<str>>> {
         let id = self.lookup(context, name, span)?;
         let texts = if self.kind_of(id) == "list" {
-            let list = self.list(id)?;
-            self.raise(context, list.height, span)?;
-            self.compared(context, list.parts.len(), span)?;
+            let list = self.compared(context, id, span)?;
             let text = |part: &ListPart| match part {
                 ListPart::Text(text) => Some(text.clone()),
                 ListPart::Field(..) => None,
@@ -185,15 +179,10 @@ impl Compiler<'_, '_> {
 }
 
 /// What is wrong with a pattern.
-pub(super) fn pattern_error(span: Range<usize>, error: &regex::Error) -> Problem {
-    let reason = match error {
-        regex::Error::CompiledTooBig(limit) => format!("it takes more than {limit} bytes of memory"),
-        // The first lines draw the pattern again, which is under the span already.
-        error => {
-            let text = error.to_string();
-            text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned()
-        }
-    };
+pub(super) fn pattern_error(span: Range<usize>, error: &PatternError) -> Problem {
+    // The first lines draw the pattern again, which is under the span already.
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
     Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}"))
 }
 

@@ -260,17 +260,15 @@ fn blindness(compiler: &mut Compiler<'_, '_>, info: &RuleInfo, reads: &Reads, se
         return;
     }
     for (path, ReadAt { needs, file, node, span }) in reads {
-        let Some(field) = compiler.builder.path_at(*path).map(|path| path.spelled.clone()) else { continue };
+        let Some(field) = compiler.builder.path_at(*path) else { continue };
         if *needs > level {
-            let message = format!(
-                "the rule {} reads {}, which level `{level}` leaves out",
-                quoted(&info.qualified),
-                quoted(&field)
-            );
-            let problem = Problem::new(codes::BLIND, span.clone(), message)
-                .label(format!("needs level `{needs}`"))
-                .help(format!("set `auditLevel: {needs}` in the `Webhook`, and let the senders record as much"));
-            compiler.sources.report_within(*file, *node, problem);
+            compiler.sources.report_made(*file, *node, codes::BLIND, || {
+                let (rule, field) = (quoted(&info.qualified), quoted(&field.spelled));
+                let message = format!("the rule {rule} reads {field}, which level `{level}` leaves out");
+                Problem::new(codes::BLIND, span.clone(), message)
+                    .label(format!("needs level `{needs}`"))
+                    .help(format!("set `auditLevel: {needs}` in the `Webhook`, and let the senders record as much"))
+            });
         }
     }
 }

@@ -89,6 +89,17 @@ pub enum Right {
     Items(Vec<Literal>),
 }
 
+impl Right {
+    /// The values, one by one.
+    pub(crate) fn literals(&self) -> &[Literal] {
+        match self {
+            Self::Nothing => &[],
+            Self::Value(value) => std::slice::from_ref(value),
+            Self::Items(items) => items,
+        }
+    }
+}
+
 /// A value as it was written.
 #[derive(Debug, Clone)]
 pub struct Literal {

@@ -10,6 +10,7 @@ mod defaults;
 mod diagnostics;
 mod exceptions;
 mod explain;
+mod fuzzed;
 mod manual;
 mod outputs;
 mod reference;

@@ -54,6 +54,30 @@ fn variables_override_the_file_key_by_key() {
 }
 
 #[test]
+fn variables_alone_say_where_the_operator_is() {
+    #[derive(Deserialize)]
+    struct Service {
+        policy: crate::policy::PolicyConfig,
+    }
+    let variables = [
+        ("URL", "https://operator.vedette:9443"),
+        ("CA", "/tls/ca.crt"),
+        ("CERTIFICATE", "/tls/tls.crt"),
+        ("KEY", "/tls/tls.key"),
+        ("TOKEN_FILE", "/token"),
+        ("SUBSCRIBER", "007"),
+    ];
+    let variables =
+        variables.map(|(name, value)| (format!("VEDETTE_EVALUATOR_POLICY__OPERATOR__{name}"), value.to_owned()));
+    let service: Service = resolve(None, &prefix("evaluator"), variables.into_iter()).unwrap();
+    service.policy.validate().unwrap();
+    let operator = service.policy.operator.unwrap();
+    assert_eq!((&*operator.url, operator.subscriber.as_deref()), ("https://operator.vedette:9443", Some("007")));
+    let files = [operator.ca, operator.certificate, operator.key, operator.token_file].map(Option::unwrap);
+    assert_eq!(files.map(|file| file.display().to_string()), ["/tls/ca.crt", "/tls/tls.crt", "/tls/tls.key", "/token"]);
+}
+
+#[test]
 fn a_variable_of_digits_is_text_where_text_is_wanted() {
     let settings = with("", &[("TOKEN", "0123"), ("PUBLISH_TIMEOUT_SECONDS", "7"), ("NATS__URL", "true")]).unwrap();
     assert_eq!(settings.token.as_deref(), Some("0123"));

@@ -1,16 +1,14 @@
 //! The last good set of rules on disk.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use vedette_rules::{Policy, SourceFile};
+use vedette_rules::SourceFile;
 
 use crate::{place, snapshot};
 
 use super::PolicyError;
-use super::files::FileSet;
 
 /// The set that was in force last.
 #[derive(Debug)]
@@ -32,8 +30,8 @@ struct StoredFile {
 }
 
 impl LastGood {
-    pub(super) fn of(policy: &Policy, set: &FileSet) -> Self {
-        Self { generation: policy.generation, files: set.files.clone() }
+    pub(super) fn of(generation: u64, files: &[SourceFile]) -> Self {
+        Self { generation, files: files.to_vec() }
     }
 
     pub(super) fn hash(&self) -> blake3::Hash {
@@ -66,13 +64,6 @@ impl LastGood {
         let files = self.files.into_iter().map(|file| StoredFile { name: file.name, text: file.text }).collect();
         let stored = Stored { generation: self.generation, files };
         let text = serde_json::to_vec(&stored).map_err(|error| failed(error.into()))?;
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let draft = file.with_extension("new");
-        let mut out = fs::File::create(&draft).map_err(failed)?;
-        out.write_all(&text).map_err(failed)?;
-        out.sync_all().map_err(failed)?;
-        place::put(&draft, file).map_err(failed)
+        place::write(file, &text).map_err(failed)
     }
 }

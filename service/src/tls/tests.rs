@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -116,4 +117,49 @@ fn what_is_wrong_with_files_is_named() {
     assert!(matches!(server_config(&missing, &files.key, None), Err(TlsError::Pem { file, .. }) if file == missing));
     assert!(matches!(server_config(&files.certificate, &other.key, None), Err(TlsError::Use { .. })));
     assert!(matches!(server_config(&files.key, &files.key, None), Err(TlsError::Empty { .. })));
+}
+
+#[tokio::test]
+async fn renewed_files_are_served_without_a_restart() {
+    install_provider();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (old, new) = (self_signed(&at("old"), &names()).unwrap(), self_signed(&at("new"), &names()).unwrap());
+    let (certificate, key) = (at("tls.crt"), at("tls.key"));
+    fs::copy(&old.certificate, &certificate).unwrap();
+    fs::copy(&old.key, &key).unwrap();
+    let own = Arc::new(Own::looking(&certificate, &key, Duration::ZERO).unwrap());
+    let server = Arc::new(config(own, None));
+    assert_eq!(greet(Arc::clone(&server), &old.ca, None, "localhost").await.unwrap(), b'!');
+
+    // Half of the change, and half a file: what was there is served.
+    fs::copy(&new.certificate, &certificate).unwrap();
+    assert_eq!(greet(Arc::clone(&server), &old.ca, None, "localhost").await.unwrap(), b'!');
+    fs::write(&key, "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    assert_eq!(greet(Arc::clone(&server), &old.ca, None, "localhost").await.unwrap(), b'!');
+    fs::copy(&new.key, &key).unwrap();
+    assert_eq!(greet(Arc::clone(&server), &new.ca, None, "localhost").await.unwrap(), b'!');
+    assert!(greet(Arc::clone(&server), &old.ca, None, "localhost").await.is_err());
+    // Files that are gone take nothing away.
+    fs::remove_file(&key).unwrap();
+    assert_eq!(greet(server, &new.ca, None, "localhost").await.unwrap(), b'!');
+}
+
+#[tokio::test]
+async fn clients_of_a_renewed_authority_are_taken_without_a_restart() {
+    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = self_signed(ours.path(), &names()).unwrap();
+    let (old, new) = (client_files(&theirs.path().join("old")), client_files(&theirs.path().join("new")));
+    let bundle = theirs.path().join("ca.crt");
+    fs::copy(&old.ca, &bundle).unwrap();
+    let clients = Clients::looking(&bundle, false, Duration::ZERO).unwrap();
+    let own = Arc::new(Own::new(&server.certificate, &server.key).unwrap());
+    let config = Arc::new(config(own, Some(clients)));
+    assert!(greet(Arc::clone(&config), &server.ca, Some(&new), "localhost").await.is_err());
+    fs::write(&bundle, [fs::read(&new.ca).unwrap(), fs::read(&old.ca).unwrap()].concat()).unwrap();
+    for client in [&old, &new] {
+        assert_eq!(greet(Arc::clone(&config), &server.ca, Some(client), "localhost").await.unwrap(), b'!');
+    }
+    fs::copy(&new.ca, &bundle).unwrap();
+    assert!(greet(config, &server.ca, Some(&old), "localhost").await.is_err());
 }

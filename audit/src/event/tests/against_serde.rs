@@ -129,13 +129,14 @@ proptest! {
             (
                 prop::sample::select(vec![
                     "requestObject", "RequestObject", "responseObject", "RESPONSEOBJECT", "level", "Level", "Cluster",
-                    "cluster", "kind", "a", "annotations", "objectRef",
+                    "cluster", "kind", "a", "annotations", "objectRef", "workspace", "Workspace",
                 ]),
                 0..3usize,
             ),
             0..14,
         ),
         target in prop::sample::select(vec![Level::Metadata, Level::Request, Level::RequestResponse]),
+        workspace in prop::sample::select(vec![None, Some("w")]),
         spaces in proptest::collection::vec(0..6usize, 1..20),
         verb_at in any::<prop::sample::Index>(),
     ) {
@@ -147,6 +148,7 @@ proptest! {
                 let value = match name.to_ascii_lowercase().as_str() {
                     "level" => levels[pick].into(),
                     "cluster" => "theirs".into(),
+                    "workspace" => [json!(""), Value::Null, json!("own")][pick].clone(),
                     "annotations" => json!({"a": pick}),
                     "objectref" => objects[pick].clone(),
                     _ => json!([{"Cluster": pick, "level": "x"}, "} ,"]),
@@ -164,10 +166,14 @@ proptest! {
         let about_a_resource = object.is_some_and(|object| *object != objects[1]);
         let applied = if about_a_resource { target } else { Level::Metadata };
         let lower = recorded.and_then(|level| level.as_str()?.parse::<Level>().ok()).is_none_or(|level| level > applied);
+        let own = members.iter().rfind(|(name, _)| name.eq_ignore_ascii_case("workspace"));
+        let workspace = workspace.filter(|_| own.is_none_or(|(_, own)| *own != json!("own")));
         let mut expected = vec![("Cluster".to_owned(), json!("c"))];
+        expected.extend(workspace.map(|workspace| ("Workspace".to_owned(), json!(workspace))));
         for (name, value) in &members {
             match name.to_ascii_lowercase().as_str() {
                 "cluster" => {}
+                "workspace" if workspace.is_some() => {}
                 "requestobject" if applied < Level::Request => {}
                 "responseobject" if applied < Level::RequestResponse => {}
                 "level" if lower => expected.push((name.clone(), applied.as_str().into())),
@@ -176,7 +182,7 @@ proptest! {
         }
         let json = respaced(&write(&members), &spaces);
         let mut out = Vec::new();
-        Event::parse(json.as_bytes()).unwrap().rewrite(target, "c", &mut out);
+        Event::parse(json.as_bytes()).unwrap().rewrite_in(target, "c", workspace, &mut out);
         prop_assert!(is_json(std::str::from_utf8(&out).unwrap()));
         let compact = EventId::of("", &out, true, std::iter::empty());
         prop_assert_eq!(compact, EventId::of("", write(&expected).as_bytes(), true, std::iter::empty()), "{}", json);

@@ -1,23 +1,38 @@
-//! A hash for looking up what an event holds among what rules ask for.
+//! A hash that is quick on short things.
 //!
-//! It takes no key: what is in a table comes from the rules, and an event can only ask for it. So an event cannot make a table slow.
+//! Looking up what an event holds among what rules ask for takes no key: an event can only ask for what is there, and so cannot make
+//! a table slow. What rules are compiled with takes one, since whoever writes rules chooses all that is there.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Makes hashers that all begin alike.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct FoldState;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoldState(u64);
 
 /// Multiplies eight bytes at a time to twice their length and folds the product.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fold(u64);
+pub(crate) struct Fold(u64);
+
+impl FoldState {
+    /// With a key that nobody knows beforehand.
+    pub(crate) fn keyed() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+}
+
+impl Default for FoldState {
+    /// Without a key.
+    fn default() -> Self {
+        Self(0x243f_6a88_85a3_08d3)
+    }
+}
 
 impl BuildHasher for FoldState {
     type Hasher = Fold;
 
     #[inline]
     fn build_hasher(&self) -> Fold {
-        Fold(0x243f_6a88_85a3_08d3)
+        Fold(self.0)
     }
 }
 
@@ -46,6 +61,21 @@ impl Hasher for Fold {
     /// What ends a string: its length is in its last word.
     #[inline]
     fn write_u8(&mut self, _: u8) {}
+
+    #[inline]
+    fn write_u32(&mut self, number: u32) {
+        self.add(u64::from(number));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, number: u64) {
+        self.add(number);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, number: usize) {
+        self.add(number as u64);
+    }
 
     #[inline]
     fn finish(&self) -> u64 {

@@ -1,0 +1,138 @@
+//! The Secrets: certificates for those who listen, for those who ask for rules, and the console's token.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::Settings;
+use super::component::Component;
+use super::objects::{self, Kind, Object, SERVICE};
+use crate::api;
+use crate::authority::{Authority, AuthorityError, BUNDLE, CERTIFICATE, Issued, KEY, Side, Subject};
+
+/// The authority itself.
+pub const AUTHORITY: &str = "vedette-authority";
+/// The operator's certificate, for admission and distribution.
+pub const OPERATOR_TLS: &str = "vedette-operator-tls";
+/// The token that whoever asks the console must show.
+pub const CONSOLE_TOKEN: &str = "vedette-console-token";
+/// Its key there.
+pub(crate) const TOKEN: &str = "token";
+
+/// A Secret with a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The Secret.
+    pub(crate) secret: &'static str,
+    /// Whom the certificate is for.
+    pub(crate) subject: Subject,
+    /// The service that has it; none for the operator.
+    pub(crate) component: Option<Component>,
+}
+
+/// What is issued: the operator's at any time, the services' where there is a `Webhook`.
+pub(crate) fn held(settings: &Settings, cluster_ip: Option<&str>, services: bool) -> Vec<Held> {
+    let mut held = vec![operator(settings)];
+    for component in Component::ALL.into_iter().filter(|_| services) {
+        let program = component.program();
+        if let Some(secret) = component.server_secret() {
+            let (service, address) = match component {
+                Component::Ingest => (SERVICE, cluster_ip),
+                _ => (program.as_str(), None),
+            };
+            let subject = server(&program, service, &settings.namespace, settings, address);
+            held.push(Held { secret, subject, component: Some(component) });
+        }
+        if let Some(secret) = component.client_secret() {
+            let subject = Subject { name: component.name().to_owned(), names: Vec::new(), side: Side::Client };
+            held.push(Held { secret, subject, component: Some(component) });
+        }
+    }
+    held
+}
+
+/// The operator's own.
+pub(crate) fn operator(settings: &Settings) -> Held {
+    let operator = &settings.operator;
+    let subject = server("vedette-operator", &operator.service, &operator.namespace, settings, None);
+    Held { secret: OPERATOR_TLS, subject, component: None }
+}
+
+/// A server is known by its Service's names, short and long.
+fn server(name: &str, service: &str, namespace: &str, settings: &Settings, address: Option<&str>) -> Subject {
+    let mut names = vec![
+        service.to_owned(),
+        format!("{service}.{namespace}"),
+        format!("{service}.{namespace}.svc"),
+        format!("{service}.{namespace}.svc.{}", settings.cluster_domain),
+    ];
+    names.extend(address.filter(|it| it.parse::<std::net::IpAddr>().is_ok()).map(str::to_owned));
+    Subject { name: name.to_owned(), names, side: Side::Server }
+}
+
+/// What the Secret should hold: what it holds, as long as that serves, else something new.
+pub(crate) fn certificate(
+    authority: &Authority,
+    held: &Held,
+    found: Option<&BTreeMap<String, String>>,
+    now: Timestamp,
+) -> Result<Issued, AuthorityError> {
+    let found =
+        found.and_then(|it| Some(Issued { certificate: it.get(CERTIFICATE)?.clone(), key: it.get(KEY)?.clone() }));
+    let due = match &found {
+        None => None,
+        Some(found) => match authority.serves(found, &held.subject, now) {
+            Ok(()) => return Ok(found.clone()),
+            Err(due) => Some(due),
+        },
+    };
+    tracing::info!(secret = held.secret, ?due, "issuing a certificate");
+    authority.issue(&held.subject, now)
+}
+
+/// The Secret with a certificate.
+pub(crate) fn object(
+    held: &Held,
+    issued: &Issued,
+    authority: &Authority,
+    webhook: Option<&api::Webhook>,
+    settings: &Settings,
+) -> Object {
+    let body = json!({
+        "type": "kubernetes.io/tls",
+        "stringData": {CERTIFICATE: issued.certificate, KEY: issued.key, BUNDLE: authority.bundle()},
+    });
+    secret(held.secret, held.component, webhook, settings, body)
+}
+
+/// The Secret with the console's token: what it holds, or a new one.
+pub(crate) fn console_token(
+    found: Option<&BTreeMap<String, String>>,
+    webhook: &api::Webhook,
+    settings: &Settings,
+) -> Option<Object> {
+    let token = match found.and_then(|it| it.get(TOKEN)).filter(|token| !token.trim().is_empty()) {
+        Some(token) => token.clone(),
+        None => {
+            let mut bytes = [0; 32];
+            rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes).ok()?;
+            hex::encode(bytes)
+        }
+    };
+    let body = json!({"type": "Opaque", "stringData": {TOKEN: token}});
+    Some(secret(CONSOLE_TOKEN, Some(Component::Console), Some(webhook), settings, body))
+}
+
+fn secret(
+    name: &str,
+    component: Option<Component>,
+    webhook: Option<&api::Webhook>,
+    settings: &Settings,
+    body: serde_json::Value,
+) -> Object {
+    match (component, webhook) {
+        (Some(_), Some(webhook)) => objects::object(Kind::Secret, name, component, webhook, settings, body),
+        _ => objects::own(Kind::Secret, name, settings, body),
+    }
+}
