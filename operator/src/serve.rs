@@ -145,6 +145,8 @@ impl Listening {
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that tools can show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .build_v1()?;
         let distribution = RuleDistributionServer::new(distribution).max_decoding_message_size(REQUEST_LIMIT);
         let routes = more(Routes::new(distribution).add_service(service).add_service(reflection));

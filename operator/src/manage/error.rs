@@ -223,7 +223,7 @@ fn broken(findings: &[Diagnostic]) -> String {
     let errors: Vec<_> = findings.iter().filter(|it| it.is_error()).collect();
     let first = errors
         .first()
-        .map_or_else(String::new, |it| format!("`{}`: {}[{}]: {}", it.field, it.severity, it.code, it.message));
+        .map_or_else(String::new, |it| format!("`{}`: {}[{}]: {}", field(&it.field), it.severity, it.code, it.message));
     match errors.len() {
         0 | 1 => format!("the rule has an error: {first}"),
         count => format!("the rule has {count} errors; the first: {first}"),

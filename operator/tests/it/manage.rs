@@ -1,5 +1,6 @@
 //! Managing rules: one suite for both keepers of them, the resources of a cluster and the files of a directory.
 
+mod examples;
 mod kit;
 mod rbac;
 

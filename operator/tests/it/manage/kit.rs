@@ -74,6 +74,13 @@ impl Place {
         }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Cluster { running, .. } => &running.url,
+            Self::Directory { url, .. } => url,
+        }
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         match self {
             Self::Cluster { .. } => panic!("no directory"),
