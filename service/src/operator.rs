@@ -182,7 +182,8 @@ impl OperatorConfig {
 
     /// What the operator calls this instance.
     pub(crate) fn subscriber(&self) -> String {
-        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+        let host =
+            || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
         // A container's host is its pod, which has one of each; elsewhere two of a kind may share one.
         let process = match std::process::id() {
             1 => String::new(),
