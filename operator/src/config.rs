@@ -8,6 +8,7 @@ use vedette_service::admin::AdminConfig;
 
 use crate::admission::AdmissionConfig;
 use crate::api::NAMESPACE;
+use crate::reconcile;
 use crate::serve::ServeConfig;
 
 /// The operator's configuration: a YAML file, or variables `VEDETTE_OPERATOR_…`.
@@ -22,6 +23,8 @@ pub struct Config {
     pub grpc: ServeConfig,
     /// Where the apiserver asks about resources.
     pub admission: AdmissionConfig,
+    /// The installation that a `Webhook` is turned into. Without it services are run by others, and certificates come from files.
+    pub reconcile: Option<reconcile::Settings>,
     /// Where the administrator is answered.
     pub admin: AdminConfig,
 }

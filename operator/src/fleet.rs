@@ -29,9 +29,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// What the other operators have written down. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    notes: Arc<Mutex<HashMap<String, (Vec<Subscriber>, Instant)>>>,
+    notes: Arc<Mutex<HashMap<String, Note>>>,
     changes: watch::Sender<u64>,
 }
+
+/// What an operator has written down, and when that was seen.
+type Note = (Vec<Subscriber>, Instant);
 
 impl Fleet {
     /// The subscribers of this operator, `own`, and of all others, each once.

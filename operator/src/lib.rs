@@ -67,6 +67,9 @@ pub enum Error {
     /// The directory's rules can't be kept.
     #[error("keep the rules of the directory")]
     Standalone(#[from] standalone::StandaloneError),
+    /// What a `Webhook` describes can't be made.
+    #[error("reconcile the services")]
+    Reconcile(#[from] reconcile::Error),
     /// Metrics can't be made.
     #[error("make the metrics")]
     Metric(#[from] MetricError),
@@ -104,6 +107,9 @@ impl Operator {
     pub async fn start(config: Config, ctx: Context) -> Result<Self, Error> {
         let client = client(&config.kubernetes).await?;
         let identity = config.kubernetes.identity.clone().unwrap_or_else(hostname);
+        if let (Some(settings), Some(folder)) = (&config.reconcile, config.grpc.folder()) {
+            reconcile::certificate(&client, settings, folder, jiff::Timestamp::now()).await?;
+        }
         let listening = config.grpc.listen().await?;
         let admission = admission::listen(&config.admission).await?;
         Ok(Self { config, ctx, client, identity, listening, admission })
@@ -199,9 +205,23 @@ impl Operator {
                 ("admission", admission::serve(answering, listener, files, stop).await.map_err(Error::from))
             });
             let (config, stop) = (config.admission.clone(), shutdown.clone());
+            let (client, leads) = (client.clone(), leads.clone());
             parts.spawn(async move {
                 registering(client, namespace, config, leads, stop).await;
                 ("registration", Ok(()))
+            });
+        }
+        if let Some(settings) = config.reconcile {
+            if let Some(folder) = config.grpc.folder().map(std::path::Path::to_owned) {
+                let (client, settings, stop) = (client.clone(), settings.clone(), shutdown.clone());
+                parts.spawn(async move {
+                    reconcile::keep_certificate(client, settings, &folder, stop).await;
+                    ("certificate", Ok(()))
+                });
+            }
+            let stop = shutdown.clone();
+            parts.spawn(async move {
+                ("reconcile", reconcile::run(client, settings, leads, stop).await.map_err(Error::from))
             });
         }
         while let Some(ended) = parts.join_next().await {

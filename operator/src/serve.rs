@@ -8,7 +8,7 @@ pub mod distribution;
 mod listen;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -49,7 +49,7 @@ pub struct ServeConfig {
 
 impl Default for ServeConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9444)), certificate: None, key: None, client_ca: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9443)), certificate: None, key: None, client_ca: None }
     }
 }
 
@@ -102,6 +102,11 @@ impl ServeConfig {
             (None, None, None) => Err(ServeError::Plain(self.listen)),
             _ => Err(ServeError::Partial),
         }
+    }
+
+    /// Where the certificate is.
+    pub fn folder(&self) -> Option<&Path> {
+        self.certificate.as_deref().and_then(Path::parent)
     }
 
     fn files(&self) -> Option<TlsFiles> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::watch::Observed;
-use crate::api::{Condition, ConditionStatus, GROUP, Rule, VERSION, Webhook};
+use crate::api::{Condition, ConditionStatus, GROUP, Rule, RuleStatus, VERSION, Webhook, WebhookStatus};
 use crate::document::Key;
 use crate::index::{Outcome, Verdict};
 use crate::status::{self, Circumstances};
@@ -58,14 +58,23 @@ fn report(key: &Key, seen: &Observed, verdict: Option<&Verdict>, around: &Circum
         (Some(rule), _) => json!(rule),
         (_, webhook) => json!(webhook),
     };
-    let conditions = |value: &Value| serde_json::from_value::<Vec<Condition>>(value["conditions"].clone()).ok();
+    let conditions = |value: &Value| {
+        serde_json::from_value::<Vec<Condition>>(value.get("conditions").cloned().unwrap_or_default()).ok()
+    };
     let old = conditions(&before).unwrap_or_default();
     let status = match (&seen.unreadable, verdict, &seen.rule, &seen.webhook) {
-        (Some(error), ..) => {
-            let mut status = before.clone();
-            status["observedGeneration"] = json!(seen.generation);
-            status["conditions"] = json!(status::unreadable(seen.generation, error, around.now, &old));
-            status
+        (Some(error), _, rule, webhook) => {
+            let (generation, conditions) =
+                (seen.generation, status::unreadable(seen.generation, error, around.now, &old));
+            match (rule, webhook) {
+                (Some(rule), _) => {
+                    json!(RuleStatus { observed_generation: generation, conditions, ..rule.clone() })
+                }
+                (None, webhook) => {
+                    let before = webhook.clone().unwrap_or_default();
+                    json!(WebhookStatus { observed_generation: generation, conditions, ..before })
+                }
+            }
         }
         (None, Some(verdict), Some(rule), _) => json!(status::rule(verdict, around, rule)),
         (None, Some(verdict), _, Some(webhook)) => {
