@@ -3,6 +3,7 @@
 //! One bad file takes nothing down with it: what it held before stays in force. The generation and the documents in force are kept in a
 //! file, so that it only grows and a start with broken files begins with what was good.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -21,7 +22,10 @@ use crate::config::{Config, RulesConfig};
 use crate::document::Key;
 use crate::fleet::Fleet;
 use crate::index::{Index, Outcome};
-use crate::manage::{self, Directory, Gate, Management, directory::Held};
+use crate::manage::{
+    self, Directory, Gate, Management,
+    directory::{Held, Unreadable},
+};
 use crate::namespaces::Namespaces;
 use crate::serve::Listening;
 use crate::serve::distribution::Distribution;
@@ -121,7 +125,7 @@ impl Standalone {
             answers,
             shutdown: shutdown.clone(),
         };
-        let desk = Desk { index, file, state, snapshot, outcome };
+        let desk = Desk { index, file, state, stood: BTreeMap::new(), snapshot, outcome };
         let component = ctx.health.component("rules");
         let held = directory.held();
         let looking = directory.run(shutdown.clone());
@@ -143,6 +147,8 @@ struct Desk {
     index: Arc<RwLock<Index>>,
     file: PathBuf,
     state: State,
+    /// What stood in each file when it could be read.
+    stood: BTreeMap<PathBuf, Vec<Key>>,
     snapshot: watch::Sender<Option<Arc<Snapshot>>>,
     outcome: watch::Sender<Option<Arc<Outcome>>>,
 }
@@ -174,11 +180,29 @@ impl Desk {
         }
     }
 
+    /// The resources whose present version can't be read: what was in force of them stays.
+    fn kept(&mut self, held: &Held) -> BTreeSet<Key> {
+        let mut kept = BTreeSet::new();
+        for Unreadable { file, key, .. } in &held.unreadable {
+            if let Some(key) = key {
+                kept.insert(key.clone());
+                continue;
+            }
+            // What was in force and stands nowhere may have stood in a file that was never seen whole since the start.
+            let lost = || {
+                let keys = self.state.documents.iter().filter_map(|(name, _)| Key::parse(name));
+                keys.filter(|key| held.documents.iter().all(|it| it.key != *key)).collect()
+            };
+            kept.extend(self.stood.entry(file.clone()).or_insert_with(lost).iter().cloned());
+        }
+        kept
+    }
+
     fn renew(&mut self, held: &Held) -> Result<(), StandaloneError> {
         let outcome = {
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            let kept: Vec<&Key> = held.unreadable.iter().filter_map(|(key, _)| key.as_ref()).collect();
-            let there: Vec<&Key> = held.documents.iter().map(|it| &it.key).chain(kept.iter().copied()).collect();
+            let kept = self.kept(held);
+            let there: BTreeSet<&Key> = held.documents.iter().map(|it| &it.key).chain(&kept).collect();
             let gone: Vec<Key> = index.seen().keys().filter(|key| !there.contains(key)).cloned().collect();
             for key in &gone {
                 index.remove(key);
@@ -186,13 +210,14 @@ impl Desk {
             for document in &held.documents {
                 index.apply(document.clone());
             }
-            for key in kept {
+            for key in &kept {
                 index.keep(key);
             }
             index.build()
         };
-        for (_, why) in &held.unreadable {
-            tracing::warn!(why, "left a resource out that can't be read");
+        self.stood.extend(held.files.clone());
+        for Unreadable { file, why, .. } in &held.unreadable {
+            tracing::warn!(file = %file.display(), why, "keeping what was in force of what can't be read");
         }
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
         let same =

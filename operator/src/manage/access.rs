@@ -15,6 +15,7 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{Api, PostParams};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::Request;
 
@@ -26,6 +27,8 @@ use crate::api::{GROUP, VERSION};
 const FRESH: Duration = Duration::from_secs(10);
 /// How many answers are kept of each kind.
 const KEPT: usize = 4096;
+/// How many questions are asked at once.
+const AT_ONCE: usize = 16;
 /// The longest token.
 const TOKEN: usize = 16 * 1024;
 
@@ -64,6 +67,8 @@ pub enum Gate {
 /// Kubernetes' answers.
 pub struct Reviews {
     client: Client,
+    /// Whoever calls with nonsense must not become the apiserver's load.
+    asking: Semaphore,
     callers: Mutex<Kept<[u8; 32], Caller>>,
     decisions: Mutex<Kept<Question, Result<(), String>>>,
 }
@@ -79,7 +84,12 @@ impl std::fmt::Debug for Reviews {
 impl Gate {
     /// Asks the cluster that `client` speaks to.
     pub fn kubernetes(client: Client) -> Self {
-        Self::Kubernetes(Arc::new(Reviews { client, callers: Mutex::default(), decisions: Mutex::default() }))
+        Self::Kubernetes(Arc::new(Reviews {
+            client,
+            asking: Semaphore::new(AT_ONCE),
+            callers: Mutex::default(),
+            decisions: Mutex::default(),
+        }))
     }
 
     /// Who calls, if they may do all of `deeds`.
@@ -162,6 +172,7 @@ impl Reviews {
             spec: TokenReviewSpec { token: token.to_owned(), audiences: None },
             ..TokenReview::default()
         };
+        let _turn = self.asking.acquire().await;
         let api = Api::<TokenReview>::all(self.client.clone());
         let answer = api.create(&PostParams::default(), &review).await.map_err(|error| unasked("who calls", error))?;
         let status = answer.status.unwrap_or_default();
@@ -220,6 +231,7 @@ impl Reviews {
             },
             ..SubjectAccessReview::default()
         };
+        let _turn = self.asking.acquire().await;
         let api = Api::<SubjectAccessReview>::all(self.client.clone());
         let answer = api.create(&PostParams::default(), &review).await;
         let status = answer.map_err(|error| unasked("what the caller may do", error))?.status.unwrap_or_default();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
 use kube::core::DeserializeGuard;
@@ -142,39 +142,54 @@ impl Cluster {
     }
 }
 
-/// Keeps the board up to date.
+/// Keeps the board up to date. What comes at once is shown at once: a board is a copy.
 async fn observe(client: Client, board: &watch::Sender<Board>) {
     let api = Api::<DeserializeGuard<Rule>>::all(client);
     let mut stream = Box::pin(watcher(api, watcher::Config::default()).default_backoff());
     let mut fresh: BTreeMap<RuleName, Arc<Rule>> = BTreeMap::new();
+    let mut listed = false;
     loop {
-        match stream.try_next().await {
-            Ok(Some(watcher::Event::Init)) => fresh.clear(),
-            Ok(Some(watcher::Event::InitApply(item))) => {
-                fresh.extend(item.0.ok().and_then(|rule| Some((name_of(&rule)?, Arc::new(rule)))));
-            }
-            Ok(Some(watcher::Event::InitDone)) => {
-                board.send_replace(Some(Arc::new(fresh.clone())));
-            }
-            Ok(Some(watcher::Event::Apply(item))) => {
-                fresh.extend(item.0.ok().and_then(|rule| Some((name_of(&rule)?, Arc::new(rule)))));
-                board.send_replace(Some(Arc::new(fresh.clone())));
-            }
-            Ok(Some(watcher::Event::Delete(item))) => {
-                let metadata = match item.0 {
-                    Ok(rule) => rule.metadata,
-                    Err(error) => error.metadata,
-                };
-                let rule = Rule { metadata, ..Rule::default() };
-                if let Some(name) = name_of(&rule) {
-                    fresh.remove(&name);
+        let mut next = Some(stream.try_next().await);
+        while let Some(event) = next.take() {
+            match event {
+                Ok(Some(event)) => listed = take(&mut fresh, event, listed),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "could not watch the rules for who looks at them; trying again");
+                    break;
                 }
-                board.send_replace(Some(Arc::new(fresh.clone())));
             }
-            Ok(None) => return,
-            Err(error) => tracing::warn!(%error, "could not watch the rules for who looks at them; trying again"),
+            next = stream.try_next().now_or_never();
+        }
+        if listed {
+            board.send_replace(Some(Arc::new(fresh.clone())));
         }
     }
+}
+
+/// Takes note of an event. Whether all rules are known.
+fn take(
+    fresh: &mut BTreeMap<RuleName, Arc<Rule>>,
+    event: watcher::Event<DeserializeGuard<Rule>>,
+    listed: bool,
+) -> bool {
+    match event {
+        watcher::Event::Init => {
+            fresh.clear();
+            return false;
+        }
+        watcher::Event::InitDone => return true,
+        watcher::Event::Apply(item) | watcher::Event::InitApply(item) => {
+            fresh.extend(item.0.ok().and_then(|rule| Some((name_of(&rule)?, Arc::new(rule)))));
+        }
+        watcher::Event::Delete(item) => {
+            let metadata = item.0.map_or_else(|error| error.metadata, |rule| rule.metadata);
+            if let Some(name) = name_of(&Rule { metadata, ..Rule::default() }) {
+                fresh.remove(&name);
+            }
+        }
+    }
+    listed
 }
 
 /// What the apiserver's answer about `name` means to the caller.

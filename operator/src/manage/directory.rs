@@ -22,7 +22,7 @@ use super::error::ManageError;
 use super::names::RuleName;
 use crate::api::{GROUP, Rule, RuleSpec, VERSION};
 
-pub use files::Held;
+pub use files::{Held, Unreadable};
 use files::{Look, Place};
 
 /// How often the files are looked at: nobody tells of what others write.

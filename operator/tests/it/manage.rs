@@ -282,6 +282,15 @@ async fn files_that_people_write_are_theirs() {
     let left = std::fs::read_dir(place.file(".")).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
     assert!(left.into_iter().all(|name| !name.starts_with('.')));
 
+    // A file that breaks as a whole takes nothing out of force: neither its own rules nor others.
+    std::fs::write(place.file("two.yaml"), "{").unwrap();
+    client.create("later", rule("alerting", vec![entry("z", "Verb exists")])).await.unwrap();
+    let event = br#"{"level":"Metadata","auditID":"1","stage":"ResponseComplete","requestURI":"/x","verb":"get"}"#;
+    let request = proto::EvaluateRulesRequest { events: vec![event.to_vec().into()], ..Default::default() };
+    let decided = client.evaluate(request).await.unwrap();
+    assert_eq!(decided.evaluations[0].rules, ["alone.y", "later.z", "one.x", "two.x"]);
+    client.delete("later", "").await.unwrap();
+
     // A generation outlives the process, and the rules that were in force outlive their file's breaking.
     let before = client.evaluators().await.unwrap().generation;
     std::fs::write(place.file("alone.yaml"), text("alone").replace("Verb exists", "Verb = (")).unwrap();

@@ -35,8 +35,21 @@ pub struct Held {
     pub(super) rules: BTreeMap<RuleName, (Arc<Rule>, Place)>,
     /// Every resource that can be read, as the index takes it.
     pub documents: Vec<Document>,
-    /// Resources whose present version can't be read, and why.
-    pub unreadable: Vec<(Option<Key>, String)>,
+    /// The resources of each file that can be read.
+    pub files: BTreeMap<PathBuf, Vec<Key>>,
+    /// What can't be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Something that can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Where.
+    pub file: PathBuf,
+    /// Which resource; all of the file, if that can't be told.
+    pub key: Option<Key>,
+    /// Why.
+    pub why: String,
 }
 
 /// When which files were changed, to see whether they have.
@@ -69,13 +82,17 @@ pub(super) fn read(places: &[PathBuf]) -> io::Result<Held> {
         let length = File::open(&file)?.take(budget + 1).read_to_string(&mut text)? as u64;
         budget = budget.checked_sub(length).ok_or_else(|| io::Error::other("the rules are more than 32 MiB"))?;
         if let Err(error) = held.read_file(&file, &text) {
-            held.unreadable.push((None, format!("{}: {error}", file.display())));
+            held.unreadable(&file, None, error.to_string());
         }
     }
     Ok(held)
 }
 
 impl Held {
+    fn unreadable(&mut self, file: &Path, key: Option<Key>, why: String) {
+        self.unreadable.push(Unreadable { file: file.to_owned(), key, why });
+    }
+
     fn read_file(&mut self, file: &Path, text: &str) -> Result<(), serde_yaml_ng::Error> {
         let mut resources = Vec::new();
         let mut listed = false;
@@ -91,9 +108,12 @@ impl Held {
             }
         }
         let place = Place { file: file.to_owned(), alone: resources.len() == 1 && !listed };
+        let before = self.documents.len();
         for resource in resources {
             self.read_resource(resource, &place);
         }
+        let found = self.documents.iter().skip(before).map(|it| it.key.clone()).collect();
+        self.files.insert(file.to_owned(), found);
         Ok(())
     }
 
@@ -110,30 +130,28 @@ impl Held {
                 match rule(resource) {
                     Ok((rule, document)) => {
                         let Some(name) = name_of(&rule) else {
-                            let why = format!("{}: `{}` is no name for a rule", place.file.display(), key.document());
-                            self.unreadable.push((None, why));
-                            return;
+                            let why = format!("`{}` is no name for a rule", key.document());
+                            return self.unreadable(&place.file, Some(key), why);
                         };
                         // The first counts, as a second one of its name is a mistake.
                         if self.rules.contains_key(&name) {
-                            let why = format!("{}: {name} stands in another file too", place.file.display());
-                            self.unreadable.push((None, why));
-                            return;
+                            return self.unreadable(
+                                &place.file,
+                                Some(key),
+                                format!("{name} stands in another file too"),
+                            );
                         }
                         self.rules.insert(name, (Arc::new(rule), place.clone()));
                         self.documents.push(document);
                     }
-                    Err(error) => self.unreadable.push((Some(key), format!("{}: {error}", place.file.display()))),
+                    Err(error) => self.unreadable(&place.file, Some(key), error),
                 }
             }
             Some("Webhook") => {
                 let read = serde_json::from_value::<Webhook>(resource).map_err(|error| error.to_string());
                 match read.and_then(|it| Document::of_webhook(&it).map_err(|error| error.to_string())) {
                     Ok(document) => self.documents.push(Document { generation: content(&document.text), ..document }),
-                    Err(error) => {
-                        let key = Key::Webhook { name };
-                        self.unreadable.push((Some(key), format!("{}: {error}", place.file.display())));
-                    }
+                    Err(error) => self.unreadable(&place.file, Some(Key::Webhook { name }), error),
                 }
             }
             _ => {}
