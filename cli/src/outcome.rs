@@ -30,6 +30,11 @@ impl Failure {
         Self { code: 1, ..Self::usage(what) }
     }
 
+    /// The same with exit code 2, where 1 is an answer.
+    pub(crate) fn or_usage(self) -> Self {
+        Self { code: 2, ..self }
+    }
+
     /// The error behind it; its own causes are printed too.
     pub(crate) fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..self }

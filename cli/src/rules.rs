@@ -1,4 +1,4 @@
-//! `vedette rules`: checking rules, trying them on events, and testing them.
+//! `vedette rules`: checking rules, trying them on events and testing them here; and showing and changing those of an operator.
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -10,10 +10,11 @@ mod compat;
 mod eval;
 mod explain;
 mod files;
+mod remote;
 mod schema;
 mod test;
 
-/// Check, try, explain and test rules
+/// Check, try, explain and test rules; show and change those in force
 #[derive(Debug, Args)]
 pub(crate) struct RulesCommand {
     #[command(subcommand)]
@@ -27,6 +28,10 @@ enum Command {
     Explain(explain::Explain),
     Test(test::Test),
     Schema(schema::Schema),
+    Apply(remote::apply::Apply),
+    Get(remote::get::Get),
+    Delete(remote::delete::Delete),
+    Diff(remote::diff::Diff),
 }
 
 impl RulesCommand {
@@ -38,6 +43,10 @@ impl RulesCommand {
             Command::Explain(command) => command.run(),
             Command::Test(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Apply(command) => command.run(),
+            Command::Get(command) => command.run(),
+            Command::Delete(command) => command.run(),
+            Command::Diff(command) => command.run(),
         })
     }
 }

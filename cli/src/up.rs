@@ -90,9 +90,18 @@ pub(crate) struct UpCommand {
     /// Where the console listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     console_listen: SocketAddr,
+    /// Where rules are managed over gRPC, as by `vedette rules apply`: loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9444", value_parser = loopback)]
+    operator_listen: SocketAddr,
     /// Serve /healthz, /readyz and /metrics here
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<SocketAddr>,
+}
+
+/// There is no TLS and no token there.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err(format!("{address} is not loopback")) }
 }
 
 fn cluster_file(text: &str) -> Result<(String, PathBuf), String> {
@@ -197,6 +206,7 @@ impl UpCommand {
             sender_tokens: self.sender_tokens(folder)?,
             console,
             console_url: format!("http://{}", local(address)),
+            operator: self.operator_listen,
             admin: self.admin_listen,
         };
         Services::start(folder, wiring).await

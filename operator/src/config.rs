@@ -17,6 +17,8 @@ use crate::serve::ServeConfig;
 pub struct Config {
     /// The cluster.
     pub kubernetes: KubernetesConfig,
+    /// Rules of a directory in place of a cluster's.
+    pub rules: Option<RulesConfig>,
     /// Where rules are distributed and managed.
     pub grpc: ServeConfig,
     /// Where the apiserver asks about resources.
@@ -25,6 +27,22 @@ pub struct Config {
     pub reconcile: Option<reconcile::Settings>,
     /// Where the administrator is answered.
     pub admin: AdminConfig,
+}
+
+/// The directory whose rules count.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RulesConfig {
+    /// A directory of YAML files with `Rule` and `Webhook` resources; what is made over gRPC is written here.
+    pub dir: PathBuf,
+    /// Further ones, which are only read.
+    #[serde(default)]
+    pub more: Vec<PathBuf>,
+    /// Where the generation and the rules in force are kept.
+    pub state_dir: PathBuf,
+    /// A file with the token that callers show; without it, everybody on this host may manage rules.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
 }
 
 /// The cluster whose resources count.

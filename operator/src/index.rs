@@ -135,9 +135,7 @@ impl Index {
 
     /// What the compiler would say of `documents` put among the resources, of them alone.
     pub fn check(&self, documents: &[Document]) -> Vec<Diagnostic> {
-        let mut files: BTreeMap<Key, SourceFile> =
-            self.good.iter().map(|(key, document)| (key.clone(), document.file())).collect();
-        files.retain(|key, _| self.seen.contains_key(key));
+        let mut files = self.standing();
         let mut names = BTreeSet::new();
         for document in documents {
             names.insert(document.key.document());
@@ -149,6 +147,12 @@ impl Index {
             Err(diagnostics) => diagnostics,
         };
         found.into_iter().filter(|it| names.contains(&it.file)).collect()
+    }
+
+    /// The good versions of the resources that are there: what others are put among to see whether they fit.
+    pub fn standing(&self) -> BTreeMap<Key, SourceFile> {
+        let there = self.good.iter().filter(|(key, _)| self.seen.contains_key(*key));
+        there.map(|(key, document)| (key.clone(), document.file())).collect()
     }
 
     /// Compiles everything and says what is to be in force, and what resources would step back to then.

@@ -16,9 +16,11 @@ pub mod document;
 pub mod fleet;
 pub mod index;
 pub mod leader;
+pub mod manage;
 pub mod namespaces;
 pub mod reconcile;
 pub mod serve;
+pub mod standalone;
 pub mod status;
 pub mod store;
 pub mod subscribers;
@@ -39,6 +41,7 @@ use control::Control;
 use fleet::Fleet;
 use index::Index;
 use leader::Candidate;
+use manage::Management;
 use namespaces::Namespaces;
 use serve::distribution::Distribution;
 use subscribers::Subscribers;
@@ -61,6 +64,9 @@ pub enum Error {
     /// Reviews can't be answered.
     #[error("answer the apiserver's reviews")]
     Admission(#[from] admission::AdmissionError),
+    /// The directory's rules can't be kept.
+    #[error("keep the rules of the directory")]
+    Standalone(#[from] standalone::StandaloneError),
     /// What a `Webhook` describes can't be made.
     #[error("reconcile the services")]
     Reconcile(#[from] reconcile::Error),
@@ -87,6 +93,9 @@ pub struct Operator {
 /// # Errors
 /// If it can't start, or a part of it fails.
 pub async fn run(config: Config, ctx: Context) -> Result<(), Error> {
+    if config.rules.is_some() {
+        return standalone::Standalone::start(config, ctx).await?.run().await;
+    }
     Operator::start(config, ctx).await?.run().await
 }
 
@@ -125,6 +134,16 @@ impl Operator {
         let (subscribers, fleet, namespaces) = (Subscribers::default(), Fleet::default(), Namespaces::default());
         let index = Arc::new(RwLock::new(Index::default()));
         let (snapshot, served) = watch::channel(None);
+        let (outcome, verdicts) = watch::channel(None);
+        let management = Management::new(manage::Parts {
+            backend: Arc::new(manage::Cluster::new(client.clone(), shutdown.clone())),
+            gate: manage::Gate::kubernetes(client.clone()),
+            verdicts: manage::Verdicts { outcome: verdicts, snapshot: served.clone() },
+            index: Arc::clone(&index),
+            subscribers: subscribers.clone(),
+            fleet: fleet.clone(),
+            shutdown: shutdown.clone(),
+        });
         let control = Control {
             client: client.clone(),
             namespace: namespace.clone(),
@@ -133,7 +152,7 @@ impl Operator {
             subscribers: subscribers.clone(),
             fleet: fleet.clone(),
             snapshot,
-            outcome: watch::channel(None).0,
+            outcome,
         };
         let answers =
             ctx.counters("subscriber_answers_total", "Answers of subscribers to snapshots", &["service", "result"])?;
@@ -171,7 +190,13 @@ impl Operator {
         parts.spawn(async move { ("control", control::run(control, &inner).await.map_err(Error::from)) });
         let stop = shutdown.clone();
         parts.spawn(async move {
-            ("grpc", listening.serve(distribution, |routes| routes, stop).await.map_err(Error::from))
+            (
+                "grpc",
+                listening
+                    .serve(distribution, |routes| routes.add_service(management.server()), stop)
+                    .await
+                    .map_err(Error::from),
+            )
         });
         if let Some((listener, files)) = admission {
             let answering = admission::Admission { index, answers: reviews };

@@ -18,10 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use vedette_proto::rules::v1::rule_distribution_server::RuleDistributionServer;
+use vedette_proto::rules::v1::rule_management_server::RuleManagementServer;
 use vedette_proto::rules::v1::{self as proto};
 
 pub use listen::{TlsFiles, TlsListener};
 
+use crate::manage::Management;
 use access::Access;
 use distribution::Distribution;
 
@@ -143,9 +145,13 @@ impl Listening {
     ) -> Result<(), ServeError> {
         let (health, service) = tonic_health::server::health_reporter();
         health.set_serving::<RuleDistributionServer<Distribution>>().await;
+        // Of what `more` adds, this is always there outside tests.
+        health.set_serving::<RuleManagementServer<Management>>().await;
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that tools can show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .build_v1()?;
         let distribution = RuleDistributionServer::new(distribution).max_decoding_message_size(REQUEST_LIMIT);
         let routes = more(Routes::new(distribution).add_service(service).add_service(reflection));

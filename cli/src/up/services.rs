@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, Mode};
 use vedette_bus::Bus;
 use vedette_ingest::Ingest;
+use vedette_operator::config::RulesConfig;
+use vedette_operator::serve::ServeConfig;
+use vedette_operator::standalone::Standalone;
 use vedette_service::admin::{self, AdminConfig, AdminServer};
 use vedette_service::policy::{self, PolicyConfig, PolicyError, PolicyWatch};
 use vedette_service::{Context, chain};
@@ -36,6 +39,8 @@ pub(crate) struct Wiring {
     pub(crate) sender_tokens: BTreeMap<String, PathBuf>,
     pub(crate) console: TcpListener,
     pub(crate) console_url: String,
+    /// Where rules are managed.
+    pub(crate) operator: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
 }
 
@@ -73,6 +78,7 @@ impl Services {
         let registry = prometheus::Registry::new();
         let context = |name| Context::new(name, registry.clone(), shutdown.clone());
         let nats = vedette_bus::Config { url: wiring.nats_url, ..vedette_bus::Config::default() };
+        let managed = wiring.rules.clone();
         let rules = policy_config(folder, wiring.rules, wiring.receivers)?;
 
         // First, so that errors in the rules are told by one who can tell them well.
@@ -141,6 +147,10 @@ impl Services {
             ("console", said(vedette_console::run_on(wiring.console, archive, bus, config, console).await))
         });
 
+        // Nobody waits for it: the services read the same files by themselves.
+        let managing = manage(folder, managed, wiring.operator, context("operator")).await?;
+        running.spawn(async move { ("operator", said(managing.run().await)) });
+
         contexts.push(own);
         let side_door = side_door(wiring.admin, &contexts).await?;
         guard.disarm();
@@ -205,6 +215,26 @@ impl Services {
             let _ = tokio::time::timeout(Duration::from_secs(3), server.stopped()).await;
         }
     }
+}
+
+/// The operator on the same files that the services read. What is made is written to the first directory.
+async fn manage(
+    folder: &Folder,
+    rules: Vec<PathBuf>,
+    listen: SocketAddr,
+    context: Context,
+) -> Result<Standalone, Failure> {
+    let mut places = rules.into_iter();
+    let dir = places.next().ok_or_else(|| failed("operator"))?;
+    let config = vedette_operator::Config {
+        rules: Some(RulesConfig { dir, more: places.collect(), state_dir: folder.join("policy"), token_file: None }),
+        grpc: ServeConfig { listen, ..ServeConfig::default() },
+        ..vedette_operator::Config::default()
+    };
+    Standalone::start(config, context).await.map_err(|error| {
+        let help = "name another address with --operator-listen";
+        failed("operator").because(chain(&error).to_string()).help(help)
+    })
 }
 
 fn failed(name: &str) -> Failure {

@@ -200,3 +200,35 @@ fn the_files_for_an_apiserver_are_files_that_kubectl_reads() {
     assert_eq!(bad.status.code(), Some(2));
     assert!(up.stop().success());
 }
+
+#[test]
+fn a_rule_is_applied_without_kubernetes_and_is_in_force() {
+    let home = Home::new();
+    let rules = home.path("rules");
+    fs::create_dir(&rules).unwrap();
+    for name in ["alerting-rule.yaml", "archiving-rule.yaml"] {
+        fs::copy(vedette_e2e::tools::repository("deploy/rules").join(name), rules.join(name)).unwrap();
+    }
+    let up = home.start(&["--no-sample", "--rules", rules.to_str().unwrap(), "deploy/demo"]);
+    let file = home.path("mine.yaml");
+    let yaml = "apiVersion: auditing.kubesphere.io/v1alpha1\nkind: Rule\nmetadata: {name: mine, namespace: audit, labels: {type: \
+                archiving}}\nspec:\n  rules:\n  - {name: all, type: rule, priority: WARNING, condition: Verb exists}\n";
+    fs::write(&file, yaml).unwrap();
+    let server = format!("http://127.0.0.1:{}", home.operator);
+    let rules_command = |arguments: &[&str]| {
+        let mut command = vedette();
+        command.arg("rules").args(arguments).args(["--server", &server]);
+        command.output().unwrap()
+    };
+    let in_force =
+        || fs::read_to_string(home.data().join("vedette.log")).unwrap().matches("rules are in force").count();
+    let before = in_force();
+    let applied = rules_command(&["apply", "-f", file.to_str().unwrap()]);
+    assert_eq!(text(&applied), "rule/mine created\n", "{}", errors(&applied));
+    assert!(rules.join("audit.mine.yaml").is_file());
+    // The operator, and the services that read the same files.
+    vedette_e2e::wait::until(LIMIT, "the rules in force", || (in_force() >= before + 4).then_some(()));
+    let shown = rules_command(&["get", "-A", "--filter", "state != IN_FORCE"]);
+    assert_eq!(text(&shown), "no rules\n", "{}", errors(&shown));
+    assert!(up.stop().success());
+}

@@ -20,6 +20,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// A data folder and what is started on it.
 pub(crate) struct Home {
     folder: TempDir,
+    /// The port where rules are managed.
+    pub(crate) operator: u16,
 }
 
 /// A running `vedette up`.
@@ -32,7 +34,8 @@ pub(crate) struct Up {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("vedette-up-").tempdir().unwrap() }
+        let folder = tempfile::Builder::new().prefix("vedette-up-").tempdir().unwrap();
+        Self { folder, operator: vedette_e2e::ports::free() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -51,6 +54,7 @@ impl Home {
             .arg("--data-dir")
             .arg(self.data())
             .args(["--webhook-listen", "127.0.0.1:0", "--console-listen", "127.0.0.1:0"])
+            .args(["--operator-listen", &format!("127.0.0.1:{}", self.operator)])
             .args(arguments)
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap())

@@ -96,10 +96,17 @@ pub const NEEDED: &[Permission] = &[
     named("secrets", "delete", Scope::Namespace, SECRETS),
 ];
 
-/// What the other parts need: rules and their status, who leads, what is served, admission.
+/// What the other parts need: rules and their status, who leads, what is served, admission; and to manage rules for others, asking who they
+/// are and what they may.
 pub const OPERATOR: &[Permission] = &[
+    cluster(GROUP, "rules", "get"),
     cluster(GROUP, "rules", "list"),
     cluster(GROUP, "rules", "watch"),
+    cluster(GROUP, "rules", "create"),
+    cluster(GROUP, "rules", "update"),
+    cluster(GROUP, "rules", "delete"),
+    cluster("authentication.k8s.io", "tokenreviews", "create"),
+    cluster("authorization.k8s.io", "subjectaccessreviews", "create"),
     cluster(GROUP, "rules/status", "patch"),
     cluster(GROUP, "webhooks", "list"),
     cluster(GROUP, "webhooks", "watch"),

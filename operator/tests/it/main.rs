@@ -13,6 +13,7 @@ mod definitions;
 mod distribution;
 mod evaluator;
 mod lab;
+mod manage;
 mod permissions;
 mod plane;
 mod reconcile;
