@@ -28,7 +28,7 @@ use crate::manage::{
 };
 use crate::namespaces::Namespaces;
 use crate::serve::Listening;
-use crate::serve::distribution::Distribution;
+use crate::serve::distribution::{self, Distribution};
 use crate::subscribers::Subscribers;
 
 const STATE: &str = "operator-rules.json";
@@ -115,14 +115,12 @@ impl Standalone {
             fleet: Fleet::default(),
             shutdown: shutdown.clone(),
         });
-        let answers =
-            ctx.counters("subscriber_answers_total", "Answers of subscribers to snapshots", &["service", "result"])?;
         let distribution = Distribution {
             snapshot: served,
             subscribers,
             namespaces: Namespaces::default(),
             access,
-            answers,
+            answers: distribution::answers(&ctx)?,
             shutdown: shutdown.clone(),
         };
         let desk = Desk { index, file, state, stood: BTreeMap::new(), snapshot, outcome };
