@@ -24,6 +24,8 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use vedette_rules::Diagnostic;
+use vedette_service::Context;
+use vedette_service::metrics::MetricError;
 
 use crate::api::{GROUP, Rule, VERSION, Webhook};
 use crate::document::Document;
@@ -91,6 +93,14 @@ pub struct Admission {
     pub index: Arc<RwLock<Index>>,
     /// Answers by `result`: `allowed`, `refused` or `unreadable`.
     pub answers: IntCounterVec,
+}
+
+/// How often resources were let in.
+///
+/// # Errors
+/// If they are counted already.
+pub fn answers(ctx: &Context) -> Result<IntCounterVec, MetricError> {
+    ctx.counters("admission_reviews_total", "Resources that were reviewed", &["result"])
 }
 
 impl Admission {

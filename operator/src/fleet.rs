@@ -70,7 +70,7 @@ impl Fleet {
 }
 
 /// Writes down who subscribes at this operator, `identity`, until `shutdown`, and then that nobody does.
-pub async fn write(maps: Api<ConfigMap>, identity: &str, own: Subscribers, shutdown: CancellationToken) {
+pub async fn write(maps: Api<ConfigMap>, identity: String, own: Subscribers, shutdown: CancellationToken) {
     let name = format!("vedette-subscribers-{identity}");
     let mut changes = own.changes();
     while !shutdown.is_cancelled() {
@@ -107,7 +107,7 @@ async fn put(maps: &Api<ConfigMap>, name: &str, subscribers: &[Subscriber]) -> R
 }
 
 /// Reads what the other operators write down until `shutdown`; `identity` is this one.
-pub async fn read(maps: Api<ConfigMap>, identity: &str, fleet: Fleet, shutdown: CancellationToken) {
+pub async fn read(maps: Api<ConfigMap>, identity: String, fleet: Fleet, shutdown: CancellationToken) {
     let own = format!("vedette-subscribers-{identity}");
     let config = watcher::Config::default().labels(LABEL);
     let mut stream = Box::pin(watcher(maps, config).default_backoff().take_until(shutdown.cancelled_owned()));

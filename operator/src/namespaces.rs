@@ -73,8 +73,9 @@ impl Namespaces {
         state.known.extend(now);
         let first = !std::mem::replace(&mut state.complete, true);
         if first {
-            // Whoever follows already waits for this.
+            // Whoever follows already asks for all of them now.
             state.tell(proto::NamespaceChanges { complete: true, ..Default::default() });
+            return;
         }
         for set in set.chunks(BATCH) {
             state.tell(proto::NamespaceChanges { set: set.to_vec(), ..Default::default() });
@@ -97,18 +98,18 @@ impl Namespaces {
                     return Some((Ok(next), (ready, changes, namespaces, clusters)));
                 }
                 match changes.recv().await {
-                    Ok(change) => {
+                    Ok(change) if !change.complete => {
                         let wanted = |it: &&proto::Namespace| clusters.is_empty() || clusters.contains(&it.cluster);
                         let change = proto::NamespaceChanges {
-                            complete: change.complete,
                             set: change.set.iter().filter(wanted).cloned().collect(),
                             removed: change.removed.iter().filter(wanted).cloned().collect(),
+                            ..Default::default()
                         };
-                        if change.complete || !change.set.is_empty() || !change.removed.is_empty() {
+                        if !change.set.is_empty() || !change.removed.is_empty() {
                             ready = vec![change].into_iter();
                         }
                     }
-                    Err(RecvError::Lagged(_)) => {
+                    Ok(_) | Err(RecvError::Lagged(_)) => {
                         let (all, fresh) = namespaces.all(&clusters);
                         (ready, changes) = (all.into_iter(), fresh);
                     }
@@ -125,18 +126,27 @@ impl Namespaces {
     ) -> (Vec<proto::NamespaceChanges>, broadcast::Receiver<Arc<proto::NamespaceChanges>>) {
         let state = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = state.known.values().filter(|it| clusters.is_empty() || clusters.contains(&it.cluster));
-        let wanted: Vec<_> = wanted.cloned().collect();
-        let mut batches: Vec<_> = wanted
-            .chunks(BATCH)
-            .map(|set| proto::NamespaceChanges { set: set.to_vec(), ..Default::default() })
-            .collect();
-        match batches.first_mut() {
-            Some(first) => first.complete = state.complete,
-            None if !state.complete => {}
-            None => batches.push(proto::NamespaceChanges { complete: true, ..Default::default() }),
-        }
+        let batches = if state.complete { complete(&wanted.cloned().collect::<Vec<_>>()) } else { Vec::new() };
         (batches, state.changes.subscribe())
     }
+}
+
+/// A complete list, in parts.
+fn complete(all: &[proto::Namespace]) -> Vec<proto::NamespaceChanges> {
+    let mut parts: Vec<_> = all
+        .chunks(BATCH)
+        .map(|set| proto::NamespaceChanges { set: set.to_vec(), more: true, ..Default::default() })
+        .collect();
+    if parts.is_empty() {
+        parts.push(proto::NamespaceChanges::default());
+    }
+    if let Some(first) = parts.first_mut() {
+        first.complete = true;
+    }
+    if let Some(last) = parts.last_mut() {
+        last.more = false;
+    }
+    parts
 }
 
 impl State {

@@ -28,7 +28,7 @@ use crate::manage::{
 };
 use crate::namespaces::Namespaces;
 use crate::serve::Listening;
-use crate::serve::distribution::Distribution;
+use crate::serve::distribution::{self, Distribution};
 use crate::subscribers::Subscribers;
 
 const STATE: &str = "operator-rules.json";
@@ -115,14 +115,12 @@ impl Standalone {
             fleet: Fleet::default(),
             shutdown: shutdown.clone(),
         });
-        let answers =
-            ctx.counters("subscriber_answers_total", "Answers of subscribers to snapshots", &["service", "result"])?;
         let distribution = Distribution {
             snapshot: served,
             subscribers,
             namespaces: Namespaces::default(),
             access,
-            answers,
+            answers: distribution::answers(&ctx)?,
             shutdown: shutdown.clone(),
         };
         let desk = Desk { index, file, state, stood: BTreeMap::new(), snapshot, outcome };
@@ -199,9 +197,9 @@ impl Desk {
     }
 
     fn renew(&mut self, held: &Held) -> Result<(), StandaloneError> {
+        let kept = self.kept(held);
         let outcome = {
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            let kept = self.kept(held);
             let there: BTreeSet<&Key> = held.documents.iter().map(|it| &it.key).chain(&kept).collect();
             let gone: Vec<Key> = index.seen().keys().filter(|key| !there.contains(key)).cloned().collect();
             for key in &gone {

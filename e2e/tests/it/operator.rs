@@ -1,6 +1,5 @@
 //! Rules from a cluster's own resources, through the operator, to what real evaluators decide.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -204,19 +203,9 @@ fn list(name: &str, verbs: &[&str]) -> String {
     json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": items}).to_string()
 }
 
-/// A control plane with our definitions; nobody is told of its own events.
+/// A control plane with our definitions.
 fn plane() -> ControlPlane {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let file = folder.path().join(name);
-        std::fs::write(&file, text).unwrap();
-        file
-    };
-    let nowhere = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \
-                   'http://127.0.0.1:9'}}]\ncontexts: [{name: c, context: {cluster: c, user: ''}}]\n";
-    let webhook = write("webhook", nowhere);
-    let policy = write("policy", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n");
-    let plane = ControlPlane::start(Path::new(&webhook), Path::new(&policy));
+    let plane = ControlPlane::bare();
     let crds = tools::repository("deploy/crds");
     plane.kubectl_ok(&["apply", "-f", crds.to_str().unwrap()], None);
     let established = ["wait", "--for=condition=Established", "--timeout=60s"];

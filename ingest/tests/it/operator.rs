@@ -62,7 +62,7 @@ async fn operator() -> String {
         created: None,
     };
     let set = vec![namespace("default", "shop", "retail"), namespace("c2", "shop", "other")];
-    let namespaces = NamespaceChanges { complete: true, set, removed: Vec::new() };
+    let namespaces = NamespaceChanges { complete: true, set, ..Default::default() };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let service = RuleDistributionServer::new(Operator { snapshot, namespaces });

@@ -15,6 +15,8 @@ use tonic::{Request, Response, Status, Streaming};
 use vedette_proto::rules::v1::rule_distribution_server::RuleDistribution;
 use vedette_proto::rules::v1::subscribe_request::Message;
 use vedette_proto::rules::v1::{self as proto, Hello, SubscribeRequest, WatchNamespacesRequest};
+use vedette_service::Context;
+use vedette_service::metrics::MetricError;
 use vedette_service::snapshot::Snapshot;
 
 use super::access::Access;
@@ -44,6 +46,14 @@ pub struct Distribution {
     pub answers: IntCounterVec,
     /// Ends all streams.
     pub shutdown: CancellationToken,
+}
+
+/// How often snapshots were answered in which way.
+///
+/// # Errors
+/// If they are counted already.
+pub fn answers(ctx: &Context) -> Result<IntCounterVec, MetricError> {
+    ctx.counters("subscriber_answers_total", "Answers of subscribers to snapshots", &["service", "result"])
 }
 
 #[tonic::async_trait]

@@ -25,7 +25,7 @@ fn helm(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn render(set: &[&str]) -> String {
+pub(crate) fn render(set: &[&str]) -> String {
     let chart = tools::repository(CHART);
     let chart = chart.to_str().unwrap();
     let mut args = vec!["template", "vedette", chart, "--namespace", NAMESPACE, "--kube-version", KUBERNETES];

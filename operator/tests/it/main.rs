@@ -14,6 +14,7 @@ mod distribution;
 mod evaluator;
 mod lab;
 mod manage;
+mod permissions;
 mod plane;
 mod reconcile;
 mod rules;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,25 +19,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A control plane with the definitions and the namespace of KubeSphere's auditing.
 pub(crate) struct Plane {
     pub(crate) kube: ControlPlane,
-    _folder: TempDir,
 }
 
 impl Plane {
     pub(crate) fn start() -> Self {
         tls::install_provider();
-        let folder = tempfile::tempdir().unwrap();
-        // Nobody is told of audit events here.
-        let (webhook, policy) = (folder.path().join("webhook"), folder.path().join("policy"));
-        let nowhere = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\ncontexts: [{name: c, context: {cluster: c, user: ''}}]\n";
-        std::fs::write(&webhook, nowhere).unwrap();
-        std::fs::write(&policy, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n").unwrap();
-        let kube = ControlPlane::start(&webhook, &policy);
+        let kube = ControlPlane::bare();
         let crds = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/crds");
         kube.kubectl_ok(&["apply", "-f", crds.to_str().unwrap()], None);
         let names = ["rules", "webhooks"].map(|it| format!("crd/{it}.auditing.kubesphere.io"));
         kube.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=60s", &names[0], &names[1]], None);
         kube.kubectl_ok(&["create", "namespace", "kubesphere-logging-system"], None);
-        Self { kube, _folder: folder }
+        Self { kube }
     }
 
     /// Applies YAML as an administrator would.
@@ -84,9 +76,14 @@ pub(crate) struct Running {
 impl Running {
     /// Starts one called `identity`.
     pub(crate) async fn start(plane: &Plane, identity: &str, adjust: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(plane.kube.kubeconfig(), identity, adjust).await
+    }
+
+    /// The same, as whoever this kubeconfig is for.
+    pub(crate) async fn start_on(kubeconfig: PathBuf, identity: &str, adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             kubernetes: KubernetesConfig {
-                kubeconfig: Some(plane.kube.kubeconfig()),
+                kubeconfig: Some(kubeconfig),
                 identity: Some(identity.to_owned()),
                 ..KubernetesConfig::default()
             },

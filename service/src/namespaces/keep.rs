@@ -22,10 +22,6 @@ use crate::operator::{Link, OperatorConfig, OperatorError, in_time};
 pub(super) const FIRST: Duration = Duration::from_secs(5);
 /// How long after a change it is written down, with those that came meanwhile.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
-/// A complete list has come whole when nothing has followed for this long …
-const CALM: Duration = Duration::from_millis(200);
-/// … or this long after it began.
-const PATIENCE: Duration = Duration::from_secs(4);
 /// The most that a message may take, in bytes.
 const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
 
@@ -75,26 +71,20 @@ impl Keeper {
         let Some(changes) = shutdown.run_until_cancelled(self.open()).await else { return Ok(()) };
         let mut changes = changes?;
         self.link.up();
-        // When the list that is coming in began.
-        let mut began = Instant::now();
         loop {
-            let calm = self.table.is_unsettled().then(|| (Instant::now() + CALM).min(began + PATIENCE));
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 change = changes.message() => {
                     let change = change?.ok_or(OperatorError::Ended)?;
                     self.link.fruitful();
-                    if change.complete {
-                        began = Instant::now();
-                    }
+                    let whole = !change.more;
                     self.change(move |table| table.apply(change)).await;
-                }
-                () = at(calm) => {
-                    self.change(Table::settle).await;
-                    self.told.send_replace(true);
+                    if whole {
+                        self.told.send_replace(true);
+                    }
                 }
                 // Half a list is not for the next start.
-                () = at(*due), if calm.is_none() => {
+                () = at(*due), if !self.table.is_unsettled() => {
                     self.write(due).await;
                     continue;
                 }

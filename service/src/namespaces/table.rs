@@ -49,8 +49,8 @@ impl Table {
         self.changed.extend(clusters);
     }
 
-    /// Applies what the operator said. A complete list may come in several messages, of which the first alone says that it
-    /// is one: until [`Self::settle`] says that all are here, what is known is less than what there is.
+    /// Applies what the operator said. A complete list may come in several messages, of which each but the last says that there are
+    /// more: until then what is known is less than what there is.
     pub(super) fn apply(&mut self, changes: proto::NamespaceChanges) {
         if changes.complete {
             let known = std::mem::take(&mut self.clusters);
@@ -59,15 +59,18 @@ impl Table {
         }
         self.remove(changes.removed);
         self.set(changes.set);
+        if !changes.more {
+            self.settle();
+        }
     }
 
-    /// Whether a complete list has begun and is not known to be whole.
+    /// Whether a complete list has begun and goes on.
     pub(super) fn is_unsettled(&self) -> bool {
         self.before.is_some()
     }
 
     /// The list is whole.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         let Some(before) = self.before.take() else { return };
         let fresh = self.clusters.keys().filter(|name| !before.contains_key(*name));
         self.changed.extend(fresh.cloned());

@@ -21,17 +21,21 @@ fn namespace(cluster: &str, name: &str, uid: &str, workspace: &str) -> proto::Na
 }
 
 fn complete(set: Vec<proto::Namespace>) -> proto::NamespaceChanges {
-    proto::NamespaceChanges { complete: true, set, removed: Vec::new() }
+    proto::NamespaceChanges { complete: true, set, ..Default::default() }
 }
 
 fn change(set: Vec<proto::Namespace>, removed: Vec<proto::Namespace>) -> proto::NamespaceChanges {
-    proto::NamespaceChanges { complete: false, set, removed }
+    proto::NamespaceChanges { set, removed, ..Default::default() }
+}
+
+/// The same, where there is more to come.
+fn part(of: proto::NamespaceChanges) -> proto::NamespaceChanges {
+    proto::NamespaceChanges { more: true, ..of }
 }
 
 fn table(set: Vec<proto::Namespace>) -> Table {
     let mut table = Table::default();
     table.apply(complete(set));
-    table.settle();
     table
 }
 
@@ -80,7 +84,6 @@ fn a_complete_list_replaces_all_and_only_what_differs_has_changed() {
     changed(&mut table);
     let held = table.clusters()["a"].clone();
     table.apply(complete(all()));
-    table.settle();
     assert_eq!(changed(&mut table), [""; 0]);
     assert!(Arc::ptr_eq(&held.namespaces, &table.clusters()["a"].namespaces), "held twice");
     table.apply(complete(vec![
@@ -88,7 +91,6 @@ fn a_complete_list_replaces_all_and_only_what_differs_has_changed() {
         namespace("b", "n", "2", "x"),
         namespace("d", "n", "4", ""),
     ]));
-    table.settle();
     assert_eq!(changed(&mut table), ["b", "c", "d"]);
     assert_eq!((table.len(), workspace(&table, "c", "n")), (3, None));
 }
@@ -97,16 +99,15 @@ fn a_complete_list_replaces_all_and_only_what_differs_has_changed() {
 fn a_complete_list_may_come_in_parts_and_half_of_it_is_nothing() {
     let mut table = table(vec![namespace("a", "n", "1", "w"), namespace("b", "n", "2", "w")]);
     changed(&mut table);
-    table.apply(complete(vec![namespace("a", "n", "1", "w")]));
+    table.apply(part(complete(vec![namespace("a", "n", "1", "w")])));
     assert!(table.is_unsettled());
     table.abandon();
     assert_eq!((table.is_unsettled(), workspace(&table, "b", "n").as_deref()), (false, Some("w")));
-    table.apply(complete(vec![namespace("a", "n", "1", "w")]));
-    table.apply(change(vec![namespace("b", "n", "2", "x")], vec![]));
+    table.apply(part(complete(vec![namespace("a", "n", "1", "w")])));
+    table.apply(part(change(vec![namespace("b", "n", "2", "x")], vec![])));
     // It may begin anew before it was whole.
-    table.apply(complete(vec![namespace("b", "n", "2", "x")]));
+    table.apply(part(complete(vec![namespace("b", "n", "2", "x")])));
     table.apply(change(vec![namespace("a", "n", "1", "w")], vec![]));
-    table.settle();
     assert_eq!((changed(&mut table), table.len()), (vec!["b".to_owned()], 2));
     assert_eq!(
         (workspace(&table, "a", "n").as_deref(), workspace(&table, "b", "n").as_deref()),
