@@ -197,9 +197,9 @@ impl Desk {
     }
 
     fn renew(&mut self, held: &Held) -> Result<(), StandaloneError> {
+        let kept = self.kept(held);
         let outcome = {
             let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-            let kept = self.kept(held);
             let there: BTreeSet<&Key> = held.documents.iter().map(|it| &it.key).chain(&kept).collect();
             let gone: Vec<Key> = index.seen().keys().filter(|key| !there.contains(key)).cloned().collect();
             for key in &gone {
