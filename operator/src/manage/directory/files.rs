@@ -119,7 +119,7 @@ impl Held {
 
     fn read_resource(&mut self, resource: Value, place: &Place) {
         let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        if !text("/apiVersion").is_some_and(|it| it.split('/').next() == Some(GROUP)) {
+        if text("/apiVersion").is_none_or(|it| it.split('/').next() != Some(GROUP)) {
             return;
         }
         let name = text("/metadata/name").unwrap_or_default();
