@@ -3,7 +3,8 @@
 use vedette_operator::admission::AdmissionConfig;
 use vedette_service::tls;
 
-use crate::plane::{PATIENCE, Plane, Running};
+use crate::lab::Lab;
+use crate::running::{PATIENCE, Running};
 
 const BROKEN: &str = "
 apiVersion: auditing.kubesphere.io/v1alpha1
@@ -26,7 +27,7 @@ spec:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_compile_is_refused_and_doubts_are_warnings() {
-    let plane = Plane::start();
+    let plane = Lab::start();
     let folder = tempfile::tempdir().unwrap();
     let files = tls::self_signed(folder.path(), &["127.0.0.1".to_owned()]).unwrap();
     let port = vedette_e2e::ports::free();

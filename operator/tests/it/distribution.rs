@@ -20,7 +20,7 @@ use vedette_rules::SourceFile;
 use vedette_service::snapshot::Snapshot;
 use vedette_service::tls;
 
-use crate::plane::PATIENCE;
+use crate::running::PATIENCE;
 
 struct Server {
     address: SocketAddr,

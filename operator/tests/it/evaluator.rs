@@ -9,7 +9,7 @@ use vedette_proto::rules::v1::{Applied, Hello, Refused, SubscribeRequest};
 use vedette_rules::{Policy, SourceFile};
 use vedette_service::snapshot::Snapshot;
 
-use crate::plane::PATIENCE;
+use crate::running::PATIENCE;
 
 /// What it has.
 #[derive(Debug, Clone, Default)]

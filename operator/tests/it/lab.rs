@@ -7,6 +7,8 @@ use serde_json::Value;
 use vedette_e2e::{ControlPlane, tools};
 use vedette_operator::api::NAMESPACE;
 
+use crate::running::PATIENCE;
+
 /// The documents of KubeSphere, as they are.
 pub(crate) const SEEDS: [(&str, &str); 6] = [
     ("webhook.yaml", include_str!("seeds/webhook.yaml")),
@@ -102,11 +104,38 @@ impl Lab {
     pub(crate) fn is(&self, condition: &str, reason: &str) -> bool {
         self.condition(condition).is_some_and(|it| it.1 == reason)
     }
+
+    /// What `kubectl get` gives for these arguments.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let args = [&["get", "-o", "json"], args].concat();
+        serde_json::from_str(&self.kube.kubectl_ok(&args, None)).unwrap()
+    }
+
+    /// Waits until `rule` of KubeSphere's namespace has these conditions, each `Type=Status Reason`.
+    #[track_caller]
+    pub(crate) fn wait_conditions(&self, resource: &str, expected: &[&str]) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let found = self.json(&["-n", NAMESPACE, resource]);
+            let current = found["status"]["observedGeneration"] == found["metadata"]["generation"];
+            let conditions = found["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let word = |it: &Value, field: &str| it[field].as_str().unwrap_or_default().to_owned();
+            let shown: Vec<_> = conditions
+                .iter()
+                .map(|it| format!("{}={} {}", word(it, "type"), word(it, "status"), word(it, "reason")))
+                .collect();
+            if current && expected.iter().all(|it| shown.iter().any(|shown| shown == it)) {
+                return found;
+            }
+            assert!(Instant::now() < end, "{resource} has not {expected:?}: {found:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 /// Waits for something that is to come.
 pub(crate) async fn eventually(what: &str, mut there: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(45);
+    let end = Instant::now() + PATIENCE;
     while !there() {
         assert!(Instant::now() < end, "never: {what}");
         tokio::time::sleep(Duration::from_millis(150)).await;

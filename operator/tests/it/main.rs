@@ -15,7 +15,7 @@ mod evaluator;
 mod lab;
 mod manage;
 mod permissions;
-mod plane;
 mod reconcile;
 mod rules;
+mod running;
 mod services;

@@ -1,8 +1,8 @@
 //! Managing rules: one suite for both keepers of them, the resources of a cluster and the files of a directory.
 
 mod examples;
-mod kit;
-mod rbac;
+pub(crate) mod kit;
+pub(crate) mod rbac;
 
 use tonic::Code;
 use vedette_proto::rules::v1 as proto;
@@ -227,7 +227,7 @@ async fn watches(client: &mut Client) {
 async fn seen_by_kubectl_and_the_reverse(place: &Place, client: &mut Client) {
     let plane = place.plane();
     client.create("over-grpc", rule("alerting", vec![entry("x", r#"Verb = "get""#)])).await.unwrap();
-    let found = plane.get(&["-n", NAMESPACE, "--show-managed-fields", "rules/over-grpc"]);
+    let found = plane.json(&["-n", NAMESPACE, "--show-managed-fields", "rules/over-grpc"]);
     assert_eq!(found["spec"]["rules"][0]["condition"], r#"Verb = "get""#);
     let writer = &found["metadata"]["annotations"]["management.vedette.io/written-by"];
     assert_eq!(writer, "system:serviceaccount:kubesphere-logging-system:manager");

@@ -8,15 +8,19 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use vedette_e2e::{ControlPlane, ports, tools};
 use vedette_operator::admission::AdmissionConfig;
 use vedette_operator::api::NAMESPACE;
 use vedette_operator::reconcile::Settings;
 use vedette_operator::reconcile::permissions::{NEEDED, OPERATOR, Permission};
+use vedette_proto::rules::v1 as proto;
 
 use crate::chart::render;
 use crate::lab::{Lab, SEEDS, eventually};
-use crate::plane::Running;
+use crate::manage::kit::{Client, entry, labels, rule, wait};
+use crate::manage::rbac::{account, everything};
+use crate::running::Running;
 
 const ACCOUNT: &str = "system:serviceaccount:kubesphere-logging-system:vedette-operator";
 
@@ -127,6 +131,20 @@ async fn the_charts_account_may_do_what_the_operator_does_and_no_more() {
         !plane.kube.kubectl_ok(&found, None).is_empty()
     })
     .await;
+    // Somebody manages rules, over TLS and with a token.
+    let ca = Certificate::from_pem(std::fs::read(certificates.join("one/ca.crt")).unwrap());
+    let name = format!("vedette-operator.{NAMESPACE}.svc");
+    let tls = ClientTlsConfig::new().ca_certificate(ca).domain_name(name);
+    let endpoint = Endpoint::from_shared(one.url.replace("http", "https")).unwrap().tls_config(tls).unwrap();
+    let manager = account(&plane, "manager", NAMESPACE);
+    everything(&plane, "manager");
+    let mut client = Client::over(endpoint.connect().await.unwrap(), Some(&manager));
+    wait(async || client.evaluators().await.ok()).await;
+    client.create("managed", rule("archiving", vec![entry("x", "Verb = get")])).await.unwrap();
+    let managed = client.get("managed").await.unwrap();
+    client.update("managed", proto::Rule { labels: labels("alerting"), ..managed }, None).await.unwrap();
+    client.delete("managed", "").await.unwrap();
+
     let two = start("two").await;
     one.end().await;
     plane.kubectl(&["delete", "ar", "--all"]);

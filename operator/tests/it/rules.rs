@@ -1,7 +1,8 @@
 //! From a resource to what is in force, and back to its status.
 
 use crate::evaluator::Evaluator;
-use crate::plane::{Plane, Running};
+use crate::lab::Lab;
+use crate::running::Running;
 
 /// A `Rule` with one rule.
 fn rule(name: &str, condition: &str) -> String {
@@ -14,7 +15,7 @@ fn rule(name: &str, condition: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_in_force_everywhere_and_a_broken_one_is_not() {
-    let plane = Plane::start();
+    let plane = Lab::start();
     plane.apply(&rule("first", r#"Verb = "get""#));
     let operator = Running::start(&plane, "one", |_| {}).await;
     let mut evaluator = Evaluator::connect(&operator.url, "e1", None).await;
@@ -74,7 +75,7 @@ async fn a_change_is_in_force_everywhere_and_a_broken_one_is_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_operator_takes_over_and_generations_go_on() {
-    let plane = Plane::start();
+    let plane = Lab::start();
     plane.apply(&rule("first", r#"Verb = "get""#));
     let one = Running::start(&plane, "one", |_| {}).await;
     let mut at_one = Evaluator::connect(&one.url, "e1", None).await;
@@ -87,7 +88,7 @@ async fn another_operator_takes_over_and_generations_go_on() {
     assert_eq!((same.generation, same.documents), (first.generation, first.documents));
     let status = plane.wait_conditions("rules/first", &["Distributed=True Everywhere"]);
     let both = |status: &serde_json::Value| status.to_string().contains("in force on 2 of 2 evaluators");
-    let end = std::time::Instant::now() + crate::plane::PATIENCE;
+    let end = std::time::Instant::now() + crate::running::PATIENCE;
     let mut now = status;
     while !both(&now) {
         assert!(std::time::Instant::now() < end, "{now:#}");
@@ -121,7 +122,7 @@ async fn another_operator_takes_over_and_generations_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_rules_take_several_parts_and_leave_none_behind() {
-    let plane = Plane::start();
+    let plane = Lab::start();
     let operator = Running::start(&plane, "one", |_| {}).await;
     let mut evaluator = Evaluator::connect(&operator.url, "e1", None).await;
     // Random text does not pack: three times 600 KiB are three parts.
@@ -140,7 +141,7 @@ async fn many_rules_take_several_parts_and_leave_none_behind() {
     }
     evaluator.wait("all of them", |has| has.rules == 3).await;
     let parts = || {
-        plane.get(&["cm", "-n", "kubesphere-logging-system", "-l", "auditing.vedette.io/snapshot"])["items"]
+        plane.json(&["cm", "-n", "kubesphere-logging-system", "-l", "auditing.vedette.io/snapshot"])["items"]
             .as_array()
             .unwrap()
             .len()

@@ -24,19 +24,20 @@ use vedette_proto::rules::v1::rule_management_client::RuleManagementClient;
 use vedette_proto::rules::v1::rule_status::State;
 use vedette_service::Context;
 
-use crate::plane::{PATIENCE, Plane, Running};
+use crate::lab::Lab;
+use crate::running::{PATIENCE, Running};
 
 pub(crate) const NAMESPACE: &str = "kubesphere-logging-system";
 
 /// An operator and what it works on.
 pub(crate) enum Place {
-    Cluster { plane: Box<Plane>, running: Running, token: String },
+    Cluster { plane: Box<Lab>, running: Running, token: String },
     Directory { folder: TempDir, url: String, stop: CancellationToken, task: JoinHandle<Result<(), Error>> },
 }
 
 impl Place {
     pub(crate) async fn cluster() -> Self {
-        let plane = Plane::start();
+        let plane = Lab::start();
         let running = Running::start(&plane, "one", |_| {}).await;
         let token = super::rbac::account(&plane, "manager", NAMESPACE);
         super::rbac::everything(&plane, "manager");
@@ -67,7 +68,7 @@ impl Place {
         Self::Directory { folder, url, stop, task: tokio::spawn(standalone.run()) }
     }
 
-    pub(crate) fn plane(&self) -> &Plane {
+    pub(crate) fn plane(&self) -> &Lab {
         match self {
             Self::Cluster { plane, .. } => plane,
             Self::Directory { .. } => panic!("no cluster"),

@@ -7,16 +7,17 @@ use vedette_proto::rules::v1 as proto;
 use vedette_service::tls;
 
 use super::kit::{Client, NAMESPACE, entry, refused, rule, wait};
-use crate::plane::{Plane, Running};
+use crate::lab::Lab;
+use crate::running::Running;
 
 /// A service account with a token.
-pub(crate) fn account(plane: &Plane, name: &str, namespace: &str) -> String {
+pub(crate) fn account(plane: &Lab, name: &str, namespace: &str) -> String {
     plane.kube.kubectl_ok(&["-n", namespace, "create", "serviceaccount", name], None);
     plane.kube.kubectl_ok(&["-n", namespace, "create", "token", name], None).trim().to_owned()
 }
 
 /// Lets an account of KubeSphere's namespace do everything to rules.
-pub(crate) fn everything(plane: &Plane, name: &str) {
+pub(crate) fn everything(plane: &Lab, name: &str) {
     let role = ["create", "clusterrole", "rules-admin", "--verb=*", "--resource=rules.auditing.kubesphere.io"];
     plane.kube.kubectl_ok(&role, None);
     let subject = format!("--serviceaccount={NAMESPACE}:{name}");
@@ -25,7 +26,7 @@ pub(crate) fn everything(plane: &Plane, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_and_roles_decide() {
-    let plane = Plane::start();
+    let plane = Lab::start();
     let operator = Running::start(&plane, "one", |_| {}).await;
     let token = account(&plane, "reader", "default");
     let role =
@@ -74,7 +75,7 @@ async fn tokens_and_roles_decide() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_are_users_and_groups() {
-    let plane = Plane::start();
+    let plane = Lab::start();
     let folder = tempfile::tempdir().unwrap();
     let server = tls::self_signed(&folder.path().join("server"), &["127.0.0.1".to_owned()]).unwrap();
     let key = KeyPair::generate().unwrap();
