@@ -7,26 +7,31 @@
 //!
 //! **Invariant.** What [`Index::build`] gives compiles. It is pure: no clock, no I/O, the same resources give the same documents.
 
+mod resolve;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use vedette_rules::{Built, Diagnostic, Policy, Settings, SourceFile, codes};
+use vedette_rules::{Diagnostic, Policy, Settings, SourceFile, codes};
 
 use crate::api::WEBHOOK;
 use crate::document::{Document, Key};
-
-/// How often resources may step back before everything does.
-const ROUNDS: usize = 16;
+use resolve::{Choice, Resolved, Resolver};
 
 /// The resources as they were seen, and the documents in force.
 #[derive(Debug, Default)]
 pub struct Index {
     seen: BTreeMap<Key, Document>,
     good: BTreeMap<Key, Document>,
+    /// The texts that were seen when it was last said what is in force.
+    judged: BTreeMap<Key, blake3::Hash>,
 }
 
 /// The versions of resources that were without errors together.
 #[derive(Debug, Default)]
-pub struct Good(BTreeMap<Key, Document>);
+pub struct Good {
+    documents: BTreeMap<Key, Document>,
+    judged: BTreeMap<Key, blake3::Hash>,
+}
 
 /// What is to be in force.
 #[derive(Debug)]
@@ -41,11 +46,15 @@ pub struct Outcome {
     pub verdicts: BTreeMap<Key, Verdict>,
     /// What was deleted and is still used.
     pub retained: BTreeSet<Key>,
+    /// Whether anything compiles. If not, what is in force stays so.
+    pub compiled: bool,
 }
 
 /// What became of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
+    /// The document's name.
+    pub name: String,
     /// `metadata.generation` of the version that this is about.
     pub generation: i64,
     /// Whether it is in force.
@@ -71,16 +80,6 @@ pub enum State {
     NotSelected,
 }
 
-/// The version of a resource that is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Choice {
-    Seen,
-    Good,
-    Out,
-    /// Deleted: without its rules.
-    Retained,
-}
-
 impl Index {
     /// Of the documents that were in force last: what resources step back to.
     pub fn new(in_force: &[SourceFile]) -> Self {
@@ -88,7 +87,7 @@ impl Index {
             let key = Key::parse(&file.name)?;
             Some((key.clone(), Document { key, generation: generation(&file.text), text: file.text.clone() }))
         });
-        Self { seen: BTreeMap::new(), good: documents.collect() }
+        Self { good: documents.collect(), ..Self::default() }
     }
 
     /// A resource was made or changed. Whether this changes anything.
@@ -130,23 +129,32 @@ impl Index {
 
     /// What was resolved is in force.
     pub fn settle(&mut self, good: Good) {
-        self.good = good.0;
+        (self.good, self.judged) = (good.documents, good.judged);
     }
 
-    /// What the compiler would say of `documents` put among the resources, of them alone.
+    /// What the compiler would say of `documents` put among the resources: of them, and of others where these would be wrong then.
     pub fn check(&self, documents: &[Document]) -> Vec<Diagnostic> {
+        let names: BTreeSet<String> = documents.iter().map(|it| it.key.document()).collect();
+        // What was seen and not judged yet may be what they need.
+        let pending = self.seen.iter().filter(|(key, it)| self.judged.get(*key) != Some(&hash(it)) && !foreign(key));
         let mut files = self.standing();
-        let mut names = BTreeSet::new();
-        for document in documents {
-            names.insert(document.key.document());
-            files.insert(document.key.clone(), document.file());
+        files.extend(pending.map(|(key, it)| (key.clone(), it.file())));
+        let with_pending = put(files, documents);
+        if let Ok(built) = Policy::build(&with_pending, 0) {
+            return of(built.warnings, &names);
         }
-        let files: Vec<_> = files.into_values().collect();
-        let found = match Policy::build(&files, 0) {
-            Ok(built) => built.warnings,
-            Err(diagnostics) => diagnostics,
-        };
-        found.into_iter().filter(|it| names.contains(&it.file)).collect()
+        match Policy::build(&put(self.standing(), documents), 0) {
+            Ok(built) => of(built.warnings, &names),
+            Err(found) => {
+                let without = Policy::build(&self.standing().into_values().collect::<Vec<_>>(), 0);
+                // Errors that are there without them are not theirs.
+                if without.is_err() {
+                    of(found, &names)
+                } else {
+                    documents.iter().flat_map(|it| resolve::reasons(&found, &it.key)).collect()
+                }
+            }
+        }
     }
 
     /// The good versions of the resources that are there: what others are put among to see whether they fit.
@@ -157,132 +165,35 @@ impl Index {
 
     /// Compiles everything and says what is to be in force, and what resources would step back to then.
     pub fn resolve(&self) -> (Outcome, Good) {
-        let mut choices: BTreeMap<&Key, Choice> = self.seen.keys().map(|key| (key, Choice::Seen)).collect();
-        for key in self.seen.keys().filter(|key| foreign(key)) {
-            choices.insert(key, Choice::Out);
-        }
-        let mut first = None;
-        for _ in 0..ROUNDS {
-            let files = self.files(&choices);
-            match Policy::build(&files, 0) {
-                Ok(built) => {
-                    let outcome = self.outcome(&choices, files, &built, first.unwrap_or_default());
-                    return (outcome, self.kept(&choices));
-                }
-                Err(diagnostics) => {
-                    let moved = self.step_back(&mut choices, &diagnostics);
-                    first.get_or_insert(diagnostics);
-                    if !moved {
-                        break;
-                    }
-                }
-            }
-        }
-        // The last resort, which compiled when it came into force.
-        let choices: BTreeMap<_, _> = self.good.keys().map(|key| (key, Choice::Good)).collect();
-        let files = self.files(&choices);
-        match Policy::build(&files, 0) {
-            Ok(built) => (self.outcome(&choices, files, &built, first.unwrap_or_default()), self.kept(&choices)),
-            // Only if it was another version of the compiler that took it.
-            Err(_) => (self.nothing(first.unwrap_or_default()), Good::default()),
-        }
-    }
-
-    /// Takes back what is to blame for errors. Whether there was anything to take back.
-    fn step_back<'a>(&'a self, choices: &mut BTreeMap<&'a Key, Choice>, diagnostics: &[Diagnostic]) -> bool {
-        let culprits: BTreeSet<Key> =
-            diagnostics.iter().filter(|it| it.is_error()).filter_map(|it| Key::parse(&it.file)).collect();
-        let culprits: Vec<&Key> =
-            culprits.iter().filter_map(|key| choices.get_key_value(key)).map(|(key, _)| *key).collect();
-        // Those that have changed are to blame first.
-        let changed: Vec<_> = culprits.iter().filter_map(|key| Some((*key, self.before(key, choices)?))).collect();
-        if !changed.is_empty() {
-            choices.extend(changed);
-            return true;
-        }
-        // Then what others have changed under those that have not.
-        let used: Vec<_> =
-            self.seen.keys().chain(self.good.keys()).filter(|key| self.is_used(key, &culprits, choices)).collect();
-        let changed: Vec<_> = used.into_iter().filter_map(|key| Some((key, self.before(key, choices)?))).collect();
-        if !changed.is_empty() {
-            choices.extend(changed);
-            return true;
-        }
-        let moved = !culprits.is_empty();
-        choices.extend(culprits.into_iter().map(|key| (key, Choice::Out)));
-        moved
-    }
-
-    /// What a resource that has changed since it was good steps back to; `None` if it has not.
-    fn before(&self, key: &Key, choices: &BTreeMap<&Key, Choice>) -> Option<Choice> {
-        let good = self.good.get(key);
-        match choices.get(key) {
-            Some(Choice::Seen) if good.is_none() => Some(Choice::Out),
-            Some(Choice::Seen) if good.map(|it| &it.text) != self.seen.get(key).map(|it| &it.text) => {
-                Some(Choice::Good)
-            }
-            None => without_rules(&good?.text).map(|_| Choice::Retained),
-            Some(_) => None,
-        }
-    }
-
-    /// Whether one of `users` names something of the `Rule` `key`.
-    fn is_used(&self, key: &Key, users: &[&Key], choices: &BTreeMap<&Key, Choice>) -> bool {
-        let Key::Rule { name, .. } = key else { return false };
-        let reference = format!("${{{name}.");
-        let text = |user: &&&Key| choices.get(**user).and_then(|choice| self.text(user, *choice));
-        users.iter().filter_map(|user| text(&user)).any(|text| text.contains(&reference))
-    }
-
-    fn text(&self, key: &Key, choice: Choice) -> Option<String> {
-        match choice {
-            Choice::Seen => self.seen.get(key).map(|it| it.text.clone()),
-            Choice::Good => self.good.get(key).map(|it| it.text.clone()),
-            Choice::Retained => self.good.get(key).and_then(|it| without_rules(&it.text)),
-            Choice::Out => None,
-        }
-    }
-
-    /// The documents that are tried, to step back to.
-    fn kept(&self, choices: &BTreeMap<&Key, Choice>) -> Good {
-        let kept = choices.iter().filter_map(|(key, choice)| {
+        let resolved = Resolver::new(&self.seen, &self.good).run();
+        let kept = resolved.choices.iter().filter_map(|(key, choice)| {
             let whole = if *choice == Choice::Seen { &self.seen } else { &self.good };
-            let text = self.text(key, *choice)?;
+            let text = resolve::text(&self.seen, &self.good, key, *choice)?;
             Some(((*key).clone(), Document { text, ..whole.get(key)?.clone() }))
         });
-        Good(kept.collect())
+        // Where nothing compiles, what was good once may be so again for the next version of the compiler.
+        let documents = if resolved.built.is_some() { kept.collect() } else { self.good.clone() };
+        let judged = self.seen.iter().map(|(key, it)| (key.clone(), hash(it))).collect();
+        (self.outcome(resolved), Good { documents, judged })
     }
 
-    fn files(&self, choices: &BTreeMap<&Key, Choice>) -> Vec<SourceFile> {
-        let files = choices
-            .iter()
-            .filter_map(|(key, choice)| Some(SourceFile { name: key.document(), text: self.text(key, *choice)? }));
-        let mut files: Vec<_> = files.collect();
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        files
-    }
-
-    fn outcome(
-        &self,
-        choices: &BTreeMap<&Key, Choice>,
-        documents: Vec<SourceFile>,
-        built: &Built,
-        first: Vec<Diagnostic>,
-    ) -> Outcome {
+    fn outcome(&self, resolved: Resolved<'_>) -> Outcome {
+        let Resolved { choices, mut judged, files: documents, built } = resolved;
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for info in built.policy.rules.rules() {
+        for info in built.iter().flat_map(|built| built.policy.rules.rules()) {
             let key = Key::Rule { namespace: info.namespace.clone(), name: info.resource.clone() };
             *counts.entry(key.document()).or_default() += 1;
         }
         let retained = choices.iter().filter(|(_, choice)| **choice == Choice::Retained);
         let retained: BTreeSet<Key> = retained.map(|(key, _)| (*key).clone()).collect();
-        let (now, first) = (by_file(&built.warnings), by_file(&first));
+        let mut now = by_file(built.as_ref().map_or(&[], |built| &built.warnings));
         let verdicts = self.seen.iter().map(|(key, document)| {
             let name = key.document();
-            let choice = choices.get(key).copied().unwrap_or(Choice::Out);
-            // A version that stepped back is judged by the round in which it was tried.
-            let findings = if choice == Choice::Seen { &now } else { &first };
-            let diagnostics = findings.get(name.as_str()).cloned().unwrap_or_default();
+            let choice = choices.get(key).copied().filter(|_| built.is_some()).unwrap_or(Choice::Out);
+            let diagnostics = match choice {
+                Choice::Seen => now.remove(name.as_str()).unwrap_or_default(),
+                _ => judged.remove(key).unwrap_or_default(),
+            };
             let state = match choice {
                 Choice::Seen if diagnostics.iter().any(|it| it.code == codes::NOT_SELECTED.id) => State::NotSelected,
                 Choice::Seen => State::InForce,
@@ -291,40 +202,34 @@ impl Index {
                 Choice::Out | Choice::Retained => State::Refused,
             };
             let rules = counts.get(&name).copied().unwrap_or(0);
-            let leans_on = retained.iter().filter(|gone| self.is_used(gone, &[key], choices)).cloned().collect();
+            let text = resolve::text(&self.seen, &self.good, key, choice).unwrap_or_default();
+            let leans_on = retained.iter().filter(|gone| resolve::names(&text, gone)).cloned().collect();
             let generation = document.generation;
-            (key.clone(), Verdict { generation, state, rules, diagnostics, leans_on })
+            (key.clone(), Verdict { name, generation, state, rules, diagnostics, leans_on })
         });
         Outcome {
-            settings: built.policy.settings.clone(),
-            rules: counts.values().sum(),
             verdicts: verdicts.collect(),
+            settings: built.as_ref().map(|built| built.policy.settings.clone()).unwrap_or_default(),
+            rules: counts.values().sum(),
             retained,
             documents,
+            compiled: built.is_some(),
         }
     }
+}
 
-    fn nothing(&self, first: Vec<Diagnostic>) -> Outcome {
-        let first = by_file(&first);
-        let verdicts = self.seen.iter().map(|(key, document)| {
-            let diagnostics = first.get(key.document().as_str()).cloned().unwrap_or_default();
-            let verdict = Verdict {
-                generation: document.generation,
-                state: State::Refused,
-                rules: 0,
-                diagnostics,
-                leans_on: Vec::new(),
-            };
-            (key.clone(), verdict)
-        });
-        Outcome {
-            documents: Vec::new(),
-            settings: Settings::default(),
-            rules: 0,
-            verdicts: verdicts.collect(),
-            retained: BTreeSet::new(),
-        }
-    }
+/// `documents` in the place of what stands by their names.
+fn put(mut files: BTreeMap<Key, SourceFile>, documents: &[Document]) -> Vec<SourceFile> {
+    files.extend(documents.iter().map(|it| (it.key.clone(), it.file())));
+    files.into_values().collect()
+}
+
+fn of(found: Vec<Diagnostic>, names: &BTreeSet<String>) -> Vec<Diagnostic> {
+    found.into_iter().filter(|it| names.contains(&it.file)).collect()
+}
+
+fn hash(document: &Document) -> blake3::Hash {
+    blake3::hash(document.text.as_bytes())
 }
 
 fn by_file(diagnostics: &[Diagnostic]) -> HashMap<&str, Vec<Diagnostic>> {

@@ -82,7 +82,13 @@ pub fn unreadable(generation: i64, error: &str, now: &str, before: &[Condition])
 
 fn accepted(verdict: &Verdict, around: &Circumstances<'_>) -> Condition {
     let errors = verdict.diagnostics.iter().filter(|it| it.is_error()).count();
-    let first = verdict.diagnostics.iter().find(|it| it.is_error()).map(sentence).unwrap_or_default();
+    let first = verdict.diagnostics.iter().find(|it| it.is_error());
+    let why = match first {
+        Some(first) if first.file == verdict.name => format!("{}: {}", count(errors), sentence(first)),
+        // Good by itself.
+        Some(first) => format!("with it, {} would be wrong: {}", first.file, sentence(first)),
+        None => "it does not go together with the other resources".to_owned(),
+    };
     let (holds, reason, message) = match verdict.state {
         State::InForce => {
             let mut message = match verdict.rules {
@@ -100,10 +106,10 @@ fn accepted(verdict: &Verdict, around: &Circumstances<'_>) -> Condition {
             (true, "NotSelected", why)
         }
         State::LastGood(generation) => {
-            let message = format!("{}: {first}; generation {generation} stays in force", count(errors));
+            let message = format!("{why}; generation {generation} stays in force");
             (false, "LastGoodInForce", message)
         }
-        State::Refused => (false, "Refused", format!("{}: {first}; nothing of it is in force", count(errors))),
+        State::Refused => (false, "Refused", format!("{why}; nothing of it is in force")),
     };
     condition("Accepted", holds.into(), reason, message, verdict, around)
 }

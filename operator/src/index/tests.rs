@@ -135,6 +135,57 @@ fn a_namesake_that_makes_a_reference_unclear_stays_out() {
 }
 
 #[test]
+fn a_resource_that_is_too_much_for_all_together_stays_out_alone() {
+    // Each unfolds to more than half of what a set may hold; the error stands where the limit is passed, which is in the good one.
+    let long = |name: &str| {
+        let items = (0..1_000).map(|index| format!("n{index}")).collect::<Vec<_>>().join(", ");
+        let twelve_hundred = vec!["'${l}'"; 1_200].join(", ");
+        let entries = [
+            format!("name: l, type: list, list: [{items}]"),
+            format!("name: ll, type: list, list: [{twelve_hundred}]"),
+            when("x", "ObjectRef.Name in ${ll}"),
+        ];
+        rule(name, 1, &entries.each_ref().map(String::as_str))
+    };
+    let mut index = Index::default();
+    index.apply(long("zzz"));
+    index.apply(rule("small", 1, &[&when("x", r#"Verb = "get""#)]));
+    assert_eq!(states(&index.build()), expected(&[("small", State::InForce, 1), ("zzz", State::InForce, 1)]));
+
+    let found = index.check(&[long("aaa")]);
+    assert!(found.iter().any(Diagnostic::is_error), "admission would let it in");
+    index.apply(long("aaa"));
+    let outcome = index.build();
+    let wanted = [("aaa", State::Refused, 0), ("small", State::InForce, 1), ("zzz", State::InForce, 1)];
+    assert_eq!(states(&outcome), expected(&wanted));
+    assert!(outcome.verdicts[&key("aaa")].diagnostics.iter().any(Diagnostic::is_error), "it says why");
+}
+
+#[test]
+fn a_long_chain_of_broken_references_holds_up_nobody() {
+    let mut index = Index::default();
+    index.apply(rule("z", 1, &[&when("x", r#"Verb = "get""#)]));
+    index.build();
+    for place in 0..20 {
+        let next = format!("name: m, type: macro, macro: '${{c{:02}.m}}'", place + 1);
+        index.apply(rule(&format!("c{place:02}"), 1, &[&next]));
+    }
+    index.apply(rule("c20", 1, &["name: m, type: macro, macro: 'Verb = ('"]));
+    index.apply(rule("unrelated", 1, &[&when("x", r#"Verb = "list""#)]));
+    let outcome = index.build();
+    let of = |name: &str| (outcome.verdicts[&key(name)].state, outcome.verdicts[&key(name)].rules);
+    assert_eq!((of("z"), of("unrelated")), ((State::InForce, 1), (State::InForce, 1)));
+    for place in 0..=20 {
+        let verdict = &outcome.verdicts[&key(&format!("c{place:02}"))];
+        assert_eq!(verdict.state, State::Refused);
+        assert!(verdict.diagnostics.iter().any(Diagnostic::is_error), "{verdict:?}");
+    }
+    // And it heals as a whole, in whatever order the names are.
+    index.apply(rule("c20", 2, &[r#"name: m, type: macro, macro: 'Verb = "get"'"#]));
+    assert!(index.build().verdicts.values().all(|it| it.state == State::InForce));
+}
+
+#[test]
 fn only_the_named_webhook_counts_and_a_broken_one_steps_back() {
     let webhook = |name: &str, level: &str| Document {
         key: Key::Webhook { name: name.to_owned() },

@@ -11,7 +11,7 @@ fn around(since: Option<u64>, evaluators: (usize, usize)) -> Circumstances<'stat
 }
 
 fn verdict(state: State, diagnostics: Vec<Diagnostic>) -> Verdict {
-    Verdict { generation: 4, state, rules: 2, diagnostics, leans_on: Vec::new() }
+    Verdict { name: "r".to_owned(), generation: 4, state, rules: 2, diagnostics, leans_on: Vec::new() }
 }
 
 /// `Type=Status Reason: message` of each condition.
