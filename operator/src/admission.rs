@@ -9,6 +9,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
@@ -22,6 +23,7 @@ use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview
 use prometheus::IntCounterVec;
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use vedette_rules::Diagnostic;
 use vedette_service::Context;
@@ -29,7 +31,7 @@ use vedette_service::metrics::MetricError;
 
 use crate::api::{GROUP, Rule, VERSION, Webhook};
 use crate::document::Document;
-use crate::index::Index;
+use crate::index::{Index, Outcome};
 use crate::serve::{ServeError, TlsFiles, TlsListener};
 
 /// The configuration's name.
@@ -37,6 +39,9 @@ const NAME: &str = "vedette-rules";
 const PATH: &str = "/validate";
 /// The largest review, in bytes: a resource is at most 3 MiB, and comes with the one before it.
 const LIMIT: usize = 8 * 1024 * 1024;
+/// How many reviews compile at once, and how long others wait: less than the apiserver does.
+pub const TURNS: usize = 2;
+const WAIT: Duration = Duration::from_secs(4);
 /// How many findings an answer names.
 const FINDINGS: usize = 20;
 /// The longest warning that the apiserver passes on, in bytes.
@@ -91,7 +96,11 @@ pub enum AdmissionError {
 pub struct Admission {
     /// The resources as they are now.
     pub index: Arc<RwLock<Index>>,
-    /// Answers by `result`: `allowed`, `refused` or `unreadable`.
+    /// What became of them; `None` until all of them are known.
+    pub outcome: watch::Receiver<Option<Arc<Outcome>>>,
+    /// Each review compiles all resources: a few at once.
+    pub turns: Arc<Semaphore>,
+    /// Answers by `result`: `allowed`, `refused`, `unchecked` or `unreadable`.
     pub answers: IntCounterVec,
 }
 
@@ -112,19 +121,39 @@ impl Admission {
 
     async fn review(&self, request: AdmissionRequest<DynamicObject>) -> AdmissionResponse {
         let response = AdmissionResponse::from(&request);
-        let Some(object) = request.object else { return response };
-        let document = match read(&request.kind.kind, &object) {
+        let kind = request.kind.kind.as_str();
+        let Some(object) = &request.object else { return response };
+        let document = match read(kind, object) {
             Ok(document) => document,
             Err(error) => {
                 self.answers.with_label_values(&["unreadable"]).inc();
                 return response.deny(error);
             }
         };
+        // What says the same as before, or is on its way out, gets no worse: a finalizer must be able to go.
+        let before = request.old_object.as_ref().and_then(|old| read(kind, old).ok());
+        if object.metadata.deletion_timestamp.is_some() || before.is_some_and(|old| old.text == document.text) {
+            self.answers.with_label_values(&["allowed"]).inc();
+            return response;
+        }
+        let turn = tokio::time::timeout(WAIT, self.turns.acquire()).await;
+        let (true, Ok(Ok(_turn))) = (self.outcome.borrow().is_some(), turn) else {
+            return self.unchecked(response, "the operator is busy or has just started: look at its status afterwards");
+        };
         let this = self.clone();
-        let findings = tokio::task::spawn_blocking(move || this.findings(&document));
-        // The compiler's failure is no reason to refuse; the index says it in the status.
-        let findings = findings.await.unwrap_or_default();
-        self.answer(response, &findings)
+        match tokio::task::spawn_blocking(move || this.findings(&document)).await {
+            Ok(findings) => self.answer(response, &findings),
+            Err(_) => {
+                self.answers.with_label_values(&["unreadable"]).inc();
+                response.deny("the compiler fails on it: please report it")
+            }
+        }
+    }
+
+    fn unchecked(&self, mut response: AdmissionResponse, why: &str) -> AdmissionResponse {
+        self.answers.with_label_values(&["unchecked"]).inc();
+        response.warnings = Some(vec![format!("it was not checked: {why}")]);
+        response
     }
 
     fn answer(&self, mut response: AdmissionResponse, findings: &[Diagnostic]) -> AdmissionResponse {
@@ -160,6 +189,7 @@ fn read(kind: &str, object: &DynamicObject) -> Result<Document, String> {
     document.map_err(|error| vedette_service::chain(&error).to_string())
 }
 
+/// Of another resource, which would be wrong with this one, its name first;
 /// `spec.rules[0].condition, character 8: error[VR0207]: …; help`
 fn sentence(found: &Diagnostic) -> String {
     let Diagnostic { code, severity, message, field, offset, help, .. } = found;

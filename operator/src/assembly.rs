@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::Client;
 use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use vedette_service::{Context, chain};
 
@@ -47,7 +47,7 @@ impl Operator {
     /// If there is none, or an address is taken.
     pub async fn start(config: Config, ctx: Context) -> Result<Self, Error> {
         let client = client(&config.kubernetes).await?;
-        let identity = config.kubernetes.identity.clone().unwrap_or_else(hostname);
+        let identity = config.kubernetes.identity.clone().unwrap_or_else(unlike_others);
         if let (Some(settings), Some(folder)) = (&config.reconcile, config.grpc.folder()) {
             reconcile::certificate(&client, settings, folder, jiff::Timestamp::now()).await?;
         }
@@ -102,7 +102,7 @@ impl Operator {
         let management = Management::new(manage::Parts {
             backend: Arc::new(manage::Cluster::new(client.clone(), stop())),
             gate: manage::Gate::kubernetes(client.clone()),
-            verdicts: manage::Verdicts { outcome: verdicts, snapshot: served.clone() },
+            verdicts: manage::Verdicts { outcome: verdicts.clone(), snapshot: served.clone() },
             index: Arc::clone(&index),
             subscribers: subscribers.clone(),
             fleet,
@@ -120,7 +120,8 @@ impl Operator {
         parts.add("grpc", async move { Ok(serving.await?) });
 
         if let Some((listener, files)) = admission {
-            let admission = Admission { index, answers: admission::answers(&ctx)? };
+            let turns = Arc::new(Semaphore::new(admission::TURNS));
+            let admission = Admission { index, outcome: verdicts, turns, answers: admission::answers(&ctx)? };
             let (answering, stopped) = (admission::serve(admission, listener, files, stop()), stop());
             parts.add("admission", async move { Ok(answering.await?) });
             let (client, leads) = (client.clone(), leads.clone());
@@ -184,8 +185,10 @@ async fn client(config: &KubernetesConfig) -> Result<Client, Error> {
     Client::try_from(found).map_err(|error| Error::Cluster(error.into()))
 }
 
-fn hostname() -> String {
+/// The host's name, and something that tells two operators on one host apart.
+fn unlike_others() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim().to_lowercase();
-    if name.is_empty() { "operator".to_owned() } else { name }
+    let name = if name.is_empty() { "operator" } else { name.as_str() };
+    format!("{name}-{:08x}", fastrand::u32(..))
 }

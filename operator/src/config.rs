@@ -53,7 +53,7 @@ pub struct KubernetesConfig {
     pub kubeconfig: Option<PathBuf>,
     /// Where the operator keeps what it makes.
     pub namespace: String,
-    /// Who this operator is among several: by default the host's name, which in a pod is the pod's.
+    /// Who this operator is among several: by default the host's name and something random.
     pub identity: Option<String>,
     /// What the cluster is called in events.
     pub cluster: String,

@@ -22,7 +22,7 @@ use vedette_service::{Component, Context, chain};
 use crate::document::Key;
 use crate::fleet::Fleet;
 use crate::index::{Index, Outcome};
-use crate::store::{Kept, Store, StoreError};
+use crate::store::{Kept, PATIENCE, Store, StoreError};
 use crate::subscribers::Subscribers;
 
 pub use watch::{Change, Observed};
@@ -31,6 +31,7 @@ pub use watch::{Change, Observed};
 const QUIET: Duration = Duration::from_millis(10);
 /// How long publishing waits after it failed.
 const AGAIN: Duration = Duration::from_secs(1);
+const A_DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How often statuses are compared with who is connected, while that changes.
 const PACE: Duration = Duration::from_millis(200);
 /// How often they are compared anyway, for what could not be written.
@@ -80,11 +81,28 @@ impl Metrics {
     }
 }
 
+/// Why resources are not turned into rules any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// Metrics can't be made.
+    #[error("make the metrics")]
+    Metric(#[from] MetricError),
+    /// What was published is there no more, but something older: the cluster's store was restored. What was seen may be void too.
+    #[error("the cluster was set back: generation {found} is in force, and {served} was; starting anew")]
+    SetBack {
+        /// What is kept now.
+        found: u64,
+        /// What this operator has served.
+        served: u64,
+    },
+}
+
 /// Watches and publishes until the context's shutdown.
 ///
 /// # Errors
-/// If the metrics can't be made.
-pub async fn run(control: Control, ctx: &Context) -> Result<(), MetricError> {
+/// If the metrics can't be made, or the cluster was set back to an earlier state.
+pub async fn run(control: Control, ctx: &Context) -> Result<(), ControlError> {
     let metrics = Metrics::new(ctx)?;
     let component = ctx.health.component("rules");
     let (sender, changes) = mpsc::channel(1024);
@@ -106,8 +124,12 @@ pub async fn run(control: Control, ctx: &Context) -> Result<(), MetricError> {
         component,
     };
     let shutdown = ctx.shutdown.clone();
-    tokio::join!(watching, writing, desk.run(changes, shutdown));
-    Ok(())
+    let around = async { tokio::join!(watching, writing) };
+    tokio::pin!(around);
+    tokio::select! {
+        ended = desk.run(changes, shutdown) => ended,
+        _ = &mut around => Ok(()),
+    }
 }
 
 /// The state of the loop.
@@ -130,7 +152,11 @@ struct Desk {
 }
 
 impl Desk {
-    async fn run(mut self, mut changes: mpsc::Receiver<Change>, shutdown: CancellationToken) {
+    async fn run(
+        mut self,
+        mut changes: mpsc::Receiver<Change>,
+        shutdown: CancellationToken,
+    ) -> Result<(), ControlError> {
         let mut leads = self.control.leads.clone();
         let (mut here, mut elsewhere) = (self.control.subscribers.changes(), self.control.fleet.changes());
         let mut pace = tokio::time::interval(PACE);
@@ -140,10 +166,10 @@ impl Desk {
         let mut report = false;
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return Ok(()),
                 change = changes.recv() => {
-                    let Some(change) = change else { return };
-                    report |= self.take(change).await;
+                    let Some(change) = change else { return Ok(()) };
+                    report |= self.take(change).await?;
                     // A burst is one change; one that does not end is not waited for.
                     let burst = tokio::time::sleep(QUIET);
                     tokio::pin!(burst);
@@ -151,14 +177,14 @@ impl Desk {
                         tokio::select! {
                             () = &mut burst => break,
                             change = changes.recv() => match change {
-                                Some(change) => report |= self.take(change).await,
-                                None => return,
+                                Some(change) => report |= self.take(change).await?,
+                                None => return Ok(()),
                             }
                         }
                     }
                 }
                 changed = leads.changed() => {
-                    if changed.is_err() { return }
+                    if changed.is_err() { return Ok(()) }
                     // Whoever led before may have published.
                     self.dirty = true;
                     self.head = None;
@@ -173,7 +199,7 @@ impl Desk {
                 }
             }
             if self.head.is_none() {
-                self.find_head().await;
+                self.find_head().await?;
             }
             if self.unfinished() && self.head.is_some() {
                 report = true;
@@ -188,7 +214,7 @@ impl Desk {
     }
 
     /// Takes note of a change. Whether statuses may have to be written.
-    async fn take(&mut self, change: Change) -> bool {
+    async fn take(&mut self, change: Change) -> Result<bool, ControlError> {
         let mut index = self.control.index.write().unwrap_or_else(PoisonError::into_inner);
         match change {
             Change::Applied(key, document, observed) => {
@@ -198,7 +224,7 @@ impl Desk {
                 };
                 self.dirty |= changed;
                 let before = self.observed.insert(key, *observed);
-                return changed || before.is_none();
+                return Ok(changed || before.is_none());
             }
             Change::Deleted(key) => {
                 self.dirty |= index.remove(&key);
@@ -216,36 +242,40 @@ impl Desk {
             }
             Change::Head(head) => {
                 drop(index);
-                self.follow(*head).await;
+                if !self.head.iter().flatten().any(|kept| kept.is(&head)) {
+                    // The watch may tell late: what counts is what is there now.
+                    self.find_head().await?;
+                }
             }
         }
-        true
+        Ok(true)
     }
 
-    /// Serves what another operator has put in force.
-    async fn follow(&mut self, head: k8s_openapi::api::core::v1::ConfigMap) {
-        let known = self.head.iter().flatten().any(|kept| kept.is(&head));
-        if known {
-            return;
-        }
-        match self.store.follow(head).await {
-            Ok(kept) => self.adopt(Some(kept)),
-            Err(error) => tracing::warn!(error = %chain(&error), "could not read the rules in force"),
-        }
-    }
-
-    async fn find_head(&mut self) {
-        match self.store.load().await {
-            Ok(kept) => self.adopt(kept),
-            Err(StoreError::Kube { source, .. }) => {
-                tracing::warn!(error = %chain(source.as_ref()), "could not look for the rules in force; trying again");
+    /// Serves what is kept, which another operator may have put in force.
+    async fn find_head(&mut self) -> Result<(), ControlError> {
+        let loaded = tokio::time::timeout(PATIENCE, self.store.load()).await;
+        match loaded.unwrap_or(Err(StoreError::Slow)) {
+            Ok(kept) => {
+                let served = self.served();
+                if let Some(found) = kept.as_ref().map(|it| it.snapshot.generation()).filter(|it| *it < served) {
+                    return Err(ControlError::SetBack { found, served });
+                }
+                let known =
+                    self.head.as_ref().is_some_and(|head| generation(head.as_ref()) == generation(kept.as_ref()));
+                if !known {
+                    self.adopt(kept);
+                }
             }
-            // Nothing can be made of it: it is replaced.
-            Err(error) => {
+            // It is replaced.
+            Err(error) if error.is_damage() => {
                 tracing::error!(error = %chain(&error), "the rules that were in force are lost; they are made again");
                 self.adopt(None);
             }
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "could not look for the rules in force; trying again");
+            }
         }
+        Ok(())
     }
 
     fn adopt(&mut self, kept: Option<Kept>) {
@@ -255,6 +285,20 @@ impl Desk {
         }
         self.head = Some(kept);
         self.dirty = true;
+    }
+
+    /// The generation that this operator serves, 0 before the first.
+    fn served(&self) -> u64 {
+        self.control.snapshot.borrow().as_ref().map_or(0, |it| it.generation())
+    }
+
+    /// What a new generation must be above: what is served, and what is in force anywhere, since a cluster that was restored may be
+    /// behind its own evaluators. What no clock can have given is nobody's generation.
+    fn floor(&self) -> u64 {
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let all = self.control.fleet.all(&self.control.subscribers);
+        let sane = all.iter().map(|it| it.generation).filter(|it| *it < now.saturating_add(A_DAY_MS));
+        sane.max().unwrap_or(0).max(self.served())
     }
 
     fn serve(&self, kept: &Kept) {
@@ -283,7 +327,8 @@ impl Desk {
             outcome
         });
         let Ok(outcome) = built.await else {
-            tracing::error!("the compiler failed on the resources: please report them");
+            self.metrics.failures.inc();
+            tracing::error!("the compiler failed on the resources: what is in force stays; please report them");
             return;
         };
         let refused =
@@ -292,18 +337,26 @@ impl Desk {
         self.metrics.resources.set(i64::try_from(outcome.verdicts.len()).unwrap_or(i64::MAX));
         self.metrics.rules.set(i64::try_from(outcome.rules).unwrap_or(i64::MAX));
         let outcome = Arc::new(outcome);
-        if leads {
-            self.publish(&outcome).await;
+        // Nobody is told of what could not be put in force.
+        if leads && !self.publish(&outcome).await {
+            return;
         }
         self.control.outcome.send_replace(Some(Arc::clone(&outcome)));
         self.outcome = Some(outcome);
     }
 
-    async fn publish(&mut self, outcome: &Outcome) {
+    /// Whether it is in force.
+    async fn publish(&mut self, outcome: &Outcome) -> bool {
+        if !outcome.compiled {
+            tracing::error!("not one of the resources compiles: what is in force stays");
+            return false;
+        }
         let before = self.head.clone().flatten();
-        match self.store.publish(before.as_ref(), outcome.documents.clone()).await {
+        let publishing = self.store.publish(before.as_ref(), outcome.documents.clone(), self.floor());
+        let published = tokio::time::timeout(PATIENCE, publishing).await;
+        match published.unwrap_or(Err(StoreError::Slow)) {
             Ok(kept) => {
-                if before.is_none_or(|it| it.snapshot.generation() != kept.snapshot.generation()) {
+                if generation(before.as_ref()) != Some(kept.snapshot.generation()) {
                     self.metrics.published.inc();
                     tracing::info!(
                         policy.generation = kept.snapshot.generation(),
@@ -313,12 +366,14 @@ impl Desk {
                 }
                 self.serve(&kept);
                 self.head = Some(Some(kept));
+                true
             }
             Err(error) => {
                 self.metrics.failures.inc();
                 tracing::warn!(error = %chain(&error), "could not put the rules in force; trying again");
                 self.head = None;
                 self.dirty = true;
+                false
             }
         }
     }
@@ -330,7 +385,9 @@ impl Desk {
         }
         let (Some(outcome), Some(Some(head))) = (&self.outcome, &self.head) else { return true };
         let Ok(permit) = self.reports.try_reserve() else { return false };
-        let generation = head.snapshot.generation();
+        let in_force = head.snapshot.generation();
+        // A subscriber that is ahead of what is kept refuses it as old.
+        self.dirty |= in_force < self.floor();
         let all = self.control.fleet.all(&self.control.subscribers);
         let now: HashMap<_, _> = head
             .documents
@@ -341,11 +398,15 @@ impl Desk {
         for (key, hash) in now {
             // After a restart: since the generation that the status says, which can't be later than this one.
             let said = self.observed.get(&key).and_then(|it| it.in_force_since(outcome.verdicts.get(&key)?));
-            self.since.entry(key).or_insert((hash, said.filter(|it| *it <= generation).unwrap_or(generation)));
+            self.since.entry(key).or_insert((hash, said.filter(|it| *it <= in_force).unwrap_or(in_force)));
         }
         permit.send(report::batch(&self.observed, outcome, &self.since, &all));
         true
     }
+}
+
+fn generation(kept: Option<&Kept>) -> Option<u64> {
+    kept.map(|it| it.snapshot.generation())
 }
 
 impl Observed {

@@ -24,6 +24,8 @@ pub struct Index {
     good: BTreeMap<Key, Document>,
     /// The texts that were seen when it was last said what is in force.
     judged: BTreeMap<Key, blake3::Hash>,
+    /// What can't be read, whose version before counts once that is known.
+    unreadable: BTreeSet<Key>,
 }
 
 /// The versions of resources that were without errors together.
@@ -92,12 +94,26 @@ impl Index {
 
     /// A resource was made or changed. Whether this changes anything.
     pub fn apply(&mut self, document: Document) -> bool {
+        self.unreadable.remove(&document.key);
         let old = self.seen.insert(document.key.clone(), document.clone());
         old.as_ref() != Some(&document)
     }
 
     /// A resource was changed to something that can't be read: the version before counts. Whether this changes anything.
     pub fn keep(&mut self, key: &Key) -> bool {
+        self.unreadable.insert(key.clone());
+        self.recall(key)
+    }
+
+    /// These documents are in force: what resources step back to.
+    pub fn adopt(&mut self, in_force: &[SourceFile]) {
+        self.good = Self::new(in_force).good;
+        for key in self.unreadable.clone() {
+            self.recall(&key);
+        }
+    }
+
+    fn recall(&mut self, key: &Key) -> bool {
         if self.seen.contains_key(key) {
             return false;
         }
@@ -105,13 +121,9 @@ impl Index {
         good.is_some_and(|good| self.seen.insert(key.clone(), good).is_none())
     }
 
-    /// These documents are in force: what resources step back to.
-    pub fn adopt(&mut self, in_force: &[SourceFile]) {
-        self.good = Self::new(in_force).good;
-    }
-
     /// A resource was deleted. Whether it was there.
     pub fn remove(&mut self, key: &Key) -> bool {
+        self.unreadable.remove(key);
         self.seen.remove(key).is_some()
     }
 

@@ -52,6 +52,9 @@ pub enum Error {
     /// What a `Webhook` describes can't be made.
     #[error("reconcile the services")]
     Reconcile(#[from] reconcile::Error),
+    /// Resources can't be turned into rules.
+    #[error("turn resources into rules")]
+    Control(#[from] control::ControlError),
     /// Metrics can't be made.
     #[error("make the metrics")]
     Metric(#[from] MetricError),

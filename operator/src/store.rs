@@ -7,6 +7,7 @@
 //! **Invariant.** The parts that the head names were there before it named them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -21,6 +22,8 @@ pub const HEAD: &str = "vedette-rules";
 /// Of each part: the head that it belongs to.
 const LABEL: &str = "auditing.vedette.io/snapshot";
 const PART: &str = "documents";
+/// How long the apiserver may take for everything that belongs together.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A ConfigMap holds 1 MiB, with base64 and names less.
 const PART_BYTES: usize = 700 * 1024;
 
@@ -49,9 +52,19 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// The apiserver did not answer in time.
+    #[error("the apiserver did not answer in {} seconds", PATIENCE.as_secs())]
+    Slow,
     /// The documents can't be packed or unpacked.
     #[error("pack or unpack the snapshot")]
     Snapshot(#[from] SnapshotError),
+}
+
+impl StoreError {
+    /// Whether what is kept can't be made anything of, however often it is tried.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Snapshot(_))
+    }
 }
 
 /// The ConfigMaps of a namespace.
@@ -98,7 +111,8 @@ impl Store {
         let hash = hex::decode(field("hash")?).map_err(|_| damaged(HEAD, "`hash` is not hexadecimal"))?;
         let mut documents = Vec::new();
         for name in field("parts")?.split_whitespace() {
-            let part = self.maps.get(name).await.map_err(failed("read", name))?;
+            let part = self.maps.get_opt(name).await.map_err(failed("read", name))?;
+            let part = part.ok_or_else(|| damaged(name, "it is gone"))?;
             let bytes = part.binary_data.and_then(|mut data| data.remove(PART));
             documents.extend_from_slice(&bytes.ok_or_else(|| damaged(name, format!("it has no `{PART}`")))?.0);
         }
@@ -107,16 +121,23 @@ impl Store {
         Ok(Kept { snapshot, documents, head })
     }
 
-    /// Puts `documents` in force in place of `before`, with a larger generation: the time of day in milliseconds where that is
-    /// larger, so that even a head that somebody deletes never makes a generation come again. The same documents stay as they are.
+    /// Puts `documents` in force in place of `before`, with a generation that is larger than `before`'s and `floor`: the time of day in
+    /// milliseconds where that is larger still, so that even a head that somebody deletes never makes a generation come again. The
+    /// same documents stay as they are, unless their generation is below `floor`.
     ///
     /// # Errors
     /// If another was quicker, or the apiserver refuses.
-    pub async fn publish(&self, before: Option<&Kept>, documents: Vec<SourceFile>) -> Result<Kept, StoreError> {
+    pub async fn publish(
+        &self,
+        before: Option<&Kept>,
+        documents: Vec<SourceFile>,
+        floor: u64,
+    ) -> Result<Kept, StoreError> {
         let last = before.map_or(0, |kept| kept.snapshot.generation());
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-        let snapshot = Snapshot::pack(now.max(last + 1), documents.clone())?;
-        if let Some(kept) = before.filter(|kept| kept.snapshot.hash() == snapshot.hash()) {
+        let snapshot = Snapshot::pack(now.max(last.max(floor).saturating_add(1)), documents.clone())?;
+        let stays = |kept: &&Kept| kept.snapshot.hash() == snapshot.hash() && last >= floor;
+        if let Some(kept) = before.filter(stays) {
             return Ok(kept.clone());
         }
         let parts = self.write_parts(snapshot.packed()).await?;
@@ -125,21 +146,41 @@ impl Store {
             ("hash".to_owned(), snapshot.hash().to_hex().to_string()),
             ("parts".to_owned(), parts.join(" ")),
         ]);
-        let metadata = match before {
-            Some(kept) => kept.head.metadata.clone(),
-            None => ObjectMeta { name: Some(HEAD.to_owned()), ..ObjectMeta::default() },
+        let head = match before {
+            Some(kept) => self.replace(kept.head.metadata.clone(), data).await?,
+            None => self.create(data).await?,
         };
-        let head = ConfigMap { metadata, data: Some(data), ..ConfigMap::default() };
-        let written = match before {
-            Some(_) => self.maps.replace(HEAD, &PostParams::default(), &head).await,
-            None => self.maps.create(&PostParams::default(), &head).await,
-        };
-        match written {
-            Ok(head) => {
-                let previous = before.map(|kept| kept.parts().collect::<Vec<_>>()).unwrap_or_default();
-                self.sweep(&parts, &previous).await;
-                Ok(Kept { snapshot, documents, head })
+        // An operator that led before may have taken them for leftovers until the head named them.
+        self.write_parts(snapshot.packed()).await?;
+        let previous = before.map(|kept| kept.parts().collect::<Vec<_>>()).unwrap_or_default();
+        self.sweep(&parts, &previous).await;
+        Ok(Kept { snapshot, documents, head })
+    }
+
+    /// A head where there is none, or in the place of one that is damaged.
+    async fn create(&self, data: BTreeMap<String, String>) -> Result<ConfigMap, StoreError> {
+        let metadata = ObjectMeta { name: Some(HEAD.to_owned()), ..ObjectMeta::default() };
+        let head = ConfigMap { metadata, data: Some(data.clone()), ..ConfigMap::default() };
+        match self.maps.create(&PostParams::default(), &head).await {
+            Ok(head) => Ok(head),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let there = self.maps.get_opt(HEAD).await.map_err(failed("read", HEAD))?;
+                let there = there.ok_or(StoreError::Overtaken)?;
+                match self.follow(there.clone()).await {
+                    Ok(_) => Err(StoreError::Overtaken),
+                    Err(error) if error.is_damage() => self.replace(there.metadata, data).await,
+                    Err(error) => Err(error),
+                }
             }
+            Err(error) => Err(failed("write", HEAD)(error)),
+        }
+    }
+
+    /// Refused where the head is not the one any more whose metadata this is.
+    async fn replace(&self, metadata: ObjectMeta, data: BTreeMap<String, String>) -> Result<ConfigMap, StoreError> {
+        let head = ConfigMap { metadata, data: Some(data), ..ConfigMap::default() };
+        match self.maps.replace(HEAD, &PostParams::default(), &head).await {
+            Ok(head) => Ok(head),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Err(StoreError::Overtaken),
             Err(error) => Err(failed("write", HEAD)(error)),
         }

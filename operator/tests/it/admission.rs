@@ -31,27 +31,8 @@ async fn what_does_not_compile_is_refused_and_doubts_are_warnings() {
     let folder = tempfile::tempdir().unwrap();
     let files = tls::self_signed(folder.path(), &["127.0.0.1".to_owned()]).unwrap();
     let port = vedette_e2e::ports::free();
-    let operator = Running::start(&plane, "one", |config| {
-        config.admission = AdmissionConfig {
-            listen: Some(format!("127.0.0.1:{port}").parse().unwrap()),
-            certificate: Some(files.certificate),
-            key: Some(files.key),
-            ca: Some(files.ca),
-            url: Some(format!("https://127.0.0.1:{port}")),
-            service: None,
-        };
-    })
-    .await;
-    let end = std::time::Instant::now() + PATIENCE;
-    // Registered a moment after this operator leads; the apiserver takes another one to know it.
-    let refused = loop {
-        let answer = plane.kube.kubectl(&["apply", "--dry-run=server", "-f", "-"], Some(BROKEN));
-        if !answer.status.success() {
-            break String::from_utf8_lossy(&answer.stderr).into_owned();
-        }
-        assert!(std::time::Instant::now() < end, "the webhook is not asked");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    };
+    let operator = start(&plane, &files, port).await;
+    let refused = refused_again(&plane).await;
     for part in [
         "denied the request: it has 2 errors:",
         "spec.rules[0].condition, character 8: error[VR0207]: expected a value after `=`, found `(`",
@@ -67,7 +48,48 @@ async fn what_does_not_compile_is_refused_and_doubts_are_warnings() {
         "{warning}"
     );
 
+    // What says the same as before gets no worse, and what goes may go.
+    plane.kube.kubectl_ok(&["delete", "validatingwebhookconfigurations", "vedette-rules"], None);
+    plane.apply(BROKEN);
+    let held = [r#"{"metadata":{"finalizers":["example.test/held"]}}"#, r#"{"metadata":{"finalizers":null}}"#];
+    plane.kube.kubectl_ok(&["patch", "ar", "broken", "--type=merge", "-p", held[0]], None);
+    operator.end().await;
+    let operator = start(&plane, &files, port).await;
+    refused_again(&plane).await;
+    plane.kube.kubectl_ok(&["annotate", "ar", "broken", "a=b"], None);
+    plane.kube.kubectl_ok(&["delete", "ar", "broken", "--wait=false"], None);
+    plane.kube.kubectl_ok(&["patch", "ar", "broken", "--type=merge", "-p", held[1]], None);
+
     // Where nobody answers, resources can still be written; the index holds back what is broken.
     operator.end().await;
     plane.apply(BROKEN);
+}
+
+async fn start(plane: &Lab, files: &tls::Files, port: u16) -> Running {
+    Running::start(plane, "one", |config| {
+        config.admission = AdmissionConfig {
+            listen: Some(format!("127.0.0.1:{port}").parse().unwrap()),
+            certificate: Some(files.certificate.clone()),
+            key: Some(files.key.clone()),
+            ca: Some(files.ca.clone()),
+            url: Some(format!("https://127.0.0.1:{port}")),
+            service: None,
+        };
+    })
+    .await
+}
+
+/// Waits until the apiserver asks. Gives what it says of the broken rule then.
+async fn refused_again(plane: &Lab) -> String {
+    let end = std::time::Instant::now() + PATIENCE;
+    // Registered a moment after this operator leads; the apiserver takes another one to know it.
+    loop {
+        let answer =
+            plane.kube.kubectl(&["apply", "--dry-run=server", "-f", "-"], Some(&BROKEN.replace("broken", "new")));
+        if !answer.status.success() {
+            return String::from_utf8_lossy(&answer.stderr).into_owned();
+        }
+        assert!(std::time::Instant::now() < end, "the webhook is not asked");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }

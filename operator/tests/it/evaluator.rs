@@ -34,10 +34,16 @@ pub(crate) struct Evaluator {
 impl Evaluator {
     /// Subscribes. Whatever contains `refuses` is refused.
     pub(crate) async fn connect(url: &str, name: &str, refuses: Option<&'static str>) -> Self {
+        Self::connect_with(url, name, refuses, 0).await
+    }
+
+    /// The same, with this generation in force already, of other rules.
+    pub(crate) async fn connect_with(url: &str, name: &str, refuses: Option<&'static str>, generation: u64) -> Self {
         let channel = tonic::transport::Endpoint::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
         let mut client = RuleDistributionClient::new(channel);
         let (answers, requests) = mpsc::channel(4);
-        let hello = Hello { subscriber: name.to_owned(), service: "evaluator".to_owned(), ..Hello::default() };
+        let hello =
+            Hello { subscriber: name.to_owned(), service: "evaluator".to_owned(), generation, ..Hello::default() };
         answers.send(SubscribeRequest { message: Some(Message::Hello(hello)) }).await.unwrap();
         let (sender, has) = watch::channel(Has::default());
         let task = tokio::spawn(async move {

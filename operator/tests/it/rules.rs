@@ -158,3 +158,73 @@ async fn many_rules_take_several_parts_and_leave_none_behind() {
     assert!(parts() <= 4, "parts are left behind: {}", parts());
     operator.end().await;
 }
+
+const HEAD: [&str; 4] = ["cm", "vedette-rules", "-n", "kubesphere-logging-system"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_may_be_damaged_lost_or_set_back() {
+    let plane = Lab::start();
+    plane.apply(&rule("first", r#"Verb = "get""#));
+    let one = Running::start(&plane, "one", |_| {}).await;
+    let mut evaluator = Evaluator::connect(&one.url, "e1", None).await;
+    let first = evaluator.wait("the first rules", |has| has.rules == 1).await;
+    let old_head = plane.json(&HEAD);
+
+    // Damaged: written anew with the next change.
+    plane.kube.kubectl_ok(&[&["patch"], &HEAD[..], &["-p", r#"{"data":{"generation":"abc"}}"#]].concat(), None);
+    plane.apply(&rule("first", r#"Verb = "list""#));
+    let second = evaluator.wait("a change after damage", |has| has.text().contains("list\"")).await;
+    assert!(second.generation > first.generation);
+
+    // Gone: so are its parts, and the operator starts all the same.
+    one.end().await;
+    evaluator.close();
+    plane.kubectl(&["delete", "cm", "-l", "auditing.vedette.io/snapshot"]);
+    let two = Running::start(&plane, "two", |_| {}).await;
+    let mut evaluator = Evaluator::connect(&two.url, "e1", None).await;
+    let third = evaluator.wait("rules without what was kept", |has| has.rules == 1).await;
+    assert!(third.generation > second.generation, "{} {}", third.generation, second.generation);
+
+    // Set back by a restored store: what was served was newer, so nothing that was seen counts.
+    let mut head = old_head;
+    head["metadata"] = serde_json::json!({"name": "vedette-rules", "namespace": "kubesphere-logging-system"});
+    plane.kubectl(&["delete", "cm", "-l", "auditing.vedette.io/snapshot"]);
+    let parts = plane.json(&["cm", "-n", "kubesphere-logging-system"]);
+    assert!(parts["items"].as_array().unwrap().iter().any(|it| it["metadata"]["name"] == "vedette-rules"));
+    head["data"]["parts"] = "".into();
+    head["data"]["hash"] = blake3::hash(b"").to_hex().to_string().into();
+    head["data"]["generation"] = "7".into();
+    plane.kube.kubectl_ok(&["replace", "-f", "-"], Some(&head.to_string()));
+    plane.apply(&rule("second", r#"Verb = "watch""#));
+    evaluator.wait("a change after the head was overwritten", |has| has.rules == 2).await;
+    two.end().await;
+    evaluator.close();
+
+    // Evaluators that are ahead of what is kept get something newer.
+    let three = Running::start(&plane, "three", |_| {}).await;
+    let ahead = third.generation + 3_600_000;
+    let mut evaluator = Evaluator::connect_with(&three.url, "e1", None, ahead).await;
+    evaluator.wait("a generation above the evaluator's", |has| has.generation > ahead && has.rules == 2).await;
+    three.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_of_a_cluster_that_was_set_back_starts_anew() {
+    let plane = Lab::start();
+    plane.apply(&rule("first", r#"Verb = "get""#));
+    let one = Running::start(&plane, "one", |_| {}).await;
+    let mut evaluator = Evaluator::connect(&one.url, "e1", None).await;
+    evaluator.wait("the first rules", |has| has.rules == 1).await;
+    let backup = plane.json(&HEAD)["data"].clone();
+    plane.apply(&rule("first", r#"Verb = "list""#));
+    let second = evaluator.wait("the change", |has| has.text().contains("list\"")).await;
+    // The parts of the last snapshot but one are still there.
+    let patch = serde_json::json!({"data": backup}).to_string();
+    plane.kube.kubectl_ok(&[&["patch"], &HEAD[..], &["-p", &patch]].concat(), None);
+    let said = one.ended().await;
+    assert!(said.contains("the cluster was set back"), "{said}");
+    let two = Running::start(&plane, "two", |_| {}).await;
+    let mut evaluator = Evaluator::connect_with(&two.url, "e1", None, second.generation).await;
+    evaluator.wait("newer rules", |has| has.generation > second.generation && has.text().contains("list\"")).await;
+    two.end().await;
+}

@@ -53,6 +53,12 @@ impl Running {
         tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap();
     }
 
+    /// Waits until it ends by itself, and gives what it says of it.
+    pub(crate) async fn ended(self) -> String {
+        let ended = tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+        vedette_service::chain(&ended.unwrap_err()).to_string()
+    }
+
     /// Ends it as SIGKILL does: nothing is given back.
     pub(crate) async fn kill(self) {
         self.task.abort();
