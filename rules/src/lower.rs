@@ -21,7 +21,7 @@ use vedette_audit::Level;
 
 use crate::codes;
 use crate::names::{DefinitionId, Names};
-use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, Test, TooBig};
+use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, REGEXES_LIMIT, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
 use crate::source::{Sources, Text};
@@ -49,6 +49,8 @@ pub(crate) struct Compiler<'a, 's> {
     single: HashSet<PathId>,
     /// How much was looked at for contradictions.
     demanded: usize,
+    /// Whether it was said that the regular expressions take too much.
+    regexes_full: bool,
 }
 
 /// A rule as it was compiled.
@@ -120,7 +122,8 @@ impl<'a, 's> Compiler<'a, 's> {
     pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource], dialect: Dialect) -> Self {
         let names = Names::new(rules);
         let (known, single) = (reference::Known::default(), HashSet::new());
-        Self { sources, builder: Builder::new(), rules, dialect, names, known, depth: 0, single, demanded: 0 }
+        let (builder, depth, demanded, regexes_full) = (Builder::new(), 0, 0, false);
+        Self { sources, builder, rules, dialect, names, known, depth, single, demanded, regexes_full }
     }
 
     /// Compiles the rule at `id`.
@@ -213,7 +216,7 @@ impl<'a, 's> Compiler<'a, 's> {
     /// An expression, no deeper than its nodes may be: what is deeper would overflow the stack before it had any.
     fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
         if self.depth >= DEPTH_LIMIT {
-            return self.built(context.text, |_| Err(TooBig));
+            return self.built(context.text, |_| Err(TooBig::Program));
         }
         self.depth += 1;
         let node = self.shallow(context, expr);
@@ -364,10 +367,22 @@ impl<'a, 's> Compiler<'a, 's> {
 
     fn built<T>(&mut self, text: &Text, build: impl FnOnce(&mut Builder) -> Result<T, TooBig>) -> Option<T> {
         let built = build(&mut self.builder);
-        if built.is_err() {
-            let problem = Problem::new(codes::TOO_BIG, 0..0, "this makes the rules too big, or too deep")
-                .help("macros in macros add up: take some apart");
-            self.sources.report_at(text, problem);
+        match built {
+            Err(TooBig::Program) => {
+                let problem = Problem::new(codes::TOO_BIG, 0..0, "this makes the rules too big, or too deep")
+                    .help("macros in macros add up: take some apart");
+                self.sources.report_at(text, problem);
+            }
+            // It is true of all that follow, and said once.
+            Err(TooBig::Regexes) if !std::mem::replace(&mut self.regexes_full, true) => {
+                let message = "the regular expressions together take too much memory";
+                let help = format!(
+                    "at most {} MiB, those of a `like` with `?` among them; `contains`, `startswith` and `endswith` take none",
+                    REGEXES_LIMIT >> 20
+                );
+                self.sources.report_at(text, Problem::new(codes::TOO_BIG, 0..0, message).help(help));
+            }
+            _ => {}
         }
         built.ok()
     }

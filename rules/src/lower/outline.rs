@@ -61,7 +61,7 @@ impl Compiler<'_, '_> {
     }
 
     fn outline_of(&mut self, context: &mut Context<'_>, expr: &Expr, room: &mut usize) -> Option<Outline> {
-        let left = room.checked_sub(1).ok_or(TooBig);
+        let left = room.checked_sub(1).ok_or(TooBig::Program);
         *room = self.built(context.text, |_| left)?;
         let node = self.expr(context, expr)?;
         let written = |span: &Range<usize>| {
