@@ -25,7 +25,7 @@ use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, REGEXE
 use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
 use crate::source::{Sources, Text};
-use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
+use crate::syntax::ast::{self, Expr, ExprKind, Operand, Operator, Step};
 use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 use crate::yaml;
 
@@ -96,12 +96,14 @@ struct Context<'t> {
     /// Whether what stands here makes the condition hold by not holding.
     negated: bool,
     height: usize,
+    /// Words that are no fields, and how the test that they belong to is written.
+    meant: Option<(Vec<String>, String)>,
 }
 
 impl<'t> Context<'t> {
     fn new(from: usize, text: &'t Text) -> Self {
         let (reads, claims) = (Reads::new(), BTreeSet::new());
-        Self { from, text, reads, claims, differs: false, negated: false, height: 0 }
+        Self { from, text, reads, claims, differs: false, negated: false, height: 0, meant: None }
     }
 
     /// Notes that a body's field is read at `span`.
@@ -245,7 +247,13 @@ impl<'a, 's> Compiler<'a, 's> {
                 self.report_contradiction(context, operands, &nodes);
                 Node::And(nodes)
             }
-            ExprKind::Or(operands) => Node::Or(self.exprs(context, operands)?),
+            ExprKind::Or(operands) => {
+                let meant = values(operands);
+                let before = std::mem::replace(&mut context.meant, meant);
+                let nodes = self.exprs(context, operands);
+                context.meant = before;
+                Node::Or(nodes?)
+            }
         };
         self.built(context.text, |builder| builder.node(node))
     }
@@ -331,7 +339,10 @@ impl<'a, 's> Compiler<'a, 's> {
                 problem.help = if reference {
                     Some(format!("did you mean `${{{}}}`?", field.spelled))
                 } else {
-                    near.map(|near| format!("did you mean `{near}`?"))
+                    let near = near.map(|near| format!("did you mean `{near}`?"));
+                    let all = || "the manual lists what an event has, `docs/rules/fields.md`".to_owned();
+                    let meant = context.meant.as_ref().filter(|(words, _)| words.contains(&field.spelled));
+                    Some(meant.map(|(_, test)| test.clone()).or(near).unwrap_or_else(all))
                 };
                 problem
             }
@@ -386,4 +397,23 @@ impl<'a, 's> Compiler<'a, 's> {
         }
         built.ok()
     }
+}
+
+/// The words of `Verb = get or list`, which are read as fields, and how that is written.
+fn values(operands: &[Expr]) -> Option<(Vec<String>, String)> {
+    let Some(ExprKind::Test(ast::Test { operand, operator: Operator::Equal, right, .. })) =
+        operands.first().map(|first| &first.kind)
+    else {
+        return None;
+    };
+    let mut words = Vec::new();
+    for other in operands.iter().skip(1) {
+        let ExprKind::Bare(Operand { reference: None, steps, .. }) = &other.kind else { continue };
+        if let [Step::Key(word)] = steps.as_slice() {
+            words.push(word.clone());
+        }
+    }
+    let value = right.literals().first().filter(|_| !words.is_empty())?;
+    let test = format!("write `{operand} in ({value}, {})`", words.join(", "));
+    Some((words, test))
 }

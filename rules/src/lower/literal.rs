@@ -173,7 +173,10 @@ impl Compiler<'_, '_> {
                                 };
                                 let (field, text) = (quoted(&field.spelled), quoted(text));
                                 let message = format!("{field} is {wanted}, and {text} in list `{name}` is not");
-                                self.sources.report_in(context.text, Problem::new(code, span.clone(), message));
+                                let help = format!("take it out of the list, or name a list of {wanted}s alone")
+                                    .replace("a list of a ", "a list of ");
+                                let problem = Problem::new(code, span.clone(), message).help(help);
+                                self.sources.report_in(context.text, problem);
                                 return None;
                             }
                         }
@@ -233,7 +236,8 @@ impl Compiler<'_, '_> {
                     LiteralKind::Number(_) | LiteralKind::Bool(_) if wanted == TEXT => {
                         Some(format!("write it in quotes: `\"{literal}\"`"))
                     }
-                    _ => None,
+                    _ if wanted == NUMBER => Some(format!("write a number: `{} = 403`", field.spelled)),
+                    _ => Some("a timestamp is like `\"2020-06-12T09:23:28.359896Z\"`".to_owned()),
                 };
                 problem
             }

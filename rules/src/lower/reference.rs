@@ -114,6 +114,8 @@ impl<'a> Compiler<'a, '_> {
                     problem.help = self.names.suggest(context.from, name).or_else(|| {
                         schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
                     });
+                    let define = "define it: an entry of type `macro`, `list` or `alias` in this resource";
+                    problem.help = problem.help.or_else(|| Some(define.to_owned()));
                 }
                 problem
             }

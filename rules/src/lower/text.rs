@@ -183,7 +183,11 @@ pub(super) fn pattern_error(span: Range<usize>, error: &PatternError) -> Problem
     // The first lines draw the pattern again, which is under the span already.
     let text = error.to_string();
     let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-    Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}"))
+    let help = match error {
+        PatternError::Syntax(_) => "it is a regular expression as RE2 has it: without look-around and back-references",
+        PatternError::TooBig(_) | PatternError::Build(_) => "repeat less, or take `[0-9A-Za-z_]` for `\\w`",
+    };
+    Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}")).help(help)
 }
 
 /// The seconds of `1m30s`, `250ms`, `1.5h`.
