@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use crate::derived::Derived;
 use crate::program::{DerivedPath, FieldId, FieldTree, Path, PathId, PathStep};
 
 use super::names::Names;
@@ -212,6 +213,11 @@ impl Layout {
         }
         self.filters.push(Filter { steps, lists });
         u32::try_from(self.filters.len() - 1).ok()
+    }
+
+    /// Whether the values at a path are durations.
+    pub(crate) fn is_duration(&self, path: PathId) -> bool {
+        self.derived.iter().any(|it| it.path == path && it.derived == Derived::Duration)
     }
 
     /// How many fields there are.
