@@ -30,7 +30,7 @@ use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 use crate::yaml;
 
 use claim::Claim;
-pub(crate) use outline::{Outline, Role};
+pub(crate) use outline::{Outline, OutlineRead, Role};
 pub(crate) use output::{Segment, Template};
 pub(crate) use reference::ListPart;
 
