@@ -26,7 +26,7 @@ impl Compiler<'_, '_> {
         if test.nocase
             && let Some(Some((asked, matcher))) = compiled
         {
-            compiled = self.folded(context, asked, matcher, span).map(Some);
+            compiled = self.folded(context, asked, matcher, test, span).map(Some);
         }
         if compiled.is_some() {
             self.compare_readings(context, &field, schema::kind(&field.steps), test);
