@@ -166,6 +166,9 @@ impl<'a, 's> Compiler<'a, 's> {
                 lowered = None;
                 continue;
             };
+            if let Some(lowered) = &lowered {
+                self.report_excused(text, lowered.node, exception.node);
+            }
             nodes.push(self.built(text, |builder| builder.node(Node::Not(exception.node)))?);
             if let Some(lowered) = &mut lowered {
                 lowered.differs |= exception.differs;

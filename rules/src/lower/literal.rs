@@ -28,7 +28,10 @@ impl Compiler<'_, '_> {
         {
             compiled = self.folded(context, asked, matcher, test, span).map(Some);
         }
-        if compiled.is_some() {
+        if let Some(asked) = &compiled {
+            if let Some((asked, _)) = asked {
+                self.report_network(context, &field, asked, test);
+            }
             self.compare_readings(context, &field, schema::kind(&field.steps), test);
             self.report_impossible(context, &field, test);
         }
