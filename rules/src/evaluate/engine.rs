@@ -263,7 +263,9 @@ fn unread(program: &Program, universals: &[Universal], shown: &HashSet<PathId>) 
     unread.retain(|path| !shown.contains(path));
     for predicate in program.predicates.iter().filter(|predicate| !others(predicate).is_empty()) {
         unread.remove(&predicate.path);
-        unread.retain(|path| !others(predicate).contains(path));
+        for other in others(predicate) {
+            unread.remove(other);
+        }
     }
     unread
 }
