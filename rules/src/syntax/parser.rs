@@ -420,7 +420,12 @@ impl Parser {
             let Some(operand) = operand else { return self.error(start) };
             if self.report_operator() {
                 self.recover();
-                return self.error(start);
+                // The field may be wrong as well.
+                let (operator, right) = (Operator::Exists, Right::Nothing);
+                let span = start..self.before();
+                let whole = operand.reference.is_none();
+                let test = whole.then_some(Test { operand, negated: false, operator, right, nocase: false });
+                return Expr { kind: test.map_or(ExprKind::Error, ExprKind::Test), span };
             }
             let span = operand.span.clone();
             return Expr { kind: ExprKind::Bare(operand), span };
