@@ -80,6 +80,19 @@ impl Derived {
     }
 }
 
+/// A number of seconds as a reader takes it, with its units: `1m30.000001s`, as a condition would have it.
+pub(crate) fn length(seconds: &str) -> String {
+    let (sign, length) = seconds.strip_prefix('-').map_or(("", seconds), |length| ("-", length));
+    let (whole, fraction) = length.split_at(length.find('.').unwrap_or(length.len()));
+    let Ok(whole) = whole.parse::<u64>() else { return format!("{seconds}s") };
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{sign}{seconds}{fraction}s"),
+        (0, _) => format!("{sign}{minutes}m{seconds}{fraction}s"),
+        _ => format!("{sign}{hours}h{minutes}m{seconds}{fraction}s"),
+    }
+}
+
 /// The command of `…/exec?command=sh&command=-c`, as an apiserver reads it: Go's `url.ParseQuery` leaves out a pair that holds a `;`
 /// or an escape that is none, and so must we, or such a pair would hide what runs.
 fn command(uri: &str) -> Option<String> {

@@ -282,6 +282,11 @@ impl<'a> Evaluation<'a> {
         needs.is_none_or(|body| self.recorded(body))
     }
 
+    /// Whether the values at a path are durations, numbers of seconds.
+    pub(crate) fn is_duration(&self, path: PathId) -> bool {
+        self.engine.layout.is_duration(path)
+    }
+
     /// Calls `found` with every value at a path, the elements of lists one by one.
     pub(crate) fn each(&mut self, path: PathId, found: &mut dyn FnMut(Scalar<'_>)) {
         self.read_path(path);

@@ -41,7 +41,7 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Severity};
 pub use json_schema::json_schema;
 pub use policy::{
-    AlertMatch, Answer, BlindMatch, Built, DecideError, Decision, ExplainError, Explainer, Explanation, Policy,
+    AlertMatch, Answer, BlindMatch, Built, DecideError, Decision, ExplainError, Explainer, Explanation, Found, Policy,
     RuleIndex, RuleInfo, RuleKind, RuleSet,
 };
 pub use settings::{Priority, Receiver, ReceiverKind, Requirement, RequirementOperator, Selector, Settings};

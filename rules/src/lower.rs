@@ -21,16 +21,16 @@ use vedette_audit::Level;
 
 use crate::codes;
 use crate::names::{DefinitionId, Names};
-use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, Test, TooBig};
+use crate::program::{Builder, DEPTH_LIMIT, Matcher, Node, NodeId, PathId, REGEXES_LIMIT, Test, TooBig};
 use crate::resource::{Body, RuleBody, RuleResource};
 use crate::schema::{self, Kind};
 use crate::source::{Sources, Text};
-use crate::syntax::ast::{Expr, ExprKind, Operand, Step};
+use crate::syntax::ast::{self, Expr, ExprKind, Operand, Operator, Step};
 use crate::syntax::{Dialect, Problem, parse_condition, quoted};
 use crate::yaml;
 
 use claim::Claim;
-pub(crate) use outline::{Outline, Role};
+pub(crate) use outline::{Outline, OutlineRead, Role};
 pub(crate) use output::{Segment, Template};
 pub(crate) use reference::ListPart;
 
@@ -49,6 +49,8 @@ pub(crate) struct Compiler<'a, 's> {
     single: HashSet<PathId>,
     /// How much was looked at for contradictions.
     demanded: usize,
+    /// Whether it was said that the regular expressions take too much.
+    regexes_full: bool,
 }
 
 /// A rule as it was compiled.
@@ -94,12 +96,14 @@ struct Context<'t> {
     /// Whether what stands here makes the condition hold by not holding.
     negated: bool,
     height: usize,
+    /// Words that are no fields, and how the test that they belong to is written.
+    meant: Option<(Vec<String>, String)>,
 }
 
 impl<'t> Context<'t> {
     fn new(from: usize, text: &'t Text) -> Self {
         let (reads, claims) = (Reads::new(), BTreeSet::new());
-        Self { from, text, reads, claims, differs: false, negated: false, height: 0 }
+        Self { from, text, reads, claims, differs: false, negated: false, height: 0, meant: None }
     }
 
     /// Notes that a body's field is read at `span`.
@@ -120,7 +124,8 @@ impl<'a, 's> Compiler<'a, 's> {
     pub(crate) fn new(sources: &'a mut Sources<'s>, rules: &'a [RuleResource], dialect: Dialect) -> Self {
         let names = Names::new(rules);
         let (known, single) = (reference::Known::default(), HashSet::new());
-        Self { sources, builder: Builder::new(), rules, dialect, names, known, depth: 0, single, demanded: 0 }
+        let (builder, depth, demanded, regexes_full) = (Builder::new(), 0, 0, false);
+        Self { sources, builder, rules, dialect, names, known, depth, single, demanded, regexes_full }
     }
 
     /// Compiles the rule at `id`.
@@ -161,6 +166,9 @@ impl<'a, 's> Compiler<'a, 's> {
                 lowered = None;
                 continue;
             };
+            if let Some(lowered) = &lowered {
+                self.report_excused(text, lowered.node, exception.node);
+            }
             nodes.push(self.built(text, |builder| builder.node(Node::Not(exception.node)))?);
             if let Some(lowered) = &mut lowered {
                 lowered.differs |= exception.differs;
@@ -213,7 +221,7 @@ impl<'a, 's> Compiler<'a, 's> {
     /// An expression, no deeper than its nodes may be: what is deeper would overflow the stack before it had any.
     fn expr(&mut self, context: &mut Context<'_>, expr: &Expr) -> Option<NodeId> {
         if self.depth >= DEPTH_LIMIT {
-            return self.built(context.text, |_| Err(TooBig));
+            return self.built(context.text, |_| Err(TooBig::Program));
         }
         self.depth += 1;
         let node = self.shallow(context, expr);
@@ -242,7 +250,13 @@ impl<'a, 's> Compiler<'a, 's> {
                 self.report_contradiction(context, operands, &nodes);
                 Node::And(nodes)
             }
-            ExprKind::Or(operands) => Node::Or(self.exprs(context, operands)?),
+            ExprKind::Or(operands) => {
+                let meant = values(operands);
+                let before = std::mem::replace(&mut context.meant, meant);
+                let nodes = self.exprs(context, operands);
+                context.meant = before;
+                Node::Or(nodes?)
+            }
         };
         self.built(context.text, |builder| builder.node(node))
     }
@@ -328,7 +342,10 @@ impl<'a, 's> Compiler<'a, 's> {
                 problem.help = if reference {
                     Some(format!("did you mean `${{{}}}`?", field.spelled))
                 } else {
-                    near.map(|near| format!("did you mean `{near}`?"))
+                    let near = near.map(|near| format!("did you mean `{near}`?"));
+                    let all = || "the manual lists what an event has, `docs/rules/fields.md`".to_owned();
+                    let meant = context.meant.as_ref().filter(|(words, _)| words.contains(&field.spelled));
+                    Some(meant.map(|(_, test)| test.clone()).or(near).unwrap_or_else(all))
                 };
                 problem
             }
@@ -364,11 +381,42 @@ impl<'a, 's> Compiler<'a, 's> {
 
     fn built<T>(&mut self, text: &Text, build: impl FnOnce(&mut Builder) -> Result<T, TooBig>) -> Option<T> {
         let built = build(&mut self.builder);
-        if built.is_err() {
-            let problem = Problem::new(codes::TOO_BIG, 0..0, "this makes the rules too big, or too deep")
-                .help("macros in macros add up: take some apart");
-            self.sources.report_at(text, problem);
+        match built {
+            Err(TooBig::Program) => {
+                let problem = Problem::new(codes::TOO_BIG, 0..0, "this makes the rules too big, or too deep")
+                    .help("macros in macros add up: take some apart");
+                self.sources.report_at(text, problem);
+            }
+            // It is true of all that follow, and said once.
+            Err(TooBig::Regexes) if !std::mem::replace(&mut self.regexes_full, true) => {
+                let message = "the regular expressions together take too much memory";
+                let help = format!(
+                    "at most {} MiB, those of a `like` with `?` among them; `contains`, `startswith` and `endswith` take none",
+                    REGEXES_LIMIT >> 20
+                );
+                self.sources.report_at(text, Problem::new(codes::TOO_BIG, 0..0, message).help(help));
+            }
+            _ => {}
         }
         built.ok()
     }
+}
+
+/// The words of `Verb = get or list`, which are read as fields, and how that is written.
+fn values(operands: &[Expr]) -> Option<(Vec<String>, String)> {
+    let Some(ExprKind::Test(ast::Test { operand, operator: Operator::Equal, right, .. })) =
+        operands.first().map(|first| &first.kind)
+    else {
+        return None;
+    };
+    let mut words = Vec::new();
+    for other in operands.iter().skip(1) {
+        let ExprKind::Bare(Operand { reference: None, steps, .. }) = &other.kind else { continue };
+        if let [Step::Key(word)] = steps.as_slice() {
+            words.push(word.clone());
+        }
+    }
+    let value = right.literals().first().filter(|_| !words.is_empty())?;
+    let test = format!("write `{operand} in ({value}, {})`", words.join(", "));
+    Some((words, test))
 }

@@ -3,6 +3,7 @@
 //! A rule without an output says `<user> <verb> <resource>/<subresource> <name> in Namespace <namespace>`, without the parts that the
 //! event lacks, and for a request that is about no resource `<user> <verb> <path>`.
 
+use crate::derived;
 use crate::evaluate::Evaluation;
 use crate::event::Scalar;
 use crate::lower::{ListPart, Segment, Template};
@@ -131,9 +132,14 @@ impl Message {
 
     /// The values at a path, with commas between them.
     fn field(&mut self, event: &mut Evaluation<'_>, path: PathId) {
-        let mut first = true;
+        let (mut first, is_duration) = (true, event.is_duration(path));
         event.each(path, &mut |value| {
+            let length;
             let text = match value {
+                Scalar::Number(seconds) if is_duration => {
+                    length = derived::length(seconds);
+                    &length
+                }
                 Scalar::Null | Scalar::List(_) => return,
                 Scalar::Bool(true) => "true",
                 Scalar::Bool(false) => "false",

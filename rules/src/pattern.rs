@@ -8,10 +8,8 @@ use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
-/// How much memory one compiled pattern may take, in bytes: the least that suffices is counted.
-const SIZE_LIMITS: [usize; 3] = [1 << 14, 1 << 17, 1 << 20];
-/// How much memory the automaton may take that is built while matching, in bytes.
-const AUTOMATON_LIMIT: usize = 1 << 17;
+/// How much memory one compiled pattern may take, in bytes.
+const SIZE_LIMIT: usize = 1 << 20;
 /// How deep a pattern may nest.
 const NEST_LIMIT: u32 = 64;
 
@@ -35,30 +33,26 @@ pub(crate) enum PatternError {
 }
 
 impl Pattern {
-    pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
+    /// Compiles a pattern; `automaton` is how many bytes the automaton may take that is built while matching. A pattern that needs more
+    /// does without one, which is slower and no less linear.
+    pub(crate) fn new(pattern: &str, automaton: usize) -> Result<Self, PatternError> {
         let hir = ParserBuilder::new().nest_limit(NEST_LIMIT).build().parse(pattern);
         let hir = hir.map_err(|error| PatternError::Syntax(error.into()))?;
-        let mut too_big = 0;
-        for limit in SIZE_LIMITS {
-            let config = Regex::config()
-                .nfa_size_limit(Some(limit))
-                .hybrid_cache_capacity(AUTOMATON_LIMIT)
-                .which_captures(WhichCaptures::None)
-                .onepass(false)
-                .dfa(false);
-            match Regex::builder().configure(config).build_from_hir(&hir) {
-                Ok(regex) => {
-                    let mut required = Vec::new();
-                    require(&hir, &mut required);
-                    return Ok(Self { regex, required: required.into(), weight: limit + AUTOMATON_LIMIT });
-                }
-                Err(error) => match error.size_limit() {
-                    Some(limit) => too_big = limit,
-                    None => return Err(PatternError::Build(error.into())),
-                },
-            }
-        }
-        Err(PatternError::TooBig(too_big))
+        let config = Regex::config()
+            .nfa_size_limit(Some(SIZE_LIMIT))
+            .hybrid_cache_capacity(automaton)
+            .which_captures(WhichCaptures::None)
+            .onepass(false)
+            .dfa(false);
+        let regex =
+            Regex::builder().configure(config).build_from_hir(&hir).map_err(|error| match error.size_limit() {
+                Some(limit) => PatternError::TooBig(limit),
+                None => PatternError::Build(error.into()),
+            })?;
+        let mut required = Vec::new();
+        require(&hir, &mut required);
+        let weight = regex.memory_usage() + required.len() + pattern.len() + automaton;
+        Ok(Self { regex, required: required.into(), weight })
     }
 
     /// Whether the pattern matches somewhere in a text.
@@ -72,7 +66,7 @@ impl Pattern {
         &self.required
     }
 
-    /// How much memory it may take, in bytes.
+    /// How much memory it may take, in bytes, its automaton with it.
     pub(crate) fn weight(&self) -> usize {
         self.weight
     }
@@ -105,7 +99,7 @@ mod tests {
             ("(abc)*", ""),
             (r"a\.b", "a.b"),
         ] {
-            let required = Pattern::new(pattern).unwrap().required().to_vec();
+            let required = Pattern::new(pattern, 1 << 17).unwrap().required().to_vec();
             assert_eq!(String::from_utf8(required).unwrap(), literal, "{pattern}");
         }
     }
@@ -116,9 +110,10 @@ mod tests {
         fn a_pattern_matches_what_the_regex_crate_matches(
             pattern in r"([ab.]|\(a\|b\)|\[ab\]|\\b|\^|\$|ä|(a|\(ba\)|\.)(\*|\+|\?|\{2\}|\*\?)){0,8}",
             text in "[abä\n ]{0,12}",
+            automaton in prop_oneof![Just(0_usize), Just(1 << 13), Just(1 << 17)],
         ) {
             let theirs = regex::Regex::new(&pattern).unwrap();
-            prop_assert_eq!(Pattern::new(&pattern).unwrap().is_match(&text), theirs.is_match(&text));
+            prop_assert_eq!(Pattern::new(&pattern, automaton).unwrap().is_match(&text), theirs.is_match(&text));
         }
     }
 }

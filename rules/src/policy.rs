@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::{Diagnostic, Priority, Settings, SourceFile};
 
-pub use explain::{Answer, ExplainError, Explainer, Explanation};
+pub use explain::{Answer, ExplainError, Explainer, Explanation, Found};
 pub use rule_set::RuleSet;
 
 /// Settings and rules that came from one set of files and are in force together.

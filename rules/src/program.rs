@@ -25,8 +25,12 @@ use crate::value::{Instant, Number};
 pub(crate) const DEPTH_LIMIT: usize = 512;
 /// How many nodes, predicates or paths a program may have.
 const SIZE_LIMIT: usize = 4_000_000;
-/// How much memory all regular expressions together may take, in bytes, each with its automaton.
-const REGEXES_LIMIT: usize = 256 << 20;
+/// How much memory all regular expressions together may take, in bytes, each with the automaton of one thread.
+pub(crate) const REGEXES_LIMIT: usize = 256 << 20;
+/// How much of that an automaton may take: that of one of the first, and that of any other, since many such sets are of small ones.
+const AUTOMATA: [usize; 2] = [1 << 17, 1 << 13];
+/// How many are the first.
+const FIRST_REGEXES: usize = 512;
 
 macro_rules! ids {
     ($($name:ident)*) => {
@@ -175,9 +179,14 @@ pub(crate) enum Node {
     Or(Box<[NodeId]>),
 }
 
-/// The program would be too big, or a node too deep.
+/// What there would be too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooBig;
+pub(crate) enum TooBig {
+    /// The program would be too big, or a node too deep.
+    Program,
+    /// The regular expressions would take too much memory.
+    Regexes,
+}
 
 /// How much of a program there is.
 #[derive(Debug, Clone, Copy)]
@@ -292,13 +301,18 @@ impl Builder {
         if let Some(known) = self.regexes.get(pattern) {
             return Ok(Ok(known.clone()));
         }
-        let compiled = match Pattern::new(pattern) {
+        // Nothing more is compiled once there is too much.
+        if self.regexes_weight > REGEXES_LIMIT {
+            return Err(TooBig::Regexes);
+        }
+        let [large, small] = AUTOMATA;
+        let compiled = match Pattern::new(pattern, if self.regexes.len() < FIRST_REGEXES { large } else { small }) {
             Ok(compiled) => Arc::new(compiled),
             Err(error) => return Ok(Err(error)),
         };
         self.regexes_weight += compiled.weight();
         if self.regexes_weight > REGEXES_LIMIT {
-            return Err(TooBig);
+            return Err(TooBig::Regexes);
         }
         self.regexes.insert(pattern.to_owned(), compiled.clone());
         Ok(Ok(compiled))
@@ -326,7 +340,7 @@ impl Builder {
             Node::And(parts) | Node::Or(parts) => parts.iter().map(|part| self.depth(*part)).max().unwrap_or(0),
         };
         if below >= DEPTH_LIMIT {
-            return Err(TooBig);
+            return Err(TooBig::Program);
         }
         let id = NodeId::new(checked(nodes.len())?);
         self.program.nodes.push(node);
@@ -419,5 +433,5 @@ impl Items {
 }
 
 fn checked(count: usize) -> Result<usize, TooBig> {
-    if count < SIZE_LIMIT { Ok(count) } else { Err(TooBig) }
+    if count < SIZE_LIMIT { Ok(count) } else { Err(TooBig::Program) }
 }

@@ -1,8 +1,9 @@
 //! A diagnostic as it is shown in a terminal: the message, the place, the lines of the file with the span marked, and the help.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
-use crate::source::LineIndex;
+use crate::syntax::turns_text;
 use crate::{Diagnostic, Severity, SourceFile};
 
 /// Whether to write colours.
@@ -28,17 +29,17 @@ pub fn render(diagnostic: &Diagnostic, files: &[SourceFile], style: Style) -> St
     let number = line.to_string();
     let margin = " ".repeat(number.len());
     let _ = writeln!(out, "{margin}{} {}:{line}:{column}", paint.faint("-->"), visible(file));
-    let shown = LineIndex::new(text).line(text, *line);
+    let shown = line_around(text, span.start);
     if let Some(source) = text.get(shown.clone()).filter(|source| !source.trim().is_empty()) {
         // A span may go on over several lines: the first is marked.
         let within = |offset: usize| offset.clamp(shown.start, shown.end) - shown.start;
         let before = source.get(..within(span.start)).unwrap_or_default();
         let marked = source.get(within(span.start)..within(span.end)).unwrap_or_default();
         let (skipped, source) = window(source, before.chars().count());
-        let indent: String =
-            before.chars().skip(skipped).map(|it| if it == '\t' { '\t' } else { ' ' }).collect::<String>();
+        let before: String = before.chars().skip(skipped).collect();
+        let indent: String = visible(&before).chars().map(|it| if it == '\t' { '\t' } else { ' ' }).collect();
         let room = WIDTH.saturating_sub(indent.chars().count()).max(1);
-        let carets = "^".repeat(marked.chars().count().clamp(1, room));
+        let carets = "^".repeat(visible(marked).chars().count().clamp(1, room));
         let bar = paint.faint("|");
         let _ = writeln!(out, "{margin} {bar}");
         let _ = writeln!(out, "{} {bar} {}", paint.faint(&number), visible(&source));
@@ -51,6 +52,16 @@ pub fn render(diagnostic: &Diagnostic, files: &[SourceFile], style: Style) -> St
     out
 }
 
+/// The bytes of the line that `offset` is in, without its line break: found from there, since a file may be as long as it likes and have
+/// a thousand findings.
+fn line_around(text: &str, offset: usize) -> Range<usize> {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = before.len() + after.find('\n').unwrap_or(after.len());
+    let kept = text.get(start..end).unwrap_or_default().trim_end_matches('\r');
+    start..start + kept.len()
+}
+
 /// The part of a long line around character `at`, and how many characters before it are left out.
 fn window(source: &str, at: usize) -> (usize, String) {
     let count = source.chars().count();
@@ -61,9 +72,18 @@ fn window(source: &str, at: usize) -> (usize, String) {
     (skipped, source.chars().skip(skipped).take(WIDTH).collect())
 }
 
-/// Control characters made harmless; tabs stay.
+/// A text as a terminal may be given it: control characters made harmless, what turns the direction of text around escaped; tabs stay.
 fn visible(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() && it != '\t' { '\u{fffd}' } else { it }).collect()
+    let mut shown = String::with_capacity(text.len());
+    for it in text.chars() {
+        match it {
+            '\t' => shown.push(it),
+            _ if it.is_control() => shown.push('\u{fffd}'),
+            _ if turns_text(it) => shown.extend(it.escape_unicode()),
+            _ => shown.push(it),
+        }
+    }
+    shown
 }
 
 fn colour(severity: Severity) -> &'static str {
@@ -97,5 +117,22 @@ impl Paint {
             Style::Plain => text.to_owned(),
             Style::Colour => format!("\u{1b}[{codes}m{text}\u{1b}[0m"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_around_a_byte_is_found() {
+        let text = "ab\r\ncd\n\nef";
+        let lines: Vec<_> = (0..=text.len() + 1).map(|at| &text[line_around(text, at)]).collect();
+        assert_eq!(lines, ["ab", "ab", "ab", "ab", "cd", "cd", "cd", "", "ef", "ef", "ef", "ef"]);
+    }
+
+    #[test]
+    fn nothing_that_turns_text_around_is_shown_as_it_is() {
+        assert_eq!(visible("a\u{202e}b\u{2066}\u{1b}\tä"), "a\\u{202e}b\\u{2066}\u{fffd}\tä");
     }
 }

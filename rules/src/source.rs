@@ -37,14 +37,6 @@ impl LineIndex {
         let column = text.get(start..offset.min(text.len())).map_or(0, |before| before.chars().count());
         (line, column + 1)
     }
-
-    /// The bytes of line `line` (from 1), without its line break; an empty range past the end.
-    pub(crate) fn line(&self, text: &str, line: usize) -> Range<usize> {
-        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(text.len());
-        let end = self.starts.get(line).copied().unwrap_or(text.len());
-        let kept = text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r']);
-        start..start + kept.len()
-    }
 }
 
 /// A place in one of the files of a set.

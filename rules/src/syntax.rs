@@ -71,7 +71,7 @@ impl Problem {
     }
 }
 
-/// `text` in a message: in backticks, cut where it is long, control characters escaped.
+/// `text` in a message: in backticks, cut where it is long, control characters and those that turn text around escaped.
 pub(crate) fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(60).flat_map(visible).collect();
     if text.chars().nth(60).is_some() {
@@ -81,7 +81,14 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 fn visible(it: char) -> impl Iterator<Item = char> {
-    let escaped = it.is_control().then(|| it.escape_default());
-    let plain = (!it.is_control()).then_some(it);
+    let hidden = it.is_control() || turns_text(it);
+    let escaped = hidden.then(|| it.escape_default());
+    let plain = (!hidden).then_some(it);
     escaped.into_iter().flatten().chain(plain)
+}
+
+/// Whether a character only turns the direction of the text around it, or breaks its line: a terminal that is given it shows another
+/// text than there is.
+pub(crate) fn turns_text(it: char) -> bool {
+    matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

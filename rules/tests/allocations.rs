@@ -102,3 +102,44 @@ fn rules_take_memory_in_proportion() {
         assert!(most * 2 <= least * 3, "bytes a rule, of 100, 1,000 and 10,000: {per_rule:?}");
     }
 }
+
+/// An event whose body is one long list of numbers.
+fn long_list(elements: usize) -> String {
+    let numbers = vec!["7"; elements].join(",");
+    format!(r#"{{"level":"Request","objectRef":{{"resource":"pods"}},"requestObject":{{"a":[{numbers}]}}}}"#)
+}
+
+#[test]
+fn a_long_list_takes_no_memory_for_each_range() {
+    let conditions: Vec<String> = (0..300).map(|from| format!("RequestObject.a[{from}:] = {from}")).collect();
+    let (rules, event) = (compiled(&conditions, false), long_list(30_000));
+    let mut decided = None;
+    let taken = measure(|| decided = Some(rules.decide(event.as_bytes()).unwrap())).bytes_max;
+    assert_eq!(decided.unwrap().matched.len(), 1);
+    assert!(taken < 1 << 20, "{taken} bytes for an event of {}", event.len());
+}
+
+/// `a.a[*]` and `a[*].a` are two paths, so that a value in lists in lists can be taken very often.
+#[test]
+fn what_an_event_takes_is_bounded_and_said() {
+    let conditions: Vec<String> = (0..8)
+        .map(|which| {
+            let step = |bit: u32| if which >> bit & 1 == 1 { "[*]" } else { "" };
+            let steps: String = (0..3).map(|bit| format!(".a{}", step(bit))).collect();
+            format!("RequestObject{steps} = 1")
+        })
+        .collect();
+    let nested = |elements: usize| {
+        let inner = format!("[{}]", vec!["7"; elements].join(","));
+        let nested = (0..2).fold(inner, |inner, _| format!(r#"[{{"a":{inner}}}]"#));
+        format!(r#"{{"level":"Request","objectRef":{{"resource":"pods"}},"requestObject":{{"a":{nested}}}}}"#)
+    };
+    let rules = compiled(&conditions, false);
+    assert!(rules.decide(nested(1_000).as_bytes()).is_ok());
+    let event = nested(1_200_000);
+    let mut decided = None;
+    let taken = measure(|| decided = Some(rules.decide(event.as_bytes()))).bytes_max;
+    let error = decided.unwrap().unwrap_err();
+    assert_eq!(error.message, "the rules ask for more values of the event than there is room for");
+    assert!(taken < 512 << 20, "{taken} bytes");
+}

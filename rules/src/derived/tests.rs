@@ -44,3 +44,17 @@ fn a_command_is_decoded() {
         check(Derived::Command, &[&[uri]], expected);
     }
 }
+
+#[test]
+fn a_length_has_its_units() {
+    for (seconds, shown) in [
+        ("0", "0s"),
+        ("0.25", "0.25s"),
+        ("90.000001", "1m30.000001s"),
+        ("-61", "-1m1s"),
+        ("3600", "1h0m0s"),
+        ("90061.5", "25h1m1.5s"),
+    ] {
+        assert_eq!(length(seconds), shown);
+    }
+}

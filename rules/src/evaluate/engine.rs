@@ -1,13 +1,13 @@
 //! A program made ready to be held against events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::classes::{Classes, literal};
 use super::guards::Guards;
 use super::index::{Answered, Index};
 use super::sets::Posting;
 use crate::event::{Body, Layout, SlotId, Universal};
-use crate::program::{Node, NodeId, PathStep, Predicate, PredicateId, Program, Test};
+use crate::program::{Node, NodeId, PathId, PathStep, Predicate, PredicateId, Program, Test};
 use vedette_audit::Level;
 
 /// Compiled conditions, and what answers them.
@@ -73,13 +73,16 @@ pub(super) struct Literal {
 }
 
 impl Engine {
-    pub(crate) fn new(mut program: Program, roots: &[NodeId]) -> Self {
+    /// Of the paths that are `shown`, the values are kept, whatever is asked of them.
+    pub(crate) fn new(mut program: Program, roots: &[NodeId], shown: &HashSet<PathId>) -> Self {
         let universals = universals(&program);
+        let (lists, ranges) = lists(&program, &universals);
+        let unread = unread(&program, &universals, shown);
         let tree = std::mem::take(&mut program.fields);
         let derived = std::mem::take(&mut program.derived);
-        let layout = Layout::new(tree, &program.paths, &universals, derived);
+        let layout = Layout::new(tree, &program.paths, &lists, &unread, derived);
         let mut engine = Self {
-            asks: asks(&program, &universals, &layout),
+            asks: asks(&program, &ranges, &layout),
             indexed: vec![0; layout.slots()],
             indexes: Vec::new(),
             guards: Guards::default(),
@@ -237,12 +240,41 @@ fn universals(program: &Program) -> Vec<Universal> {
     universals
 }
 
+/// The slots of the lists that ranges are about, of which paths that differ behind their first range share one: the first path of each
+/// slot, and where each path finds its lists.
+fn lists(program: &Program, universals: &[Universal]) -> (Vec<Universal>, Ranges) {
+    let (mut lists, mut ranges) = (Vec::new(), Ranges::new());
+    let mut known: HashMap<&[PathStep], SlotId> = HashMap::new();
+    for universal in universals {
+        let Some(path) = program.paths.get(universal.path.index()) else { continue };
+        let slot = *known.entry(path.steps.get(..universal.start).unwrap_or_default()).or_insert_with(|| {
+            lists.push(*universal);
+            SlotId((program.paths.len() + lists.len() - 1) as u32)
+        });
+        ranges.insert(universal.path, (slot, *universal));
+    }
+    (lists, ranges)
+}
+
+/// The paths with ranges whose values nobody takes one by one: each range is followed over the bytes. They are given no room, or a long
+/// list would take as much of it for each of them.
+fn unread(program: &Program, universals: &[Universal], shown: &HashSet<PathId>) -> HashSet<PathId> {
+    let mut unread: HashSet<PathId> = universals.iter().map(|universal| universal.path).collect();
+    unread.retain(|path| !shown.contains(path));
+    for predicate in program.predicates.iter().filter(|predicate| !others(predicate).is_empty()) {
+        unread.remove(&predicate.path);
+        for other in others(predicate) {
+            unread.remove(other);
+        }
+    }
+    unread
+}
+
+/// The slot of the lists that the first range of a path is about.
+type Ranges = HashMap<PathId, (SlotId, Universal)>;
+
 /// How predicates are answered as long as no index answers them.
-fn asks(program: &Program, universals: &[Universal], layout: &Layout) -> Vec<Ask> {
-    let ranges: HashMap<_, _> = (program.paths.len() as u32..)
-        .zip(universals)
-        .map(|(slot, universal)| (universal.path, (SlotId(slot), *universal)))
-        .collect();
+fn asks(program: &Program, ranges: &Ranges, layout: &Layout) -> Vec<Ask> {
     let ask = |predicate: &Predicate| {
         let (slot, how) = match ranges.get(&predicate.path) {
             Some((slot, universal)) => (*slot, How::Range(*universal)),
@@ -264,7 +296,7 @@ pub(super) fn needed(level: Option<Level>) -> Option<Body> {
 }
 
 /// The paths whose values a test is held against besides its own.
-pub(super) fn others(predicate: &Predicate) -> &[crate::program::PathId] {
+pub(super) fn others(predicate: &Predicate) -> &[PathId] {
     match &predicate.test {
         Test::OneOf(items) => &items.fields,
         _ => &[],

@@ -5,6 +5,9 @@
 //! which dots of a name are their own: a filter holds that against the way that led to the value. Were array steps states of the walk
 //! instead, `n` paths that differ in one `[*]` each could make 2ⁿ of them.
 
+use std::collections::HashSet;
+
+use crate::derived::Derived;
 use crate::program::{DerivedPath, FieldId, FieldTree, Path, PathId, PathStep};
 
 use super::names::Names;
@@ -111,8 +114,14 @@ impl SlotId {
 }
 
 impl Layout {
-    /// The slots of `paths`, then one for the list at the start of each of `universals`.
-    pub(crate) fn new(tree: FieldTree, paths: &[Path], universals: &[Universal], derived: Vec<DerivedPath>) -> Self {
+    /// The slots of `paths`, then one for the list at the start of each of `universals`. Those of paths that are `unread` take nothing.
+    pub(crate) fn new(
+        tree: FieldTree,
+        paths: &[Path],
+        universals: &[Universal],
+        unread: &HashSet<PathId>,
+        derived: Vec<DerivedPath>,
+    ) -> Self {
         let count = tree.len();
         let names = Names::new(tree);
         let mut layout = Self {
@@ -136,6 +145,9 @@ impl Layout {
                 PathStep::Key(field) => Some(*field),
                 _ => None,
             });
+            if unread.contains(&PathId(slot)) {
+                continue;
+            }
             // Nothing but an object is an event, so that a path that begins with an array step leads nowhere.
             let (Some(field), Some(PathStep::Key(_))) = (field, steps.first()) else { continue };
             let filter = layout.filter(steps, lists, &parts);
@@ -201,6 +213,11 @@ impl Layout {
         }
         self.filters.push(Filter { steps, lists });
         u32::try_from(self.filters.len() - 1).ok()
+    }
+
+    /// Whether the values at a path are durations.
+    pub(crate) fn is_duration(&self, path: PathId) -> bool {
+        self.derived.iter().any(|it| it.path == path && it.derived == Derived::Duration)
     }
 
     /// How many fields there are.

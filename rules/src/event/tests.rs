@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -13,7 +15,7 @@ fn layout(paths: &[&str]) -> Layout {
     }
     let mark = builder.mark();
     let program = builder.finish(mark);
-    Layout::new(program.fields, &program.paths, &[], program.derived)
+    Layout::new(program.fields, &program.paths, &[], &HashSet::new(), program.derived)
 }
 
 /// The values of each path, those in bodies too; `|` between paths.

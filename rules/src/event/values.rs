@@ -63,6 +63,10 @@ pub(crate) enum Scalar<'v> {
     Object(&'v str),
 }
 
+/// How many values are taken from one event: more than twice what the longest one holds, so that only rules that name very many ways
+/// into one long list come to it. What is beyond cannot be decided, and is an error.
+const LIMIT: usize = 1 << 23;
+
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -176,6 +180,12 @@ impl Values {
     /// Where the text of a value starts in the event.
     pub(super) fn start_of(entry: Entry) -> usize {
         entry.start as usize
+    }
+
+    /// Whether there is no room for another value.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= LIMIT
     }
 
     /// The number that the next value will have, for [`Self::set_end`].

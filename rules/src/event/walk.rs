@@ -118,6 +118,9 @@ impl Walk<'_> {
     }
 
     fn value(&mut self, at: usize, id: FieldId, field: Field) -> Walked<usize> {
+        if self.values.is_full() {
+            return self.source.stop(at, "the rules ask for more values of the event than there is room for");
+        }
         let (kind, start, end, after) = match self.source.byte(at) {
             b'"' => {
                 let Span { start, end } = self.source.string(at)?;

@@ -26,9 +26,12 @@ impl Compiler<'_, '_> {
         if test.nocase
             && let Some(Some((asked, matcher))) = compiled
         {
-            compiled = self.folded(context, asked, matcher, span).map(Some);
+            compiled = self.folded(context, asked, matcher, test, span).map(Some);
         }
-        if compiled.is_some() {
+        if let Some(asked) = &compiled {
+            if let Some((asked, _)) = asked {
+                self.report_network(context, &field, asked, test);
+            }
             self.compare_readings(context, &field, schema::kind(&field.steps), test);
             self.report_impossible(context, &field, test);
         }
@@ -173,7 +176,10 @@ impl Compiler<'_, '_> {
                                 };
                                 let (field, text) = (quoted(&field.spelled), quoted(text));
                                 let message = format!("{field} is {wanted}, and {text} in list `{name}` is not");
-                                self.sources.report_in(context.text, Problem::new(code, span.clone(), message));
+                                let help = format!("take it out of the list, or name a list of {wanted}s alone")
+                                    .replace("a list of a ", "a list of ");
+                                let problem = Problem::new(code, span.clone(), message).help(help);
+                                self.sources.report_in(context.text, problem);
                                 return None;
                             }
                         }
@@ -233,7 +239,8 @@ impl Compiler<'_, '_> {
                     LiteralKind::Number(_) | LiteralKind::Bool(_) if wanted == TEXT => {
                         Some(format!("write it in quotes: `\"{literal}\"`"))
                     }
-                    _ => None,
+                    _ if wanted == NUMBER => Some(format!("write a number: `{} = 403`", field.spelled)),
+                    _ => Some("a timestamp is like `\"2020-06-12T09:23:28.359896Z\"`".to_owned()),
                 };
                 problem
             }

@@ -128,6 +128,22 @@ impl Compiler<'_, '_> {
 }
 
 impl Template {
+    /// The paths whose values it shows.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = PathId> + '_ {
+        self.segments.iter().flat_map(|segment| {
+            let (field, parts) = match segment {
+                Segment::Text(_) => (None, [].as_slice()),
+                Segment::Field(path) => (Some(*path), [].as_slice()),
+                Segment::List(parts) => (None, &**parts),
+            };
+            let listed = parts.iter().filter_map(|part| match part {
+                ListPart::Text(_) => None,
+                ListPart::Field(path) => Some(*path),
+            });
+            field.into_iter().chain(listed)
+        })
+    }
+
     fn text(&mut self, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.segments.push(Segment::Text(text.to_owned()));

@@ -36,6 +36,15 @@ impl Compiler<'_, '_> {
             context.differs = true;
             return self.sources.report_in(context.text, problem);
         }
+        let elements = field.steps.iter().any(|step| matches!(step, Step::Any | Step::Range(..)));
+        let negated = test.negated || test.operator == Operator::NotEqual;
+        if elements && negated {
+            let message = "KubeSphere asks the negated test of the elements, of which any of `[*]` and all of a range must pass it";
+            let help = "here it holds if the test without its negation does not: write `not (…)` around that, which both read alike";
+            let problem = Problem::new(codes::DECIDES_OTHERWISE, test.operand.span.clone(), message).help(help);
+            context.differs = true;
+            return self.sources.report_in(context.text, problem);
+        }
         for literal in literals {
             if let Some((message, help)) = otherwise(test.operator, kind, literal) {
                 let problem = Problem::new(codes::DECIDES_OTHERWISE, literal.span.clone(), message).help(help);

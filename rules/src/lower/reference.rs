@@ -11,8 +11,9 @@ use crate::codes;
 use crate::names::{DefinitionId, LookupError};
 use crate::program::PathId;
 use crate::resource::{Body, Definition};
-use crate::schema;
+use crate::schema::{self, Kind};
 use crate::source::Text;
+use crate::syntax::ast::Step;
 use crate::syntax::{Problem, parse_operand, quoted};
 
 /// How deep references may lead through references.
@@ -113,6 +114,8 @@ impl<'a> Compiler<'a, '_> {
                     problem.help = self.names.suggest(context.from, name).or_else(|| {
                         schema::is_field(first).then(|| format!("a field is written without `${{}}`: `{name}`"))
                     });
+                    let define = "define it: an entry of type `macro`, `list` or `alias` in this resource";
+                    problem.help = problem.help.or_else(|| Some(define.to_owned()));
                 }
                 problem
             }
@@ -132,6 +135,7 @@ impl<'a> Compiler<'a, '_> {
     pub(crate) fn report_definitions(&mut self) {
         self.report_unused();
         self.report_shadows();
+        self.report_hidden_fields();
     }
 
     fn report_unused(&mut self) {
@@ -162,6 +166,34 @@ impl<'a> Compiler<'a, '_> {
                 format!("the other is at {}; give this one a name without its dot", self.sources.describe(&other.at));
             let problem = Problem::new(codes::SHADOWED, it.at.span.clone(), message).help(help);
             self.sources.report(it.at.file, problem);
+        }
+    }
+
+    /// Warns of names that an output takes for something else than the field that is called so.
+    fn report_hidden_fields(&mut self) {
+        for (resource, rules) in self.rules.iter().enumerate() {
+            for (definition, it) in rules.definitions.iter().enumerate() {
+                if !matches!(it.body, Body::List(_) | Body::Alias(_)) {
+                    continue;
+                }
+                let Some(operand) = parse_operand(&it.name, &mut Vec::new()).filter(|it| it.reference.is_none()) else {
+                    continue;
+                };
+                // Of an object nobody would show the whole.
+                if matches!(schema::kind(&operand.steps), Kind::Unknown(_) | Kind::Never | Kind::Object) {
+                    continue;
+                }
+                let id = DefinitionId { resource, definition };
+                let alias = self.known.aliases.get(&id).and_then(Option::as_ref);
+                if alias.is_some_and(|(field, _)| same(&field.steps, &operand.steps)) {
+                    continue;
+                }
+                let kind = self.kind_of(id);
+                let message = format!("the {kind} `{0}` hides the field `{0}` in outputs", it.name);
+                let help = format!("there `${{{}}}` is this {kind}: give it a name that is no field's", it.name);
+                let problem = Problem::new(codes::SHADOWED, it.at.span.clone(), message).help(help);
+                self.sources.report(it.at.file, problem);
+            }
         }
     }
 
@@ -401,4 +433,14 @@ impl<'a> Compiler<'a, '_> {
         let problem = Problem::new(codes::CYCLE, definition.at.span.clone(), message).help(names.join(" → "));
         self.sources.report(definition.at.file, problem);
     }
+}
+
+/// Whether two paths lead to the same field.
+fn same(left: &[Step], right: &[Step]) -> bool {
+    let pairs = left.iter().zip(right);
+    left.len() == right.len()
+        && pairs.into_iter().all(|pair| match pair {
+            (Step::Key(left), Step::Key(right)) => left.eq_ignore_ascii_case(right),
+            (left, right) => left == right,
+        })
 }

@@ -132,6 +132,7 @@ impl Compiler<'_, '_> {
         context: &Context<'_>,
         test: Test,
         matcher: Matcher,
+        written: &ast::Test,
         span: &Range<usize>,
     ) -> Option<(Test, Matcher)> {
         let small = |text: &str| fold(text).into_owned();
@@ -168,9 +169,23 @@ impl Compiler<'_, '_> {
                 }
             }
             _ => {
-                let problem = Problem::new(codes::ILL_TYPED, span.clone(), "`nocase` has no meaning here")
-                    .help("it stands behind a text that a field is held against");
-                self.sources.report_in(context.text, problem);
+                // The word is the last of the test.
+                let word = span.end.saturating_sub("nocase".len())..span.end;
+                let field = written.right.literals().iter().find_map(|literal| match &literal.kind {
+                    LiteralKind::Reference(name) => Some(name),
+                    _ => None,
+                });
+                let (message, help) = match (&test, field) {
+                    (Test::OneOf(items), Some(name)) if !items.fields.is_empty() => (
+                        format!("`nocase` compares with texts, and `${{{name}}}` is a field, or holds one"),
+                        "leave it out: two fields are compared as they are",
+                    ),
+                    _ => (
+                        "`nocase` has no meaning here".to_owned(),
+                        "it stands behind texts, after `=`, `!=`, `in`, `contains`, `startswith`, `endswith`, `like` and `regex`",
+                    ),
+                };
+                self.sources.report_in(context.text, Problem::new(codes::ILL_TYPED, word, message).help(help));
                 return None;
             }
         };
@@ -183,7 +198,11 @@ pub(super) fn pattern_error(span: Range<usize>, error: &PatternError) -> Problem
     // The first lines draw the pattern again, which is under the span already.
     let text = error.to_string();
     let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-    Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}"))
+    let help = match error {
+        PatternError::Syntax(_) => "it is a regular expression as RE2 has it: without look-around and back-references",
+        PatternError::TooBig(_) | PatternError::Build(_) => "repeat less, or take `[0-9A-Za-z_]` for `\\w`",
+    };
+    Problem::new(codes::REGEX, span, format!("this pattern cannot be used: {reason}")).help(help)
 }
 
 /// The seconds of `1m30s`, `250ms`, `1.5h`.

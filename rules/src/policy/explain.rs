@@ -7,9 +7,9 @@ use std::fmt;
 
 use super::rule_set::{Effect, Entry, RuleSet};
 use super::{DecideError, RuleInfo, RuleKind, build};
-use crate::lower::{Compiler, Outline, Role, Segment, Template};
+use crate::lower::{Compiler, Outline, OutlineRead, Role, Segment, Template};
 use crate::message::DefaultMessage;
-use crate::program::{Node, NodeId, PathId};
+use crate::program::{Matcher, Node, NodeId, PathId, Test};
 use crate::resource::{self, Body, RuleBody};
 use crate::source::Sources;
 use crate::syntax::ast::Step;
@@ -24,6 +24,8 @@ pub struct Explainer {
     /// Whether the rule is enabled.
     pub enabled: bool,
     root: Question,
+    /// The rule that holds for an event that is about a resource.
+    about: usize,
     rules: RuleSet,
 }
 
@@ -45,10 +47,23 @@ pub struct Explanation {
     pub text: String,
     /// What it says.
     pub answer: Answer,
-    /// The field that it reads, and its value, if the event has it.
-    pub value: Option<(String, Option<String>)>,
+    /// The fields that it reads, that on the left first, and what the event has there.
+    pub values: Vec<(String, Found)>,
     /// What it is made of.
     pub parts: Vec<Self>,
+}
+
+/// What an event has at a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// This value.
+    Value(String),
+    /// Nothing.
+    Absent,
+    /// A body that its level did not record.
+    NotRecorded,
+    /// A body that is never kept, since the event is about no resource.
+    LeftOut,
 }
 
 /// What a condition says about an event.
@@ -67,7 +82,7 @@ pub enum Answer {
 struct Question {
     text: String,
     own: usize,
-    read: Option<Read>,
+    reads: Vec<Read>,
     parts: Vec<Self>,
 }
 
@@ -76,6 +91,7 @@ struct Read {
     spelled: String,
     exists: usize,
     value: usize,
+    in_body: bool,
 }
 
 impl Explainer {
@@ -123,8 +139,8 @@ impl Explainer {
         if let Some(outline) = compiler.outline(*from, rule) {
             rules = set(compiler, outline);
         }
-        let Some((root, rules)) = rules else { return Err(ExplainError::Broken(sources.finish())) };
-        Ok(Self { rule: qualified.clone(), enabled: *enabled, root, rules })
+        let Some((root, about, rules)) = rules else { return Err(ExplainError::Broken(sources.finish())) };
+        Ok(Self { rule: qualified.clone(), enabled: *enabled, root, about, rules })
     }
 
     /// What each part says about an event, as [`RuleSet::decide`] takes it.
@@ -133,20 +149,32 @@ impl Explainer {
     /// Those of [`RuleSet::decide`].
     pub fn explain(&self, event: &[u8]) -> Result<Explanation, DecideError> {
         let decision = self.rules.decide(event)?;
-        Ok(self.root.answered(&decision))
+        Ok(self.root.answered(&decision, holds(&decision, self.about)))
     }
 }
 
-/// The rules that stand for the parts of an outline.
-fn set(mut compiler: Compiler<'_, '_>, outline: Outline) -> Option<(Question, RuleSet)> {
+/// Whether the rule at `place` holds.
+fn holds(decision: &super::Decision, place: usize) -> bool {
+    decision.matched.iter().any(|rule| rule.0 as usize == place)
+}
+
+/// What any text is but the empty one.
+const ANY_TEXT: &str = "(?s).";
+
+/// The rules that stand for the parts of an outline, and the one that says whether the event is about a resource.
+fn set(mut compiler: Compiler<'_, '_>, outline: Outline) -> Option<(Question, usize, RuleSet)> {
     let default_message = DefaultMessage::new(&mut compiler.builder).ok()?;
     let level = compiler.builder.path(&[Step::Key("Level".to_owned())], "Level").ok()?;
     let always = compiler.builder.node(Node::Constant(true)).ok()?;
+    let text = compiler.builder.regex(ANY_TEXT).ok()?.ok()?;
+    let test = Test::Regex(ANY_TEXT.to_owned());
+    let about = compiler.builder.predicate(default_message.resource, test, Matcher::Regex(text)).ok()?;
     let mut entries = Entries { entries: Vec::new(), always };
     let root = entries.question(outline);
+    let about = entries.add(about, None);
     let mark = compiler.builder.mark();
     let program = compiler.builder.finish(mark);
-    Some((root, RuleSet::new(program, entries.entries, default_message, level)))
+    Some((root, about, RuleSet::new(program, entries.entries, default_message, level)))
 }
 
 struct Entries {
@@ -164,12 +192,14 @@ impl Entries {
             Role::Exception(text) => format!("not the exception {text}"),
         };
         let own = self.add(outline.node, None);
-        let read = outline.read.map(|(path, spelled, exists)| Read {
-            spelled,
-            exists: self.add(exists, None),
-            value: self.add(self.always, Some(path)),
-        });
-        Question { text, own, read, parts: outline.parts.into_iter().map(|part| self.question(part)).collect() }
+        let read = |it: OutlineRead| Read {
+            spelled: it.spelled,
+            exists: self.add(it.exists, None),
+            value: self.add(self.always, Some(it.path)),
+            in_body: it.in_body,
+        };
+        let reads = outline.reads.into_iter().map(read).collect();
+        Question { text, own, reads, parts: outline.parts.into_iter().map(|part| self.question(part)).collect() }
     }
 
     /// Adds a rule; one with a path shows what is there.
@@ -194,21 +224,26 @@ impl Entries {
 }
 
 impl Question {
-    fn answered(&self, decision: &super::Decision) -> Explanation {
-        let holds = |place: usize| decision.matched.iter().any(|rule| rule.0 as usize == place);
+    /// `about` says whether the event is about a resource.
+    fn answered(&self, decision: &super::Decision, about: bool) -> Explanation {
         let unknown = decision.blind.iter().find(|blind| blind.rule.0 as usize == self.own);
         let answer = match unknown {
             Some(blind) => Answer::Unknown(blind.field.to_string()),
-            None if holds(self.own) => Answer::Holds,
+            None if holds(decision, self.own) => Answer::Holds,
             None => Answer::Fails,
         };
-        let value = self.read.as_ref().map(|read| {
+        let found = |read: &Read| {
             let alert = decision.alerts.iter().find(|alert| alert.rule.0 as usize == read.value);
-            let text = alert.map(|alert| alert.message.clone()).filter(|_| holds(read.exists));
-            (read.spelled.clone(), text)
-        });
-        let parts = self.parts.iter().map(|part| part.answered(decision)).collect();
-        Explanation { text: self.text.clone(), answer, value, parts }
+            match alert.filter(|_| holds(decision, read.exists)) {
+                Some(alert) => Found::Value(alert.message.clone()),
+                None if read.in_body && !about => Found::LeftOut,
+                None if read.in_body && unknown.is_some() => Found::NotRecorded,
+                None => Found::Absent,
+            }
+        };
+        let values = self.reads.iter().map(|read| (read.spelled.clone(), found(read))).collect();
+        let parts = self.parts.iter().map(|part| part.answered(decision, about)).collect();
+        Explanation { text: self.text.clone(), answer, values, parts }
     }
 }
 
@@ -227,13 +262,14 @@ impl Explanation {
             Answer::Unknown(_) => '?',
         };
         write!(out, "{first}{sign} {}", self.text)?;
-        match (&self.value, &self.answer) {
-            (Some((field, Some(value))), _) => write!(out, "    {field} is {}", quoted(value))?,
-            (Some((field, None)), Answer::Unknown(_)) => {
-                write!(out, "    {field} was not recorded at the event's level")?
+        for (index, (field, found)) in self.values.iter().enumerate() {
+            out.write_str(if index == 0 { "    " } else { ", " })?;
+            match found {
+                Found::Value(value) => write!(out, "{field} is {}", quoted(value))?,
+                Found::Absent => write!(out, "{field} is absent")?,
+                Found::NotRecorded => write!(out, "{field} was not recorded at the event's level")?,
+                Found::LeftOut => write!(out, "{field} was left out: the event is about no resource")?,
             }
-            (Some((field, None)), _) => write!(out, "    {field} is absent")?,
-            (None, _) => {}
         }
         writeln!(out)?;
         for (index, part) in self.parts.iter().enumerate() {

@@ -56,8 +56,9 @@ thread_local! {
 impl RuleSet {
     /// Takes entries sorted by qualified name.
     pub(super) fn new(program: Program, entries: Vec<Entry>, default_message: DefaultMessage, level: PathId) -> Self {
+        let shown = entries.iter().filter_map(|entry| entry.output.as_ref()).flat_map(Template::paths).collect();
         let mut set = Self {
-            engine: Engine::new(program, &entries.iter().map(|entry| entry.root).collect::<Vec<_>>()),
+            engine: Engine::new(program, &entries.iter().map(|entry| entry.root).collect::<Vec<_>>(), &shown),
             rules: Vec::with_capacity(entries.len()),
             outputs: Vec::with_capacity(entries.len()),
             follow: Vec::with_capacity(entries.len()),

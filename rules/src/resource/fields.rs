@@ -94,7 +94,11 @@ impl Fields {
         self.require(sources, name)?;
         let text = self.text(sources, name)?;
         if text.text.is_empty() {
-            sources.report_at(&text, Problem::new(codes::MISSING_FIELD, 0..0, format!("`{name}` is empty")));
+            sources.report_at(
+                &text,
+                Problem::new(codes::MISSING_FIELD, 0..0, format!("`{name}` is empty"))
+                    .help(format!("write a text: `{name}: …`")),
+            );
             return None;
         }
         Some(text)
@@ -191,7 +195,8 @@ impl Fields {
             let at = self.key(sources, name).unwrap_or_else(|| self.start(sources));
             sources.report(
                 self.file,
-                Problem::new(codes::MISSING_FIELD, at.span, format!("{} has no `{name}`", self.what)),
+                Problem::new(codes::MISSING_FIELD, at.span, format!("{} has no `{name}`", self.what))
+                    .help(format!("add `{name}: …`")),
             );
         }
         value
@@ -214,9 +219,18 @@ impl Fields {
         let (span, shape) = (tree.node(value).span.clone(), tree.shape(value));
         let mut problem =
             Problem::new(codes::WRONG_TYPE, span, format!("`{name}` wants {wanted}, found {}", shape.name()));
-        if wanted == Shape::Text.name() {
-            problem.help = tree.text(value).map(|text| format!("put it in quotes: `\"{text}\"`"));
-        }
+        let text = tree.text(value);
+        problem.help = match wanted {
+            "a boolean" => Some(match text.map(str::to_lowercase).as_deref() {
+                Some("yes" | "on" | "y" | "true" | "1") => "write `true`".to_owned(),
+                Some("no" | "off" | "n" | "false" | "0") => "write `false`".to_owned(),
+                _ => "write `true` or `false`".to_owned(),
+            }),
+            "a whole number" => Some("write digits without quotes".to_owned()),
+            "a mapping" => Some("write its fields below it, each on a line of its own and indented".to_owned()),
+            "a list" => Some(format!("write `{name}: […]`, or an item on each line with `- ` before it")),
+            _ => text.map(|text| format!("put it in quotes: `\"{text}\"`")),
+        };
         sources.report(self.file, problem);
     }
 }

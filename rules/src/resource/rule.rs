@@ -75,7 +75,8 @@ fn definition(sources: &mut Sources<'_>, mut fields: Fields) -> Option<Definitio
         }
         if let Some(at) = fields.key(sources, field) {
             let message = format!("`{field}` has no effect on an entry of type `{word}`");
-            sources.report(at.file, Problem::new(codes::NO_EFFECT, at.span, message));
+            let help = format!("take it away, or make the entry one of type `{owner}`");
+            sources.report(at.file, Problem::new(codes::NO_EFFECT, at.span, message).help(help));
         }
     }
     fields.ignore(&["condition", "exceptions", "output", "priority", "macro", "list", "alias", "enable"]);
@@ -119,7 +120,11 @@ fn required_scalar(sources: &mut Sources<'_>, fields: &mut Fields, name: &'stati
     fields.require(sources, name)?;
     let text = fields.scalar(sources, name)?;
     if text.text.trim().is_empty() {
-        sources.report_at(&text, Problem::new(codes::MISSING_FIELD, 0..0, format!("`{name}` is empty")));
+        sources.report_at(
+            &text,
+            Problem::new(codes::MISSING_FIELD, 0..0, format!("`{name}` is empty"))
+                .help(format!("write a text: `{name}: …`")),
+        );
         return None;
     }
     Some(text)

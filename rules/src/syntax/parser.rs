@@ -4,6 +4,7 @@
 //! follows. After a problem the parser goes on behind the next `and`, `or` or parenthesis, so
 //! that one text shows all its problems.
 
+mod operator;
 mod right;
 
 use std::ops::Range;
@@ -13,6 +14,9 @@ use super::lexer::{Token, TokenKind, lex};
 use super::path::{path, referred};
 use super::{ALTERNATION_LIMIT, Dialect, NESTING_LIMIT, PROBLEM_LIMIT, Problem, TEXT_LIMIT, quoted};
 use crate::codes;
+
+/// What a condition looks like.
+const CONDITION: &str = "a condition is like `Verb = \"create\"`, `${macro}` or `Verb in (\"get\", \"list\")`";
 
 /// A tree, and what was met on the way.
 #[derive(Debug)]
@@ -249,7 +253,7 @@ impl Parser {
             if !self.too_deep {
                 let problem =
                     Problem::new(codes::EXPECTED_CONDITION, self.end..self.end, "a condition is missing here")
-                        .help("a condition is like `Verb = \"create\"`, `${macro}` or `Verb in (\"get\", \"list\")`");
+                        .help(CONDITION);
                 self.report(problem);
             }
             return self.error(self.end);
@@ -290,7 +294,8 @@ impl Parser {
                     TokenKind::Text(_) | TokenKind::Number(_) => {
                         Some("a field stands on the left of an operator".to_owned())
                     }
-                    _ => None,
+                    TokenKind::Sign(_) => Some("a field stands before it: `Verb = \"create\"`".to_owned()),
+                    _ => Some(CONDITION.to_owned()),
                 };
                 self.report(problem);
                 // `and`, `or` and `)` belong to the caller.
@@ -322,7 +327,8 @@ impl Parser {
                 TokenKind::Bad => None,
                 other => {
                     let message = format!("expected a field, found {}", describe(&other));
-                    self.report(Problem::new(codes::EXPECTED_CONDITION, span, message));
+                    let help = "fields stand in parentheses with commas between them: `(Field, Field) operator value`";
+                    self.report(Problem::new(codes::EXPECTED_CONDITION, span, message).help(help));
                     None
                 }
             });
@@ -412,6 +418,15 @@ impl Parser {
         };
         let Some(operator) = operator else {
             let Some(operand) = operand else { return self.error(start) };
+            if self.report_operator() {
+                self.recover();
+                // The field may be wrong as well.
+                let (operator, right) = (Operator::Exists, Right::Nothing);
+                let span = start..self.before();
+                let whole = operand.reference.is_none();
+                let test = whole.then_some(Test { operand, negated: false, operator, right, nocase: false });
+                return Expr { kind: test.map_or(ExprKind::Error, ExprKind::Test), span };
+            }
             let span = operand.span.clone();
             return Expr { kind: ExprKind::Bare(operand), span };
         };

@@ -60,6 +60,37 @@ fn what_the_level_left_out_is_told_from_what_is_absent() {
 }
 
 #[test]
+fn a_body_of_an_event_about_no_resource_is_told_from_what_is_absent() {
+    check(
+        "r.flag",
+        r#"{"level":"Request","verb":"create","requestURI":"/healthz"}"#,
+        "✗ RequestObject.spec.hostNetwork    RequestObject.spec.hostNetwork was left out: the event is about no resource\n",
+    );
+}
+
+#[test]
+fn fields_on_the_right_are_shown_and_durations_have_their_unit() {
+    let entries = [
+        "{name: who, type: alias, alias: User.Username}",
+        "{name: l, type: list, list: [b, '${group}']}",
+        "{name: group, type: alias, alias: User.Groups}",
+        "{name: x, type: rule, enable: true, priority: INFO, condition: 'ObjectRef.Name in (\"a\", ${who}, ${l}) and Duration > 1m'}",
+    ];
+    let explainer = Explainer::new(&[source("a.yaml", resource("r", "archiving", &entries))], "x", |_| {}).unwrap();
+    let event = r#"{"level":"Metadata","user":{"username":"eve"},"objectRef":{"resource":"pods","name":"n"},
+        "requestReceivedTimestamp":"2026-11-22T00:42:47.100000Z","stageTimestamp":"2026-11-22T00:44:17.100001Z"}"#;
+    let explained = explainer.explain(event.as_bytes()).unwrap().to_string();
+    assert_eq!(
+        explained,
+        "\
+✗ all of
+├─ ✗ ObjectRef.Name in (\"a\", ${who}, ${l})    ObjectRef.Name is `n`, ${who} is `eve`, User.Groups is absent
+└─ ✓ Duration > 1m    Duration is `1m30.000001s`
+"
+    );
+}
+
+#[test]
 fn exceptions_are_parts_too_and_values_are_what_a_message_would_show() {
     check(
         "exec",

@@ -1,4 +1,4 @@
-//! The seeds of the fuzz targets, and whatever those once tripped over: asked what the targets ask, with every run of the tests.
+//! The seeds of the fuzz targets, asked what the targets ask with every run of the tests.
 
 use std::path::{Path, PathBuf};
 

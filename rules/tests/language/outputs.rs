@@ -36,7 +36,7 @@ fn references_are_filled_in() {
         ("${verbs}", "get, eve, list"),
         ("${r.user} ${Annotations.k8s.io/x}", "eve y"),
         ("${RequestObject.spec.containers}", "{\"image\":\"i\"}, {\"image\":\"j\"}"),
-        ("${Actor} from ${sourceip} ran ${Command} for ${Duration}s", "eve from 192.0.2.7 ran cat /x for 1.5s"),
+        ("${Actor} from ${sourceip} ran ${Command} for ${Duration}", "eve from 192.0.2.7 ran cat /x for 1.5s"),
         ("${Annotations[\"k8s.io/x\"]}", "y"),
         ("$ {x} $user } $", "$ {x} $user } $"),
         ("no reference", "no reference"),

@@ -92,7 +92,8 @@ fn literal() -> impl Strategy<Value = String> {
     prop_oneof![6 => plain(), 1 => names.prop_map(str::to_owned)]
 }
 
-fn atom() -> impl Strategy<Value = String> {
+/// One comparison, or one of several fields.
+pub(super) fn atom() -> impl Strategy<Value = String> {
     let not = || prop_oneof![2 => Just(""), 1 => Just("not ")];
     let number_or_text = || prop_oneof![word().prop_map(|it| format!("\"{it}\"")), number()];
     let quoted = || text_word().prop_map(|it| format!("\"{it}\""));

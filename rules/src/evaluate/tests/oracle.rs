@@ -190,8 +190,8 @@ impl<'v> Event<'v> {
             let asked = self.all(steps).iter().any(|it| **it != Json::Null);
             return if asked { Truth::Unknown(field.clone()) } else { Truth::False };
         }
-        // More than the engine counts: it counts a comparison that stands in two conditions once, and none that holds.
-        self.mismatches.set(self.mismatches.get() + u32::from(mismatched.get()));
+        // The engine counts a comparison that stands in two conditions once, and makes none that is not asked for.
+        self.mismatches.set(self.mismatches.get() + u32::from(mismatched.get() && !holds));
         if holds { Truth::True } else { Truth::False }
     }
 
@@ -242,7 +242,10 @@ impl<'v> Event<'v> {
         for part in parts {
             let (name, text) = part.split_once('}').unwrap();
             let field = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, field)| field);
-            message += &self.shown(field);
+            let shown = self.shown(field);
+            // How it is written has tests of its own.
+            let is_length = field.eq_ignore_ascii_case("Duration") && !shown.is_empty();
+            message += &if is_length { crate::derived::length(&shown) } else { shown };
             message += text;
         }
         cut(message)
