@@ -109,7 +109,7 @@ fn check_says_everything_and_fails_only_for_errors() {
     bench.write("broken.yaml", RULE.replace("Verb exists", "Verv exist").replace("priority: INFO", "priority: LOW"));
     let broken = bench.run(&["check", "broken.yaml"], b"");
     let text = stderr(&broken);
-    assert!(text.contains("error[VR0209]") && text.contains("--> broken.yaml:8:76"), "{text}");
+    assert!(text.contains("error[VR0206]") && text.contains("--> broken.yaml:8:76"), "{text}");
     assert!(text.contains("did you mean `Verb`?") && text.contains("error[VR0104]: `LOW` is no priority"), "{text}");
     assert_eq!(broken.status.code(), Some(1));
 }
