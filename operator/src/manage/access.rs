@@ -123,6 +123,18 @@ impl Gate {
             }
         }
     }
+
+    /// Ends when whoever sent `request` may not do all of `deeds` any more. As long as nobody can be asked, what was said last holds: there
+    /// is nothing new to see then either.
+    pub(super) async fn refused<T>(&self, request: &Request<T>, deeds: &[Deed<'_>]) -> ManageError {
+        loop {
+            tokio::time::sleep(FRESH).await;
+            match self.pass(request, deeds).await {
+                Ok(_) | Err(ManageError::Unavailable { .. }) => {}
+                Err(error) => return error,
+            }
+        }
+    }
 }
 
 fn bearer<T>(request: &Request<T>) -> Result<Option<&str>, ManageError> {

@@ -4,6 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tonic::Code;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use vedette_proto::rules::v1 as proto;
+use vedette_proto::rules::v1::rule_change::Change;
 use vedette_service::tls;
 
 use super::kit::{Client, NAMESPACE, entry, refused, rule, wait};
@@ -30,7 +31,7 @@ async fn tokens_and_roles_decide() {
     let operator = Running::start(&plane, "one", |_| {}).await;
     let token = account(&plane, "reader", "default");
     let role =
-        ["-n", NAMESPACE, "create", "role", "read", "--verb=get,list", "--resource=rules.auditing.kubesphere.io"];
+        ["-n", NAMESPACE, "create", "role", "read", "--verb=get,list,watch", "--resource=rules.auditing.kubesphere.io"];
     plane.kube.kubectl_ok(&role, None);
     let binding = ["-n", NAMESPACE, "create", "rolebinding", "read", "--role=read", "--serviceaccount=default:reader"];
     plane.kube.kubectl_ok(&binding, None);
@@ -60,10 +61,13 @@ async fn tokens_and_roles_decide() {
         refused(&error, Code::Unauthenticated, "UNAUTHENTICATED");
     }
 
-    // What is revoked is so within the time that answers are kept.
+    // What is revoked is so within the time that answers are kept, for what runs already too.
+    let mut running = client.watch_in(NAMESPACE, "").await;
+    running.until(|change| *change == Change::Complete(true)).await;
     plane.kube.kubectl_ok(&["-n", NAMESPACE, "delete", "rolebinding", "read"], None);
     let error = wait(async || client.list(list(NAMESPACE)).await.err()).await;
     refused(&error, Code::PermissionDenied, "ACCESS_DENIED");
+    refused(&running.end().await, Code::PermissionDenied, "ACCESS_DENIED");
     plane.kube.kubectl_ok(&["-n", "default", "delete", "serviceaccount", "reader"], None);
     wait(async || {
         let error = client.list(list(NAMESPACE)).await.unwrap_err();
