@@ -101,11 +101,11 @@ async fn certificates_are_users_and_groups() {
 
     let url = operator.url.replace("http://", "https://");
     let ca = Certificate::from_pem(std::fs::read(&server.ca).unwrap());
-    let connect = async |group: Option<&str>| {
+    let connect = async |who: Option<(&str, &str)>| {
         let mut config = ClientTlsConfig::new().ca_certificate(ca.clone());
-        if let Some(group) = group {
+        if let Some((name, group)) = who {
             let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.distinguished_name.push(DnType::CommonName, "eve");
+            params.distinguished_name.push(DnType::CommonName, name);
             params.distinguished_name.push(DnType::OrganizationName, group);
             let key = KeyPair::generate().unwrap();
             let certificate = params.signed_by(&key, &issuer).unwrap();
@@ -115,10 +115,14 @@ async fn certificates_are_users_and_groups() {
         Client::over(endpoint.connect().await.unwrap(), None)
     };
     let list = || proto::ListRulesRequest { parent: format!("namespaces/{NAMESPACE}"), ..Default::default() };
-    let mut auditor = connect(Some("auditors")).await;
+    let mut auditor = connect(Some(("eve", "auditors"))).await;
     wait(async || auditor.list(list()).await.ok()).await;
-    let error = connect(Some("others")).await.list(list()).await.unwrap_err();
+    let error = connect(Some(("eve", "others"))).await.list(list()).await.unwrap_err();
     assert!(error.message().starts_with(r#"user "eve" may not list"#), "{error:?}");
+    // Those of the services are no users, whatever they say of groups.
+    let error = connect(Some(("vedette:ingest", "auditors"))).await.list(list()).await.unwrap_err();
+    refused(&error, Code::Unauthenticated, "UNAUTHENTICATED");
+    assert!(error.message().contains("that of a service, `vedette:ingest`"), "{error:?}");
     let error = connect(None).await.list(list()).await.unwrap_err();
     refused(&error, Code::Unauthenticated, "UNAUTHENTICATED");
     operator.end().await;
