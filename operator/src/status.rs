@@ -48,16 +48,21 @@ pub fn webhook(verdict: &Verdict, around: &Circumstances<'_>, before: &WebhookSt
     set_condition(&mut conditions, accepted(verdict, around));
     set_condition(&mut conditions, distributed(verdict, around));
     let idle: Vec<_> = verdict.diagnostics.iter().filter(|it| it.code == codes::SELECTS_NOTHING.id).collect();
-    let (reason, message) = if idle.is_empty() {
-        ("Selected", "every selector takes at least one `Rule`".to_owned())
-    } else {
-        let fields: Vec<_> = idle.iter().map(|it| format!("`{}`", it.field)).collect();
-        ("SelectsNothing", format!("{} takes no `Rule`: check the labels", fields.join(" and ")))
+    let (status, reason, message) = match verdict.state {
+        // What a version with errors would select nobody has looked at.
+        State::Refused | State::LastGood(_) => {
+            (ConditionStatus::Unknown, "NotAccepted", "what it selects is not known: it has errors".to_owned())
+        }
+        _ if idle.is_empty() => {
+            (ConditionStatus::True, "Selected", "every selector takes at least one `Rule`".to_owned())
+        }
+        _ => {
+            let fields: Vec<_> = idle.iter().map(|it| format!("`{}`", it.field)).collect();
+            let message = format!("{} takes no `Rule`: check the labels", fields.join(" and "));
+            (ConditionStatus::False, "SelectsNothing", message)
+        }
     };
-    set_condition(
-        &mut conditions,
-        condition("RulesSelected", idle.is_empty().into(), reason, message, verdict, around),
-    );
+    set_condition(&mut conditions, condition("RulesSelected", status, reason, message, verdict, around));
     WebhookStatus {
         observed_generation: verdict.generation,
         snapshot_generation: around.since.and_then(|it| i64::try_from(it).ok()),
@@ -125,6 +130,10 @@ fn distributed(verdict: &Verdict, around: &Circumstances<'_>) -> Condition {
         }
         _ if around.since.is_none() => (ConditionStatus::Unknown, "Pending", "not in force anywhere yet".to_owned()),
         _ if total == 0 => (ConditionStatus::Unknown, "NoEvaluators", "no evaluator is connected".to_owned()),
+        State::LastGood(_) => {
+            let message = format!("the last good version is in force on {have} of {total} evaluators");
+            ((have >= total).into(), "LastGood", message)
+        }
         _ if have < total => (ConditionStatus::False, "Pending", format!("in force on {have} of {total} evaluators")),
         _ => (ConditionStatus::True, "Everywhere", format!("in force on {have} of {total} evaluators")),
     };
