@@ -197,7 +197,7 @@ async fn work(client: &Client, settings: &Settings, wake: &Notify, blind: &Atomi
 }
 
 async fn missing(client: &Client, settings: &Settings) -> Vec<permissions::Permission> {
-    match permissions::missing(client, &settings.namespace, permissions::NEEDED).await {
+    match permissions::missing(client, &settings.namespace, &permissions::all()).await {
         Ok(missing) => missing,
         Err(error) => {
             tracing::warn!(error = %chain(&error), "ask what the operator's account may do");
