@@ -15,6 +15,7 @@ use super::watch::Observed;
 use crate::api::{Condition, ConditionStatus, GROUP, Rule, VERSION, Webhook};
 use crate::document::Key;
 use crate::index::{Outcome, Verdict};
+use crate::reconcile::said;
 use crate::status::{self, Circumstances};
 use crate::subscribers::{Subscriber, evaluators};
 
@@ -47,7 +48,12 @@ pub(super) fn batch(
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let reports = observed.iter().filter_map(|(key, seen)| {
         let since = since.get(key).map(|(_, generation)| *generation);
-        let around = Circumstances { now: &now, since, evaluators: evaluators(subscribers, since.unwrap_or(0)), unreadable: None };
+        let around = Circumstances {
+            now: &now,
+            since,
+            evaluators: evaluators(subscribers, since.unwrap_or(0)),
+            unreadable: None,
+        };
         report(key, seen, outcome.verdicts.get(key), &around)
     });
     reports.collect()
@@ -106,7 +112,11 @@ async fn write(client: &Client, recorder: &Recorder, report: Report) {
         // Deleted meanwhile.
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => return,
         Ok(Err(error)) => {
-            tracing::warn!(%error, resource = report.key.document(), "could not write the status; trying again later");
+            tracing::warn!(
+                error = said(&error),
+                resource = report.key.document(),
+                "could not write the status; trying again later"
+            );
             return;
         }
         Err(_) => {
@@ -125,7 +135,7 @@ async fn write(client: &Client, recorder: &Recorder, report: Report) {
     };
     match tokio::time::timeout(TIMEOUT, recorder.publish(&event, &reference(&report))).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "could not tell the event"),
+        Ok(Err(error)) => tracing::debug!(error = said(&error), "could not tell the event"),
         Err(_) => tracing::debug!("the event was not told in time"),
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{Rule, RuleStatus, Webhook, WebhookStatus};
 use crate::document::{Document, Key};
+use crate::reconcile::said;
 use crate::store::HEAD;
 
 /// Something that was seen.
@@ -142,11 +143,7 @@ pub(super) async fn all(client: Client, namespace: String, changes: mpsc::Sender
     tokio::join!(rules, webhooks, head);
 }
 
-async fn resources<K: Watched>(
-    api: Api<Guarded<K>>,
-    changes: mpsc::Sender<Change>,
-    shutdown: CancellationToken,
-) {
+async fn resources<K: Watched>(api: Api<Guarded<K>>, changes: mpsc::Sender<Change>, shutdown: CancellationToken) {
     let stream = watcher(api, watcher::Config::default()).default_backoff();
     let mut stream = Box::pin(stream.take_until(shutdown.cancelled_owned()));
     let mut listed = BTreeSet::new();
@@ -168,7 +165,7 @@ async fn resources<K: Watched>(
             Ok(Some(watcher::Event::Delete(object))) => Change::Deleted(K::key(object.meta())),
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%error, kind = %K::kind(&()), "could not watch the resources; trying again");
+                tracing::warn!(error = said(&error), kind = %K::kind(&()), "could not watch the resources; trying again");
                 continue;
             }
         };
@@ -279,7 +276,7 @@ async fn head(api: Api<ConfigMap>, changes: mpsc::Sender<Change>, shutdown: Canc
             // Deleted by somebody: the leader writes it again with its next change, and goes on serving what it has.
             Ok(Some(_)) => {}
             Ok(None) => return,
-            Err(error) => tracing::warn!(%error, "could not watch the rules in force; trying again"),
+            Err(error) => tracing::warn!(error = said(&error), "could not watch the rules in force; trying again"),
         }
     }
 }
