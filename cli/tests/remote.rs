@@ -172,3 +172,15 @@ fn who_may_not_or_finds_nobody_is_told() {
     assert_eq!(code(&nobody), 2);
     assert!(errors(&nobody).contains("the operator does not answer at http://127.0.0.1:9"), "{}", errors(&nobody));
 }
+
+#[test]
+fn a_rule_that_comes_before_what_it_uses_is_applied_after_it() {
+    let bench = Bench::start();
+    let used = "  - {name: who, type: alias, alias: User.Username}\n";
+    let both = format!("{}---\n{}{used}", rule("a", "${z.who} = eve"), rule("z", "Verb exists"));
+    bench.write("both.yaml", both);
+    let dry = bench.run(&["apply", "-f", "both.yaml", "--dry-run"]);
+    says(&dry, "rule/a applied after the others (dry run)\nrule/z created (dry run)\n", 0);
+    says(&bench.run(&["apply", "-f", "both.yaml"]), "rule/z created\nrule/a created\n", 0);
+    says(&bench.run(&["apply", "-f", "both.yaml"]), "rule/a unchanged\nrule/z unchanged\n", 0);
+}

@@ -205,6 +205,11 @@ fn evaluator(of: crate::subscribers::Subscriber) -> proto::Evaluator {
 /// What calls that look across all rules need: they say what is in force anywhere.
 const EVERYWHERE: Deed<'static> = Deed { verb: "list", namespace: None, name: None };
 
+/// What a watch does all the time that it runs.
+fn watching(namespace: Option<&str>) -> [Deed<'_>; 2] {
+    ["list", "watch"].map(|verb| Deed { verb, namespace, name: None })
+}
+
 #[tonic::async_trait]
 impl RuleManagement for Management {
     type WatchRulesStream = Pin<Box<dyn Stream<Item = Result<proto::RuleChange, Status>> + Send>>;
@@ -267,25 +272,26 @@ impl RuleManagement for Management {
     ) -> Result<Response<Self::WatchRulesStream>, Status> {
         let namespace = names::parent(&request.get_ref().parent)?;
         let filter = Filter::parse(&request.get_ref().filter)?;
-        let deeds = ["list", "watch"].map(|verb| Deed { verb, namespace: namespace.as_deref(), name: None });
-        self.gate.pass(&request, &deeds).await?;
+        self.gate.pass(&request, &watching(namespace.as_deref())).await?;
         let permit = Arc::clone(&self.watches).try_acquire_owned();
         let permit =
             permit.map_err(|_| ManageError::Exhausted(format!("{WATCHES} watches are open at this operator")))?;
         let (board, verdicts) = (self.backend.follow(), self.verdicts.clone());
         let (sender, changes) = mpsc::channel(16);
-        let looking = watch::Watch { namespace, filter, board, verdicts, permit };
-        let shutdown = self.shutdown.clone();
+        let looking = watch::Watch { namespace: namespace.clone(), filter, board, verdicts, permit };
+        let (shutdown, gate) = (self.shutdown.clone(), self.gate.clone());
         tokio::spawn(async move {
             let last = sender.clone();
-            tokio::select! {
+            let deeds = watching(namespace.as_deref());
+            let ended = tokio::select! {
                 () = shutdown.cancelled() => {
                     let stopping = "this operator is stopping: connect again".to_owned();
-                    let error = ManageError::Unavailable { what: stopping, source: None };
-                    let _ = last.send(Err(error.into())).await;
+                    ManageError::Unavailable { what: stopping, source: None }
                 }
-                () = looking.run(sender) => {}
-            }
+                refused = gate.refused(&request, &deeds) => refused,
+                () = looking.run(sender) => return,
+            };
+            let _ = last.send(Err(ended.into())).await;
         });
         Ok(Response::new(ReceiverStream::new(changes).boxed()))
     }

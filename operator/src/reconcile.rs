@@ -20,6 +20,7 @@ pub mod objects;
 mod own;
 mod pass;
 pub mod permissions;
+mod said;
 pub mod secrets;
 mod settings;
 mod watch;
@@ -34,10 +35,10 @@ use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::{Notify, watch as channel};
 use tokio_util::sync::CancellationToken;
-use vedette_service::chain;
 
 pub use own::{certificate, keep_certificate};
 pub use pass::pass;
+pub(crate) use said::said;
 pub use settings::{OperatorAddress, Settings};
 
 use crate::authority::AuthorityError;
@@ -84,7 +85,7 @@ pub enum Error {
     #[error("the setting `archive.engine` must be `search`: pods share no directory")]
     Archive,
     /// Some of what was to be done failed.
-    #[error("{}", said(problems))]
+    #[error("{}", all(problems))]
     Incomplete {
         /// Each thing that failed.
         problems: Vec<Error>,
@@ -104,21 +105,10 @@ impl Error {
             _ => false,
         }
     }
-
-    /// For people: of a refusal what the API server says, and not how it was sent.
-    fn said(&self) -> String {
-        match self {
-            Self::Api { source, .. } => match source.as_ref() {
-                kube::Error::Api(status) => format!("{self}: {}", status.message),
-                _ => chain(self).to_string(),
-            },
-            _ => chain(self).to_string(),
-        }
-    }
 }
 
-fn said(problems: &[Error]) -> String {
-    problems.iter().map(Error::said).collect::<Vec<_>>().join("; ")
+fn all(problems: &[Error]) -> String {
+    problems.iter().map(|it| said(it)).collect::<Vec<_>>().join("; ")
 }
 
 /// Reconciles as long as `leader` holds, until `shutdown`.
@@ -154,7 +144,7 @@ async fn lead(client: &Client, settings: &Settings) {
         while let Some(change) = changes.next().await {
             if let Err(error) = change {
                 blind.store(true, Ordering::Relaxed);
-                tracing::debug!(error = %chain(&error), "watch");
+                tracing::debug!(error = said(&error), "watch");
             }
             wake.notify_one();
         }
@@ -184,7 +174,7 @@ async fn work(client: &Client, settings: &Settings, wake: &Notify, blind: &Atomi
             Err(error) => {
                 failures += 1;
                 let wait = FIRST_WAIT.saturating_mul(1 << failures.min(6)).min(LONGEST_WAIT);
-                tracing::warn!(error = %chain(&error), wait_seconds = wait.as_secs(), "reconcile");
+                tracing::warn!(error = said(&error), wait_seconds = wait.as_secs(), "reconcile");
                 (FIRST_WAIT, wait)
             }
         };
@@ -197,10 +187,10 @@ async fn work(client: &Client, settings: &Settings, wake: &Notify, blind: &Atomi
 }
 
 async fn missing(client: &Client, settings: &Settings) -> Vec<permissions::Permission> {
-    match permissions::missing(client, &settings.namespace, permissions::NEEDED).await {
+    match permissions::missing(client, &settings.namespace, &permissions::all()).await {
         Ok(missing) => missing,
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "ask what the operator's account may do");
+            tracing::warn!(error = said(&error), "ask what the operator's account may do");
             Vec::new()
         }
     }

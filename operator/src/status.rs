@@ -20,6 +20,8 @@ pub struct Circumstances<'a> {
     pub since: Option<u64>,
     /// How many evaluators are connected, and how many have that generation.
     pub evaluators: (usize, usize),
+    /// Why the present version can't be read, if it can't.
+    pub unreadable: Option<&'a str>,
 }
 
 /// The status of a `Rule`, given the one that it has.
@@ -48,16 +50,21 @@ pub fn webhook(verdict: &Verdict, around: &Circumstances<'_>, before: &WebhookSt
     set_condition(&mut conditions, accepted(verdict, around));
     set_condition(&mut conditions, distributed(verdict, around));
     let idle: Vec<_> = verdict.diagnostics.iter().filter(|it| it.code == codes::SELECTS_NOTHING.id).collect();
-    let (reason, message) = if idle.is_empty() {
-        ("Selected", "every selector takes at least one `Rule`".to_owned())
-    } else {
-        let fields: Vec<_> = idle.iter().map(|it| format!("`{}`", it.field)).collect();
-        ("SelectsNothing", format!("{} takes no `Rule`: check the labels", fields.join(" and ")))
+    let (status, reason, message) = match verdict.state {
+        // What a version with errors would select nobody has looked at.
+        State::Refused | State::LastGood(_) => {
+            (ConditionStatus::Unknown, "NotAccepted", "what it selects is not known: it has errors".to_owned())
+        }
+        _ if idle.is_empty() => {
+            (ConditionStatus::True, "Selected", "every selector takes at least one `Rule`".to_owned())
+        }
+        _ => {
+            let fields: Vec<_> = idle.iter().map(|it| format!("`{}`", it.field)).collect();
+            let message = format!("{} takes no `Rule`: check the labels", fields.join(" and "));
+            (ConditionStatus::False, "SelectsNothing", message)
+        }
     };
-    set_condition(
-        &mut conditions,
-        condition("RulesSelected", idle.is_empty().into(), reason, message, verdict, around),
-    );
+    set_condition(&mut conditions, condition("RulesSelected", status, reason, message, verdict, around));
     WebhookStatus {
         observed_generation: verdict.generation,
         snapshot_generation: around.since.and_then(|it| i64::try_from(it).ok()),
@@ -65,22 +72,25 @@ pub fn webhook(verdict: &Verdict, around: &Circumstances<'_>, before: &WebhookSt
     }
 }
 
-/// The status of a resource that can't even be read: everything else stays as it was.
-pub fn unreadable(generation: i64, error: &str, now: &str, before: &[Condition]) -> Vec<Condition> {
-    let mut conditions = before.to_vec();
-    let condition = Condition {
-        kind: "Accepted".to_owned(),
-        status: ConditionStatus::False,
-        observed_generation: generation,
-        last_transition_time: now.to_owned(),
-        reason: "Unreadable".to_owned(),
-        message: format!("the resource can't be read: {error}; a version from before stays in force"),
+/// The verdict about a version that can't even be read, given the one about the version before it, if there is one that could.
+pub fn unread(generation: i64, before: Option<&Verdict>) -> Verdict {
+    let state = match before.map(|it| (it.state, it.generation)) {
+        Some((State::InForce, good) | (State::LastGood(good), _)) => State::LastGood(good),
+        Some((State::Refused | State::NotSelected, _)) | None => State::Refused,
     };
-    set_condition(&mut conditions, condition);
-    conditions
+    let rules = before.map_or(0, |it| it.rules);
+    Verdict { generation, state, rules, diagnostics: Vec::new(), leans_on: Vec::new() }
 }
 
 fn accepted(verdict: &Verdict, around: &Circumstances<'_>) -> Condition {
+    if let Some(error) = around.unreadable {
+        let stays = match verdict.state {
+            State::LastGood(generation) => format!("generation {generation} stays in force"),
+            _ => "nothing of it is in force".to_owned(),
+        };
+        let message = format!("the resource can't be read: {error}; {stays}");
+        return condition("Accepted", ConditionStatus::False, "Unreadable", message, verdict, around);
+    }
     let errors = verdict.diagnostics.iter().filter(|it| it.is_error()).count();
     let first = verdict.diagnostics.iter().find(|it| it.is_error());
     let why = match first {
@@ -131,6 +141,10 @@ fn distributed(verdict: &Verdict, around: &Circumstances<'_>) -> Condition {
         }
         _ if around.since.is_none() => (ConditionStatus::Unknown, "Pending", "not in force anywhere yet".to_owned()),
         _ if total == 0 => (ConditionStatus::Unknown, "NoEvaluators", "no evaluator is connected".to_owned()),
+        State::LastGood(_) => {
+            let message = format!("the last good version is in force on {have} of {total} evaluators");
+            ((have >= total).into(), "LastGood", message)
+        }
         _ if have < total => (ConditionStatus::False, "Pending", format!("in force on {have} of {total} evaluators")),
         _ => (ConditionStatus::True, "Everywhere", format!("in force on {have} of {total} evaluators")),
     };

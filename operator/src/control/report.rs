@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::watch::Observed;
-use crate::api::{Condition, ConditionStatus, GROUP, Rule, RuleStatus, VERSION, Webhook, WebhookStatus};
+use crate::api::{Condition, ConditionStatus, GROUP, Rule, VERSION, Webhook};
 use crate::document::Key;
 use crate::index::{Outcome, Verdict};
+use crate::reconcile::said;
 use crate::status::{self, Circumstances};
 use crate::subscribers::{Subscriber, evaluators};
 
@@ -47,7 +48,12 @@ pub(super) fn batch(
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let reports = observed.iter().filter_map(|(key, seen)| {
         let since = since.get(key).map(|(_, generation)| *generation);
-        let around = Circumstances { now: &now, since, evaluators: evaluators(subscribers, since.unwrap_or(0)) };
+        let around = Circumstances {
+            now: &now,
+            since,
+            evaluators: evaluators(subscribers, since.unwrap_or(0)),
+            unreadable: None,
+        };
         report(key, seen, outcome.verdicts.get(key), &around)
     });
     reports.collect()
@@ -62,22 +68,11 @@ fn report(key: &Key, seen: &Observed, verdict: Option<&Verdict>, around: &Circum
         serde_json::from_value::<Vec<Condition>>(value.get("conditions").cloned().unwrap_or_default()).ok()
     };
     let old = conditions(&before).unwrap_or_default();
-    let status = match (&seen.unreadable, verdict, &seen.rule, &seen.webhook) {
-        (Some(error), _, rule, webhook) => {
-            let (generation, conditions) =
-                (seen.generation, status::unreadable(seen.generation, error, around.now, &old));
-            match (rule, webhook) {
-                (Some(rule), _) => {
-                    json!(RuleStatus { observed_generation: generation, conditions, ..rule.clone() })
-                }
-                (None, webhook) => {
-                    let before = webhook.clone().unwrap_or_default();
-                    json!(WebhookStatus { observed_generation: generation, conditions, ..before })
-                }
-            }
-        }
-        (None, Some(verdict), Some(rule), _) => json!(status::rule(verdict, around, rule)),
-        (None, Some(verdict), _, Some(webhook)) => {
+    let unread = seen.unreadable.as_ref().map(|_| status::unread(seen.generation, verdict));
+    let around = &Circumstances { unreadable: seen.unreadable.as_deref(), ..*around };
+    let status = match (unread.as_ref().or(verdict), &seen.rule, &seen.webhook) {
+        (Some(verdict), Some(rule), _) => json!(status::rule(verdict, around, rule)),
+        (Some(verdict), _, Some(webhook)) => {
             // Conditions that others apply are neither compared nor written.
             let ours = status::webhook(verdict, around, webhook);
             let same = ours.conditions.iter().all(|it| webhook.conditions.contains(it));
@@ -117,7 +112,11 @@ async fn write(client: &Client, recorder: &Recorder, report: Report) {
         // Deleted meanwhile.
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => return,
         Ok(Err(error)) => {
-            tracing::warn!(%error, resource = report.key.document(), "could not write the status; trying again later");
+            tracing::warn!(
+                error = said(&error),
+                resource = report.key.document(),
+                "could not write the status; trying again later"
+            );
             return;
         }
         Err(_) => {
@@ -136,7 +135,7 @@ async fn write(client: &Client, recorder: &Recorder, report: Report) {
     };
     match tokio::time::timeout(TIMEOUT, recorder.publish(&event, &reference(&report))).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "could not tell the event"),
+        Ok(Err(error)) => tracing::debug!(error = said(&error), "could not tell the event"),
         Err(_) => tracing::debug!("the event was not told in time"),
     }
 }
@@ -168,5 +167,30 @@ fn reference(report: &Report) -> ObjectReference {
         namespace,
         uid: Some(report.uid.clone()),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RuleStatus;
+    use crate::index::State;
+
+    #[test]
+    fn an_unreadable_resource_is_reported_once() {
+        let key = Key::Rule { namespace: "n".to_owned(), name: "r".to_owned() };
+        let good = Verdict { generation: 3, state: State::InForce, rules: 2, diagnostics: vec![], leans_on: vec![] };
+        let mut seen = Observed {
+            generation: 4,
+            unreadable: Some("no list".to_owned()),
+            rule: Some(RuleStatus::default()),
+            ..Observed::default()
+        };
+        for (verdict, since) in [(Some(&good), Some(9)), (None, None)] {
+            let at = |now| Circumstances { now, since, evaluators: (1, 1), unreadable: None };
+            let first = report(&key, &seen, verdict, &at("2026-11-25T12:00:00Z")).unwrap();
+            seen.rule = serde_json::from_value(first.status).unwrap();
+            assert!(report(&key, &seen, verdict, &at("2026-11-25T13:00:00Z")).is_none());
+        }
     }
 }

@@ -23,6 +23,8 @@ use super::error::{Denied, ManageError};
 use super::subject;
 use crate::api::{GROUP, VERSION};
 
+/// How the common names begin of the certificates that Vedette's own services have: no user is called so.
+pub const SERVICES: &str = "vedette:";
 /// How long an answer counts.
 const FRESH: Duration = Duration::from_secs(10);
 /// How many answers are kept of each kind.
@@ -123,6 +125,18 @@ impl Gate {
             }
         }
     }
+
+    /// Ends when whoever sent `request` may not do all of `deeds` any more. As long as nobody can be asked, what was said last holds: there
+    /// is nothing new to see then either.
+    pub(super) async fn refused<T>(&self, request: &Request<T>, deeds: &[Deed<'_>]) -> ManageError {
+        loop {
+            tokio::time::sleep(FRESH).await;
+            match self.pass(request, deeds).await {
+                Ok(_) | Err(ManageError::Unavailable { .. }) => {}
+                Err(error) => return error,
+            }
+        }
+    }
 }
 
 fn bearer<T>(request: &Request<T>) -> Result<Option<&str>, ManageError> {
@@ -158,6 +172,12 @@ fn certified<T>(request: &Request<T>) -> Result<Caller, ManageError> {
         ManageError::Unauthenticated("the client certificate has no common name that could be the user".to_owned())
     })?;
     let (user, mut groups) = (subject.common_name, subject.organizations);
+    if user.starts_with(SERVICES) {
+        let what = format!(
+            "the client certificate is that of a service, `{user}`, which takes rules and does not manage them"
+        );
+        return Err(ManageError::Unauthenticated(what));
+    }
     groups.push("system:authenticated".to_owned());
     Ok(Caller { user, groups, uid: None, extra: None })
 }

@@ -16,6 +16,7 @@ use super::backend::{Backend, Board, Listed, Part, name_of};
 use super::error::{ManageError, Violation, field};
 use super::names::RuleName;
 use crate::api::Rule;
+use crate::reconcile::said;
 
 /// Whom `metadata.managedFields` names for what is written here.
 const MANAGER: &str = "vedette-management";
@@ -155,7 +156,10 @@ async fn observe(client: Client, board: &watch::Sender<Board>) {
                 Ok(Some(event)) => listed = take(&mut fresh, event, listed),
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "could not watch the rules for who looks at them; trying again");
+                    tracing::warn!(
+                        error = said(&error),
+                        "could not watch the rules for who looks at them; trying again"
+                    );
                     break;
                 }
             }

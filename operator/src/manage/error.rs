@@ -3,9 +3,9 @@
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use vedette_rules::Diagnostic;
-use vedette_service::chain;
 
 use super::names::RuleName;
+use crate::reconcile::said;
 
 /// The domain of the reasons.
 pub const DOMAIN: &str = "vedette.io";
@@ -176,8 +176,8 @@ impl From<ManageError> for Status {
                 details.set_resource_info("v1/Namespace", format!("namespaces/{name}"), "", error.to_string());
             }
             // What lies behind it is the operator's business, and is written down here once.
-            ManageError::Internal { .. } => tracing::error!(error = %chain(&error), "a call failed"),
-            ManageError::Unavailable { .. } => tracing::warn!(error = %chain(&error), "a call could not be answered"),
+            ManageError::Internal { .. } => tracing::error!(error = said(&error), "a call failed"),
+            ManageError::Unavailable { .. } => tracing::warn!(error = said(&error), "a call could not be answered"),
             _ => {}
         }
         Self::with_error_details(code, error.to_string(), details)

@@ -12,12 +12,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
-use vedette_service::chain;
 
 use super::cluster::Cluster;
 use super::pass::authority;
 use super::secrets::{self, OPERATOR_TLS};
-use super::{Error, Settings};
+use super::{Error, Settings, said};
 use crate::authority::{BUNDLE, CERTIFICATE, KEY};
 
 /// How long a renewed certificate takes to get to every operator, at most.
@@ -58,7 +57,7 @@ pub async fn keep_certificate(client: Client, settings: Settings, folder: &Path,
             () = tokio::time::sleep(LOOK) => {}
         }
         if let Err(error) = certificate(&client, &settings, folder, Timestamp::now()).await {
-            tracing::warn!(error = %chain(&error), "fetch the operator's certificate");
+            tracing::warn!(error = said(&error), "fetch the operator's certificate");
         }
     }
 }

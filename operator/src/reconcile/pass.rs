@@ -199,7 +199,7 @@ fn reconciled(malformed: Option<String>, missing: &[Permission], problems: &[Err
         return finding(false, "Forbidden", format!("the operator's account is missing: {}", list.join(", ")));
     }
     if !problems.is_empty() {
-        return finding(false, "Incomplete", super::said(problems));
+        return finding(false, "Incomplete", super::all(problems));
     }
     finding(true, "Applied", "the services are as described".to_owned())
 }

@@ -160,6 +160,12 @@ impl fmt::Display for Permission {
     }
 }
 
+/// All of them, each once.
+pub fn all() -> Vec<Permission> {
+    let others = OPERATOR.iter().filter(|it| !NEEDED.contains(it));
+    NEEDED.iter().chain(others).copied().collect()
+}
+
 /// Those of `needed` that the API server would refuse in `namespace`.
 ///
 /// # Errors

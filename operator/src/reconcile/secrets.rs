@@ -9,7 +9,8 @@ use super::Settings;
 use super::component::Component;
 use super::objects::{self, Kind, Object, SERVICE};
 use crate::api;
-use crate::authority::{Authority, AuthorityError, BUNDLE, CERTIFICATE, Issued, KEY, Side, Subject};
+use crate::authority::{Authority, AuthorityError, BUNDLE, CERTIFICATE, Certificate, Due, Issued, KEY, Side, Subject};
+use crate::manage::access::SERVICES;
 
 /// The authority itself.
 pub const AUTHORITY: &str = "vedette-authority";
@@ -45,7 +46,9 @@ pub(crate) fn held(settings: &Settings, cluster_ip: Option<&str>, services: bool
             held.push(Held { secret, subject, component: Some(component) });
         }
         if let Some(secret) = component.client_secret() {
-            let subject = Subject { name: component.name().to_owned(), names: Vec::new(), side: Side::Client };
+            // Whoever holds it is no user to those who manage rules.
+            let (name, names) = (format!("{SERVICES}{}", component.name()), vec![component.name().to_owned()]);
+            let subject = Subject { name, names, side: Side::Client };
             held.push(Held { secret, subject, component: Some(component) });
         }
     }
@@ -83,12 +86,18 @@ pub(crate) fn certificate(
     let due = match &found {
         None => None,
         Some(found) => match authority.serves(found, &held.subject, now) {
-            Ok(()) => return Ok(found.clone()),
+            Ok(()) if is_called(found, &held.subject.name) => return Ok(found.clone()),
+            Ok(()) => Some(Due::Names),
             Err(due) => Some(due),
         },
     };
     tracing::info!(secret = held.secret, ?due, "issuing a certificate");
     authority.issue(&held.subject, now)
+}
+
+/// The name is more than a label on clients' certificates: it decides what they may.
+fn is_called(issued: &Issued, name: &str) -> bool {
+    Certificate::read(&issued.certificate).is_ok_and(|it| it.name() == name)
 }
 
 /// The Secret with a certificate.

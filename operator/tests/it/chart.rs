@@ -202,9 +202,10 @@ async fn chart_is_taken_by_an_apiserver_and_every_permission_is_needed_and_misse
 
     // Each permission taken away alone is missed, and named.
     let all = documents(&rendered);
-    let ask = async || permissions::missing(&client, NAMESPACE, NEEDED).await.unwrap();
+    let needed = permissions::all();
+    let ask = async || permissions::missing(&client, NAMESPACE, &needed).await.unwrap();
     assert_eq!(ask().await, []);
-    for permission in NEEDED {
+    for permission in &needed {
         let role = find(&all, if permission.scope == Scope::Cluster { "ClusterRole" } else { "Role" });
         // Another part may need the same: it is taken from the role as a whole.
         let less = without(role, permission);

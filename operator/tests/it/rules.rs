@@ -33,8 +33,7 @@ async fn a_change_is_in_force_everywhere_and_a_broken_one_is_not() {
     plane.apply(&rule("second", r#"Verb = "patch""#));
     let third = evaluator.wait("the other rule", |has| has.rules == 2).await;
     assert!(third.text().contains("delete") && third.text().contains("patch"));
-    let status =
-        plane.wait_conditions("rules/first", &["Accepted=False LastGoodInForce", "Distributed=True Everywhere"]);
+    let status = plane.wait_conditions("rules/first", &["Accepted=False LastGoodInForce", "Distributed=True LastGood"]);
     assert_eq!(status["status"]["lastGoodGeneration"], 2);
     let found = &status["status"]["diagnostics"][0];
     assert_eq!(

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use tonic::Status;
+use tonic_types::StatusExt;
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::rule_status::State;
+use vedette_rules::codes;
 
 use super::document::{Documents, find, parts, same, wanted};
 use super::{Client, Server, refusal};
@@ -20,7 +22,8 @@ Examples:
   vedette rules apply -f rules/ -n audit --dry-run
   vedette rules apply -f my-rule.yaml --server https://operator:9444 --ca ca.crt --token-file token
 
-All files are checked among the rules that are there before any of them is written. Annotations that others made stay.
+All files are checked among the rules that are there before any of them is written, in whatever order they use each other.
+Annotations that others made stay.
 
 Exit code 1 if the rules have errors or one could not be written; 2 if the operator does not answer or let you in.")]
 pub(crate) struct Apply {
@@ -42,24 +45,43 @@ impl Apply {
     pub(crate) fn run(self) -> Outcome {
         let documents = Documents::read(&self.files, self.namespace.as_deref())?;
         self.server.talk(async |client| {
-            if !documents.check(client).await? {
+            let checked = documents.check(client).await?;
+            if checked == Some(false) {
                 return Err(Failure::failed("nothing was applied: the rules have errors"));
             }
             let mut failed = false;
-            for rule in &documents.rules {
-                let (_, name) = parts(&rule.name);
-                match self.apply(client, rule).await? {
-                    Ok(word) => {
-                        let dry = if self.dry_run { " (dry run)" } else { "" };
-                        term::write(format!("rule/{name} {word}{dry}\n").as_bytes())?;
-                    }
-                    Err(status) => {
-                        failed = true;
-                        refusal(&format!("rule/{name}"), &status).print();
+            let mut left: Vec<_> = documents.rules.iter().collect();
+            loop {
+                let mut waiting = Vec::new();
+                let before = left.len();
+                for rule in left {
+                    let (_, name) = parts(&rule.name);
+                    match self.apply(client, rule).await? {
+                        Ok(word) => {
+                            let dry = if self.dry_run { " (dry run)" } else { "" };
+                            term::write(format!("rule/{name} {word}{dry}\n").as_bytes())?;
+                        }
+                        // Nothing was written that it could use, and all together are good.
+                        Err(status) if self.dry_run && checked == Some(true) && lacks_a_name(&status) => {
+                            term::write(format!("rule/{name} applied after the others (dry run)\n").as_bytes())?;
+                        }
+                        // What it uses may be in another file: it comes after that.
+                        Err(status) if lacks_a_name(&status) => waiting.push((rule, status)),
+                        Err(status) => {
+                            failed = true;
+                            refusal(&format!("rule/{name}"), &status).print();
+                        }
                     }
                 }
+                if waiting.is_empty() || waiting.len() == before {
+                    for (rule, status) in &waiting {
+                        failed = true;
+                        refusal(&format!("rule/{}", parts(&rule.name).1), status).print();
+                    }
+                    return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+                }
+                left = waiting.into_iter().map(|(rule, _)| rule).collect();
             }
-            Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         })
     }
 
@@ -99,4 +121,11 @@ impl Apply {
             _ => word.to_owned(),
         }))
     }
+}
+
+/// Whether a rule was refused for names that are not defined, which others may define.
+fn lacks_a_name(status: &Status) -> bool {
+    let details = status.get_error_details();
+    let found = details.bad_request().map(|it| it.field_violations.as_slice()).unwrap_or_default();
+    found.iter().any(|it| it.reason == codes::UNKNOWN_NAME.id)
 }

@@ -45,19 +45,19 @@ impl Documents {
         Ok(Self { files, rules })
     }
 
-    /// What the compiler of the operator says of the files, shown with their lines; whether it takes them. Who may not ask is told with each
-    /// rule.
-    pub(super) async fn check(&self, client: &mut Client) -> Result<bool, Failure> {
+    /// What the compiler of the operator says of the files, shown with their lines; whether it takes them. Nothing, if the caller
+    /// may not ask that: it is told with each rule.
+    pub(super) async fn check(&self, client: &mut Client) -> Result<Option<bool>, Failure> {
         let documents =
             self.files.iter().map(|it| proto::Document { name: it.name.clone(), text: it.text.clone() }).collect();
         let answer = match client.validate_rules(proto::ValidateRulesRequest { documents }).await {
             Ok(answer) => answer.into_inner(),
-            Err(status) if status.code() == Code::PermissionDenied => return Ok(true),
+            Err(status) if status.code() == Code::PermissionDenied => return Ok(None),
             Err(status) => return Err(refusal("", &status)),
         };
         let found: Vec<_> = answer.diagnostics.iter().filter_map(|it| self.diagnostic(it)).collect();
         files::print(&self.files, &found);
-        Ok(answer.accepted)
+        Ok(Some(answer.accepted))
     }
 
     fn diagnostic(&self, found: &proto::Diagnostic) -> Option<Diagnostic> {

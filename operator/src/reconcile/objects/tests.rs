@@ -265,3 +265,28 @@ fn secrets_that_are_made_are_those_that_may_be() {
     allowed.sort_unstable();
     assert_eq!(made, allowed);
 }
+
+#[test]
+fn certificates_of_services_are_named_as_no_user_is() {
+    use crate::authority::{Authority, Certificate, Issued, Side, Subject};
+    use crate::reconcile::secrets::{certificate, held};
+    let now = jiff::Timestamp::now();
+    let mut authority = Authority::read(&Default::default()).unwrap();
+    authority.renew(now).unwrap();
+    let data = |it: &Issued| {
+        [("tls.crt", &it.certificate), ("tls.key", &it.key)].map(|(key, text)| (key.to_owned(), text.clone())).into()
+    };
+    let mut clients = Vec::new();
+    for held in held(&Settings::default(), None, true) {
+        let issued = certificate(&authority, &held, None, now).unwrap();
+        assert_eq!(certificate(&authority, &held, Some(&data(&issued)), now).unwrap(), issued);
+        if held.subject.side == Side::Client {
+            clients.push(Certificate::read(&issued.certificate).unwrap().name().to_owned());
+            // As it was issued once, by the bare name.
+            let bare = Subject { name: held.subject.names[0].clone(), ..held.subject.clone() };
+            let old = authority.issue(&bare, now).unwrap();
+            assert_ne!(certificate(&authority, &held, Some(&data(&old)), now).unwrap(), old);
+        }
+    }
+    assert_eq!(clients, ["vedette:ingest", "vedette:evaluator", "vedette:alerter"]);
+}

@@ -260,7 +260,11 @@ impl Client {
     }
 
     pub(crate) async fn watch(&mut self, filter: &str) -> Changes {
-        let request = proto::WatchRulesRequest { parent: "namespaces/-".to_owned(), filter: filter.to_owned() };
+        self.watch_in("-", filter).await
+    }
+
+    pub(crate) async fn watch_in(&mut self, namespace: &str, filter: &str) -> Changes {
+        let request = proto::WatchRulesRequest { parent: format!("namespaces/{namespace}"), filter: filter.to_owned() };
         Changes(self.0.watch_rules(request).await.unwrap().into_inner())
     }
 }
@@ -272,6 +276,19 @@ impl Changes {
     pub(crate) async fn next(&mut self) -> Change {
         let next = tokio::time::timeout(PATIENCE, self.0.message()).await.expect("a change comes");
         next.unwrap().expect("the watch goes on").change.unwrap()
+    }
+
+    /// Why it ends.
+    pub(crate) async fn end(mut self) -> Status {
+        let ended = async {
+            loop {
+                match self.0.message().await {
+                    Ok(change) => assert!(change.is_some(), "it says why it ends"),
+                    Err(status) => return status,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("the watch ends")
     }
 
     pub(crate) async fn until(&mut self, wanted: impl Fn(&Change) -> bool) {

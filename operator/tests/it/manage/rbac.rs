@@ -4,6 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tonic::Code;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use vedette_proto::rules::v1 as proto;
+use vedette_proto::rules::v1::rule_change::Change;
 use vedette_service::tls;
 
 use super::kit::{Client, NAMESPACE, entry, refused, rule, wait};
@@ -30,7 +31,7 @@ async fn tokens_and_roles_decide() {
     let operator = Running::start(&plane, "one", |_| {}).await;
     let token = account(&plane, "reader", "default");
     let role =
-        ["-n", NAMESPACE, "create", "role", "read", "--verb=get,list", "--resource=rules.auditing.kubesphere.io"];
+        ["-n", NAMESPACE, "create", "role", "read", "--verb=get,list,watch", "--resource=rules.auditing.kubesphere.io"];
     plane.kube.kubectl_ok(&role, None);
     let binding = ["-n", NAMESPACE, "create", "rolebinding", "read", "--role=read", "--serviceaccount=default:reader"];
     plane.kube.kubectl_ok(&binding, None);
@@ -60,10 +61,13 @@ async fn tokens_and_roles_decide() {
         refused(&error, Code::Unauthenticated, "UNAUTHENTICATED");
     }
 
-    // What is revoked is so within the time that answers are kept.
+    // What is revoked is so within the time that answers are kept, for what runs already too.
+    let mut running = client.watch_in(NAMESPACE, "").await;
+    running.until(|change| *change == Change::Complete(true)).await;
     plane.kube.kubectl_ok(&["-n", NAMESPACE, "delete", "rolebinding", "read"], None);
     let error = wait(async || client.list(list(NAMESPACE)).await.err()).await;
     refused(&error, Code::PermissionDenied, "ACCESS_DENIED");
+    refused(&running.end().await, Code::PermissionDenied, "ACCESS_DENIED");
     plane.kube.kubectl_ok(&["-n", "default", "delete", "serviceaccount", "reader"], None);
     wait(async || {
         let error = client.list(list(NAMESPACE)).await.unwrap_err();
@@ -97,11 +101,11 @@ async fn certificates_are_users_and_groups() {
 
     let url = operator.url.replace("http://", "https://");
     let ca = Certificate::from_pem(std::fs::read(&server.ca).unwrap());
-    let connect = async |group: Option<&str>| {
+    let connect = async |who: Option<(&str, &str)>| {
         let mut config = ClientTlsConfig::new().ca_certificate(ca.clone());
-        if let Some(group) = group {
+        if let Some((name, group)) = who {
             let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.distinguished_name.push(DnType::CommonName, "eve");
+            params.distinguished_name.push(DnType::CommonName, name);
             params.distinguished_name.push(DnType::OrganizationName, group);
             let key = KeyPair::generate().unwrap();
             let certificate = params.signed_by(&key, &issuer).unwrap();
@@ -111,10 +115,14 @@ async fn certificates_are_users_and_groups() {
         Client::over(endpoint.connect().await.unwrap(), None)
     };
     let list = || proto::ListRulesRequest { parent: format!("namespaces/{NAMESPACE}"), ..Default::default() };
-    let mut auditor = connect(Some("auditors")).await;
+    let mut auditor = connect(Some(("eve", "auditors"))).await;
     wait(async || auditor.list(list()).await.ok()).await;
-    let error = connect(Some("others")).await.list(list()).await.unwrap_err();
+    let error = connect(Some(("eve", "others"))).await.list(list()).await.unwrap_err();
     assert!(error.message().starts_with(r#"user "eve" may not list"#), "{error:?}");
+    // Those of the services are no users, whatever they say of groups.
+    let error = connect(Some(("vedette:ingest", "auditors"))).await.list(list()).await.unwrap_err();
+    refused(&error, Code::Unauthenticated, "UNAUTHENTICATED");
+    assert!(error.message().contains("that of a service, `vedette:ingest`"), "{error:?}");
     let error = connect(None).await.list(list()).await.unwrap_err();
     refused(&error, Code::Unauthenticated, "UNAUTHENTICATED");
     operator.end().await;
