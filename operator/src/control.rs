@@ -223,8 +223,9 @@ impl Desk {
                     None => index.keep(&key),
                 };
                 self.dirty |= changed;
+                let unreadable = observed.unreadable.clone();
                 let before = self.observed.insert(key, *observed);
-                return Ok(changed || before.is_none());
+                return Ok(changed || before.is_none_or(|it| it.unreadable != unreadable));
             }
             Change::Deleted(key) => {
                 self.dirty |= index.remove(&key);

@@ -79,7 +79,8 @@ pub fn unread(generation: i64, before: Option<&Verdict>) -> Verdict {
         Some((State::Refused | State::NotSelected, _)) | None => State::Refused,
     };
     let rules = before.map_or(0, |it| it.rules);
-    Verdict { generation, state, rules, diagnostics: Vec::new(), leans_on: Vec::new() }
+    let name = before.map(|it| it.name.clone()).unwrap_or_default();
+    Verdict { name, generation, state, rules, diagnostics: Vec::new(), leans_on: Vec::new() }
 }
 
 fn accepted(verdict: &Verdict, around: &Circumstances<'_>) -> Condition {

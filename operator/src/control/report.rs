@@ -179,7 +179,9 @@ mod tests {
     #[test]
     fn an_unreadable_resource_is_reported_once() {
         let key = Key::Rule { namespace: "n".to_owned(), name: "r".to_owned() };
-        let good = Verdict { generation: 3, state: State::InForce, rules: 2, diagnostics: vec![], leans_on: vec![] };
+        let name = "namespaces/n/rules/r".to_owned();
+        let good =
+            Verdict { name, generation: 3, state: State::InForce, rules: 2, diagnostics: vec![], leans_on: vec![] };
         let mut seen = Observed {
             generation: 4,
             unreadable: Some("no list".to_owned()),

@@ -182,7 +182,8 @@ async fn what_is_kept_may_be_damaged_lost_or_set_back() {
     let two = Running::start(&plane, "two", |_| {}).await;
     let mut evaluator = Evaluator::connect(&two.url, "e1", None).await;
     let third = evaluator.wait("rules without what was kept", |has| has.rules == 1).await;
-    assert!(third.generation > second.generation, "{} {}", third.generation, second.generation);
+    // The same documents are the same parts: it may heal without a new generation.
+    assert!(third.generation >= second.generation && third.text().contains("list\""));
 
     // Set back by a restored store: what was served was newer, so nothing that was seen counts.
     let mut head = old_head;
