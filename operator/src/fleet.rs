@@ -1,6 +1,6 @@
 //! The subscribers of all operators: each writes down its own, the leader counts them together.
 //!
-//! A note, ConfigMap `vedette-subscribers-<operator>`, is written when something changed and every half minute otherwise. One that is
+//! A note, ConfigMap `vedette-subscribers-<operator>`, is written when something changed and every ten seconds otherwise. One that is
 //! seen unchanged for longer is of an operator that is gone, and is deleted by whoever sees that; time is the reader's own. A note holds
 //! what fits: reasons are cut, and subscribers beyond its size left out.
 
@@ -27,9 +27,9 @@ const NOTE: usize = 768 * 1024;
 /// How much of a reason is noted, in bytes.
 const REASON: usize = 200;
 /// How often an unchanged note is written again.
-const RENEWAL: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(10);
 /// When a note that is not renewed counts no more.
-const STALE: Duration = Duration::from_secs(75);
+const STALE: Duration = Duration::from_secs(25);
 /// When it is deleted, and how often that is looked at.
 const GONE: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use vedette_e2e::{ControlPlane, Service, ports, tools};
 
+use crate::alerts;
 use crate::sender::Sender;
 use crate::stack::Stack;
 
@@ -138,6 +139,41 @@ async fn operator_events_get_the_workspace_of_their_namespace() {
     // Moved: the events from now on.
     plane.kubectl_ok(&["label", "--overwrite", "namespace", "team-a", "kubesphere.io/workspace=ledger"], None);
     workspace(&stack, &sender, "ledger").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operator_receivers_and_priorities_take_effect_without_a_restart() {
+    let plane = plane();
+    let (_operator, url) = start_operator(&plane);
+    // Nobody is at the first address, and the rule is too light to alert.
+    let webhook = |priority: &str, receiver: &str| {
+        format!(
+            "apiVersion: auditing.kubesphere.io/v1alpha1\nkind: Webhook\nmetadata: {{name: kube-auditing-webhook}}\nspec:\n  \
+             k8sAuditingEnabled: true\n  alertingPriority: {priority}\n  receivers:\n  - {{name: a, type: alertmanager, \
+             config: {{url: \"{receiver}\"}}}}\n"
+        )
+    };
+    let alerting = rule(r#"Verb = "create""#).replace("type: archiving", "type: alerting").replace("DEBUG", "INFO");
+    plane.kubectl_ok(&["apply", "-f", "-"], Some(&webhook("WARNING", "http://127.0.0.1:9")));
+    plane.kubectl_ok(&["apply", "-f", "-"], Some(&alerting));
+    let stack = Stack::start_on(&url);
+    let sender = Sender::new(stack.ingest_urls());
+    in_force(&plane, "2 of 2 evaluators").await;
+    decides(&stack, &sender, "light", &[("create", true)]).await;
+    assert_eq!(alerts::held(&stack.client, &stack.alertmanager.url()).await, []);
+
+    plane.kubectl_ok(&["apply", "-f", "-"], Some(&webhook("INFO", &stack.alertmanager.url())));
+    let end = Instant::now() + PATIENCE;
+    for round in 0.. {
+        sender.deliver("/audit/webhook/event", &list(&format!("heavy-{round}"), &["create"]), end).await;
+        let held = alerts::held(&stack.client, &stack.alertmanager.url()).await;
+        if !held.is_empty() {
+            assert!(held.iter().all(|it| it.labels["rule_id"] == "kubesphere-logging-system/archiving-rule/archiving"));
+            return;
+        }
+        assert!(Instant::now() < end, "no alert came");
+        sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Sends events of the namespace until one is stored with this workspace.
