@@ -33,6 +33,14 @@ impl ControlPlane {
         Self::with(&[])
     }
 
+    /// Installs the definitions of `deploy/crds`, and makes the namespace of KubeSphere's auditing.
+    pub fn install_definitions(&self) {
+        let crds = tools::repository("deploy/crds");
+        self.kubectl_ok(&["apply", "--server-side", "-f", crds.to_str().expect("a path is text")], None);
+        self.kubectl_ok(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"], None);
+        self.kubectl_ok(&["create", "namespace", "kubesphere-logging-system"], None);
+    }
+
     fn with(audit: &[(&str, &Path)]) -> Self {
         let folder = tempfile::Builder::new().prefix("vedette-kube-").tempdir().expect("a folder can be made");
         let dir = folder.path();

@@ -296,7 +296,7 @@ impl Desk {
     /// What a new generation must be above: what is served, and what is in force anywhere, since a cluster that was restored may be
     /// behind its own evaluators. What no clock can have given is nobody's generation.
     fn floor(&self) -> u64 {
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let now = crate::generation::now();
         let all = self.control.fleet.all(&self.control.subscribers);
         let sane = all.iter().map(|it| it.generation).filter(|it| *it < now.saturating_add(A_DAY_MS));
         sane.max().unwrap_or(0).max(self.served())

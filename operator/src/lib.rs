@@ -15,6 +15,7 @@ pub mod config;
 pub mod control;
 pub mod document;
 pub mod fleet;
+mod generation;
 pub mod index;
 pub mod leader;
 pub mod manage;

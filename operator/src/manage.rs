@@ -64,26 +64,13 @@ const ROUNDS: usize = 20;
 /// The server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Management {
-    /// What keeps the rules.
-    pub backend: Arc<dyn Backend>,
-    /// Who may call.
-    pub gate: Gate,
-    /// What became of the rules.
-    pub verdicts: Verdicts,
-    /// The resources as they are compiled.
-    pub index: Arc<RwLock<Index>>,
-    /// Who subscribes here.
-    pub subscribers: Subscribers,
-    /// And at other operators.
-    pub fleet: Fleet,
-    /// Ends watches.
-    pub shutdown: CancellationToken,
+    parts: Parts,
     trials: Arc<Semaphore>,
     watches: Arc<Semaphore>,
 }
 
 /// What a [`Management`] is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// What keeps the rules.
     pub backend: Arc<dyn Backend>,
@@ -104,9 +91,7 @@ pub struct Parts {
 impl Management {
     /// Of its parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { backend, gate, verdicts, index, subscribers, fleet, shutdown } = parts;
-        let (trials, watches) = (Arc::new(Semaphore::new(TRIALS)), Arc::new(Semaphore::new(WATCHES)));
-        Self { backend, gate, verdicts, index, subscribers, fleet, shutdown, trials, watches }
+        Self { parts, trials: Arc::new(Semaphore::new(TRIALS)), watches: Arc::new(Semaphore::new(WATCHES)) }
     }
 
     /// As a service among others.
@@ -131,7 +116,7 @@ impl Management {
     /// What other resources stand, once they are known.
     fn standing(&self) -> Result<BTreeMap<Key, SourceFile>, ManageError> {
         self.known()?;
-        Ok(self.index.read().unwrap_or_else(PoisonError::into_inner).standing())
+        Ok(self.parts.index.read().unwrap_or_else(PoisonError::into_inner).standing())
     }
 
     fn in_force(&self) -> Result<Vec<SourceFile>, ManageError> {
@@ -139,7 +124,7 @@ impl Management {
     }
 
     fn known(&self) -> Result<Arc<crate::index::Outcome>, ManageError> {
-        let known = self.verdicts.outcome.borrow().clone();
+        let known = self.parts.verdicts.outcome.borrow().clone();
         known.ok_or_else(|| ManageError::Unavailable {
             what: "the rules are not known yet: the operator has just started".to_owned(),
             source: None,
@@ -156,10 +141,10 @@ impl Management {
         let mut bytes = 0;
         for _ in 0..ROUNDS {
             let part = Part { namespace: namespace.clone(), limit: size - rules.len(), after };
-            let listed = self.backend.list(part).await?;
+            let listed = self.parts.backend.list(part).await?;
             after = listed.next;
             for rule in &listed.rules {
-                let message = self.verdicts.message(rule);
+                let message = self.parts.verdicts.message(rule);
                 if filter.takes(status::seen(&message)) {
                     bytes += prost::Message::encoded_len(&message);
                     rules.push(message);
@@ -177,7 +162,7 @@ impl Management {
         let size = page::size(request.page_size)?;
         let after = page::place(&["evaluators"], &request.page_token)?;
         let of = |it: &proto::Evaluator| format!("{}/{}", it.service, it.name);
-        let mut all: Vec<_> = self.fleet.all(&self.subscribers).into_iter().map(evaluator).collect();
+        let mut all: Vec<_> = self.parts.fleet.all(&self.parts.subscribers).into_iter().map(evaluator).collect();
         all.sort_by_key(of);
         let mut evaluators: Vec<_> =
             all.into_iter().filter(|it| after.as_ref().is_none_or(|after| of(it) > *after)).take(size + 1).collect();
@@ -185,7 +170,7 @@ impl Management {
         evaluators.truncate(size);
         let last = evaluators.last().filter(|_| more);
         let next_page_token = last.map(|it| page::token(&["evaluators"], &of(it))).unwrap_or_default();
-        Ok(proto::ListEvaluatorsResponse { evaluators, next_page_token, generation: self.verdicts.generation() })
+        Ok(proto::ListEvaluatorsResponse { evaluators, next_page_token, generation: self.parts.verdicts.generation() })
     }
 }
 
@@ -220,15 +205,15 @@ impl RuleManagement for Management {
     ) -> Result<Response<proto::ListRulesResponse>, Status> {
         let namespace = names::parent(&request.get_ref().parent)?;
         let deed = Deed { verb: "list", namespace: namespace.as_deref(), name: None };
-        self.gate.pass(&request, &[deed]).await?;
+        self.parts.gate.pass(&request, &[deed]).await?;
         Ok(Response::new(self.page(request.get_ref()).await?))
     }
 
     async fn get_rule(&self, request: Request<proto::GetRuleRequest>) -> Result<Response<proto::Rule>, Status> {
         let name = RuleName::parse("name", &request.get_ref().name)?;
-        self.gate.pass(&request, &[write::deed("get", &name)]).await?;
-        let rule = self.backend.get(&name).await?;
-        Ok(Response::new(self.verdicts.message(&rule)))
+        self.parts.gate.pass(&request, &[write::deed("get", &name)]).await?;
+        let rule = self.parts.backend.get(&name).await?;
+        Ok(Response::new(self.parts.verdicts.message(&rule)))
     }
 
     async fn create_rule(&self, request: Request<proto::CreateRuleRequest>) -> Result<Response<proto::Rule>, Status> {
@@ -248,7 +233,7 @@ impl RuleManagement for Management {
         &self,
         request: Request<proto::ValidateRulesRequest>,
     ) -> Result<Response<proto::ValidateRulesResponse>, Status> {
-        self.gate.pass(&request, &[EVERYWHERE]).await?;
+        self.parts.gate.pass(&request, &[EVERYWHERE]).await?;
         let files = trial::files(request.into_inner().documents)?;
         let standing = self.standing()?;
         Ok(Response::new(self.trial(move || Ok(trial::validate(standing, files))).await?))
@@ -258,7 +243,7 @@ impl RuleManagement for Management {
         &self,
         request: Request<proto::EvaluateRulesRequest>,
     ) -> Result<Response<proto::EvaluateRulesResponse>, Status> {
-        self.gate.pass(&request, &[EVERYWHERE]).await?;
+        self.parts.gate.pass(&request, &[EVERYWHERE]).await?;
         let mut request = request.into_inner();
         let given = trial::files(std::mem::take(&mut request.documents))?;
         let in_force = self.in_force()?;
@@ -272,14 +257,14 @@ impl RuleManagement for Management {
     ) -> Result<Response<Self::WatchRulesStream>, Status> {
         let namespace = names::parent(&request.get_ref().parent)?;
         let filter = Filter::parse(&request.get_ref().filter)?;
-        self.gate.pass(&request, &watching(namespace.as_deref())).await?;
+        self.parts.gate.pass(&request, &watching(namespace.as_deref())).await?;
         let permit = Arc::clone(&self.watches).try_acquire_owned();
         let permit =
             permit.map_err(|_| ManageError::Exhausted(format!("{WATCHES} watches are open at this operator")))?;
-        let (board, verdicts) = (self.backend.follow(), self.verdicts.clone());
+        let (board, verdicts) = (self.parts.backend.follow(), self.parts.verdicts.clone());
         let (sender, changes) = mpsc::channel(16);
         let looking = watch::Watch { namespace: namespace.clone(), filter, board, verdicts, permit };
-        let (shutdown, gate) = (self.shutdown.clone(), self.gate.clone());
+        let (shutdown, gate) = (self.parts.shutdown.clone(), self.parts.gate.clone());
         tokio::spawn(async move {
             let last = sender.clone();
             let deeds = watching(namespace.as_deref());
@@ -300,7 +285,7 @@ impl RuleManagement for Management {
         &self,
         request: Request<proto::ListEvaluatorsRequest>,
     ) -> Result<Response<proto::ListEvaluatorsResponse>, Status> {
-        self.gate.pass(&request, &[EVERYWHERE]).await?;
+        self.parts.gate.pass(&request, &[EVERYWHERE]).await?;
         Ok(Response::new(self.evaluators(request.get_ref())?))
     }
 }

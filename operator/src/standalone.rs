@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,12 +14,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vedette_rules::SourceFile;
 use vedette_service::snapshot::{Snapshot, SnapshotError};
-use vedette_service::{Context, chain};
+use vedette_service::{Context, chain, place};
 
 use crate::Error;
 use crate::config::{Config, RulesConfig};
 use crate::document::Key;
 use crate::fleet::Fleet;
+use crate::generation;
 use crate::index::{Index, Outcome};
 use crate::manage::{
     self, Directory, Gate, Management,
@@ -217,13 +217,11 @@ impl Desk {
         for Unreadable { file, why, .. } in &held.unreadable {
             tracing::warn!(file = %file.display(), why, "keeping what was in force of what can't be read");
         }
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-        let same =
-            vedette_service::snapshot::hash(&self.state.files()) == vedette_service::snapshot::hash(&outcome.documents);
-        let generation =
-            if same && self.state.generation > 0 { self.state.generation } else { now.max(self.state.generation + 1) };
+        let before = self.state.generation;
+        let same = self.state.files() == outcome.documents && before > 0;
+        let generation = if same { before } else { generation::above(before) };
         let snapshot = Snapshot::pack(generation, outcome.documents.clone())?;
-        if !same || self.state.generation != generation {
+        if !same {
             let documents = outcome.documents.iter().map(|it| (it.name.clone(), it.text.clone())).collect();
             let state = State { generation, documents };
             state.write(&self.file)?;
@@ -256,12 +254,6 @@ impl State {
     fn write(&self, file: &Path) -> Result<(), StandaloneError> {
         let failed = |source| StandaloneError::State { file: file.to_owned(), source };
         let text = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
-        let folder = file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(failed)?;
-        let draft = file.with_extension("new");
-        let mut out = fs::File::create(&draft).map_err(failed)?;
-        out.write_all(&text).and_then(|()| out.sync_all()).map_err(failed)?;
-        fs::rename(&draft, file).map_err(failed)?;
-        fs::File::open(folder).and_then(|it| it.sync_all()).map_err(failed)
+        place::write(file, &text).map_err(failed)
     }
 }

@@ -17,6 +17,8 @@ use vedette_proto::rules::v1 as proto;
 use vedette_rules::SourceFile;
 use vedette_service::snapshot::{Snapshot, SnapshotError};
 
+use crate::generation;
+
 /// The head's name.
 pub const HEAD: &str = "vedette-rules";
 /// Of each part: the head that it belongs to.
@@ -134,12 +136,11 @@ impl Store {
         floor: u64,
     ) -> Result<Kept, StoreError> {
         let last = before.map_or(0, |kept| kept.snapshot.generation());
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-        let snapshot = Snapshot::pack(now.max(last.max(floor).saturating_add(1)), documents.clone())?;
-        let stays = |kept: &&Kept| kept.snapshot.hash() == snapshot.hash() && last >= floor;
+        let stays = |kept: &&Kept| kept.documents == documents && last >= floor;
         if let Some(kept) = before.filter(stays) {
             return Ok(kept.clone());
         }
+        let snapshot = Snapshot::pack(generation::above(last.max(floor)), documents.clone())?;
         let parts = self.write_parts(snapshot.packed()).await?;
         let data = BTreeMap::from([
             ("generation".to_owned(), snapshot.generation().to_string()),

@@ -31,7 +31,7 @@ pub mod health;
 pub mod metrics;
 pub mod namespaces;
 pub mod operator;
-mod place;
+pub mod place;
 pub mod policy;
 pub mod program;
 pub mod snapshot;

@@ -5,8 +5,7 @@
 mod reload;
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -176,18 +175,9 @@ fn lifetime(certificate: &mut CertificateParams) {
     certificate.not_after = date_time_ymd(2046, 1, 1);
 }
 
-/// Written beside and moved into place, so that no half file is ever there.
 fn write(file: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let draft = file.with_extension("new");
     let failed = |source| TlsError::Write { file: file.to_owned(), source };
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft).map_err(failed)?;
-    out.write_all(text.as_bytes()).map_err(failed)?;
-    out.sync_all().map_err(failed)?;
-    place::put(&draft, file).map_err(failed)
+    place::write_as(file, text.as_bytes(), mode).map_err(failed)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
-use vedette_e2e::{ControlPlane, Service, ports, tools};
+use vedette_e2e::{ControlPlane, Service, ports};
 use vedette_operator::api::{Entry, Priority, Rule, RuleSpec};
 use vedette_proto::rules::v1::rule_distribution_client::RuleDistributionClient;
 use vedette_proto::rules::v1::subscribe_request::Message;
@@ -62,12 +62,7 @@ pub(crate) fn run(_: &Sample, effort: &Effort) -> Table {
 
 fn plane() -> ControlPlane {
     let plane = ControlPlane::bare();
-    let crds = tools::repository("deploy/crds");
-    plane.kubectl_ok(&["apply", "-f", crds.to_str().expect("a path is text")], None);
-    let established = ["wait", "--for=condition=Established", "--timeout=60s"];
-    let names = ["crd/rules.auditing.kubesphere.io", "crd/webhooks.auditing.kubesphere.io"];
-    plane.kubectl_ok(&[&established[..], &names[..]].concat(), None);
-    plane.kubectl_ok(&["create", "namespace", NAMESPACE], None);
+    plane.install_definitions();
     plane
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use vedette_e2e::{ControlPlane, Service, ports, tools};
+use vedette_e2e::{ControlPlane, Service, ports};
 
 use crate::alerts;
 use crate::sender::Sender;
@@ -242,12 +242,7 @@ fn list(name: &str, verbs: &[&str]) -> String {
 /// A control plane with our definitions.
 fn plane() -> ControlPlane {
     let plane = ControlPlane::bare();
-    let crds = tools::repository("deploy/crds");
-    plane.kubectl_ok(&["apply", "-f", crds.to_str().unwrap()], None);
-    let established = ["wait", "--for=condition=Established", "--timeout=60s"];
-    let names = ["crd/rules.auditing.kubesphere.io", "crd/webhooks.auditing.kubesphere.io"];
-    plane.kubectl_ok(&[&established[..], &names[..]].concat(), None);
-    plane.kubectl_ok(&["create", "namespace", NAMESPACE], None);
+    plane.install_definitions();
     plane
 }
 

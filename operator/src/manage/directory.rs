@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
-use vedette_service::chain;
+use vedette_service::{chain, place};
 
 use super::backend::{Backend, Board, Listed, Part, etag};
 use super::error::ManageError;
@@ -164,7 +164,9 @@ impl Directory {
         let (rule, _) = files::numbered(rule).map_err(failed)?;
         if !dry {
             let to = file.clone();
-            blocking(move || files::put(&to, &text)).await.map_err(|source| unwritten(&file, source))?;
+            blocking(move || place::write_as(&to, text.as_bytes(), place::ANYBODY))
+                .await
+                .map_err(|source| unwritten(&file, source))?;
             self.inner.written.notify_one();
         }
         Ok(rule)
@@ -232,7 +234,7 @@ impl Backend for Directory {
         let Place { file, .. } = self.own(name, before).await?;
         if !dry {
             let gone = file.clone();
-            blocking(move || files::remove(&gone)).await.map_err(|source| unwritten(&file, source))?;
+            blocking(move || place::remove(&gone)).await.map_err(|source| unwritten(&file, source))?;
             self.inner.written.notify_one();
         }
         Ok(())

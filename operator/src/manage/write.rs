@@ -45,7 +45,7 @@ impl Management {
             .ok_or_else(|| ManageError::invalid("parent", "a rule is made in one namespace"))?;
         let name = RuleName::new("rule_id", &namespace, &request.get_ref().rule_id)?;
         let deed = Deed { verb: "create", namespace: Some(&namespace), name: None };
-        let caller = self.gate.pass(&request, &[deed]).await?;
+        let caller = self.parts.gate.pass(&request, &[deed]).await?;
         let proto::CreateRuleRequest { rule, validate_only, .. } = request.into_inner();
         let given = rule.ok_or_else(|| ManageError::invalid("rule", "it is missing"))?;
         self.make(&caller, &name, given, validate_only).await
@@ -60,7 +60,7 @@ impl Management {
     ) -> Result<proto::Rule, ManageError> {
         let rule = self.shaped(caller, name, Rule::default(), given, Mask::ALL)?;
         self.check(name, &rule).await?;
-        let made = self.backend.create(name, rule, dry).await?;
+        let made = self.parts.backend.create(name, rule, dry).await?;
         self.written(caller, name, "create", made, dry).await
     }
 
@@ -71,12 +71,12 @@ impl Management {
         let create = Deed { verb: "create", namespace: Some(&name.namespace), name: None };
         let mut deeds = vec![deed("update", &name)];
         deeds.extend(asked.allow_missing.then_some(create));
-        let caller = self.gate.pass(&request, &deeds).await?;
+        let caller = self.parts.gate.pass(&request, &deeds).await?;
         let proto::UpdateRuleRequest { rule, update_mask, validate_only, allow_missing } = request.into_inner();
         let given = rule.unwrap_or_default();
         let mask = Mask::read(update_mask, &given)?;
         for _ in 0..ATTEMPTS {
-            let before = match self.backend.get(&name).await {
+            let before = match self.parts.backend.get(&name).await {
                 Err(ManageError::NotFound(_)) if allow_missing && given.etag.is_empty() => {
                     match self.make(&caller, &name, given.clone(), validate_only).await {
                         Err(ManageError::Exists(_)) => continue,
@@ -90,9 +90,9 @@ impl Management {
             self.check(&name, &rule).await?;
             // What is as it should be is not written: nobody has changed it.
             if rule.spec == before.spec && without_writer(&rule) == without_writer(&before) {
-                return Ok(self.verdicts.message(&before));
+                return Ok(self.parts.verdicts.message(&before));
             }
-            match self.backend.replace(&name, &before, rule, validate_only).await {
+            match self.parts.backend.replace(&name, &before, rule, validate_only).await {
                 Err(ManageError::Contended(_)) => {}
                 replaced => return self.written(&caller, &name, "update", replaced?, validate_only).await,
             }
@@ -102,15 +102,15 @@ impl Management {
 
     pub(super) async fn delete(&self, request: Request<proto::DeleteRuleRequest>) -> Result<(), ManageError> {
         let name = RuleName::parse("name", &request.get_ref().name)?;
-        let caller = self.gate.pass(&request, &[deed("delete", &name)]).await?;
+        let caller = self.parts.gate.pass(&request, &[deed("delete", &name)]).await?;
         let proto::DeleteRuleRequest { etag, validate_only, allow_missing, .. } = request.into_inner();
         for _ in 0..ATTEMPTS {
-            let before = match self.backend.get(&name).await {
+            let before = match self.parts.backend.get(&name).await {
                 Err(ManageError::NotFound(_)) if allow_missing && etag.is_empty() => return Ok(()),
                 found => found?,
             };
             expected(&name, &etag, &before)?;
-            match self.backend.delete(&name, &before, validate_only).await {
+            match self.parts.backend.delete(&name, &before, validate_only).await {
                 Err(ManageError::Contended(_)) => {}
                 Err(ManageError::NotFound(_)) if allow_missing => return Ok(()),
                 Err(error) => return Err(error),
@@ -163,7 +163,7 @@ impl Management {
         let failed = |what| ManageError::Internal { what, source: None };
         let document =
             Document::of_rule(rule).map_err(|error| failed(format!("can't write {name} as YAML: {error}")))?;
-        let index = std::sync::Arc::clone(&self.index);
+        let index = std::sync::Arc::clone(&self.parts.index);
         self.trial(move || {
             let found = index.read().unwrap_or_else(PoisonError::into_inner).check(std::slice::from_ref(&document));
             if found.iter().any(vedette_rules::Diagnostic::is_error) { Err(ManageError::Broken(found)) } else { Ok(()) }
@@ -181,18 +181,18 @@ impl Management {
         dry: bool,
     ) -> Result<proto::Rule, ManageError> {
         if dry {
-            return Ok(self.verdicts.message(&rule));
+            return Ok(self.parts.verdicts.message(&rule));
         }
         tracing::info!(user = caller.user, rule = %name, verb, "a rule was changed");
         let (key, generation) = (name.key(), rule.metadata.generation);
-        let mut outcome = self.verdicts.outcome.clone();
+        let mut outcome = self.parts.verdicts.outcome.clone();
         let judged = outcome.wait_for(|it| {
             let verdict = it.as_ref().and_then(|it| it.verdicts.get(&key));
             verdict.is_some_and(|it| Some(it.generation) == generation)
         });
         // Without it the state is PENDING.
         let _ = tokio::time::timeout(VERDICT, judged).await;
-        Ok(self.verdicts.message(&rule))
+        Ok(self.parts.verdicts.message(&rule))
     }
 }
 

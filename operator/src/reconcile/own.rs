@@ -4,14 +4,14 @@
 //! mounted would not be there yet when the first one starts, and it would never start. So each fetches it.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
+use vedette_service::place;
 
 use super::cluster::Cluster;
 use super::pass::authority;
@@ -77,13 +77,10 @@ async fn fetch(cluster: &Cluster, settings: &Settings, now: Timestamp) -> Result
     Ok([(CERTIFICATE, issued.certificate), (KEY, issued.key), (BUNDLE, authority.bundle())])
 }
 
-/// Written beside and moved into place, and not at all where it is the same.
+/// Not written at all where it is the same: whoever watches would read it for nothing.
 fn put(file: &Path, text: &str) -> std::io::Result<()> {
     if fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(());
     }
-    let draft = file.with_extension("new");
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    out.write_all(text.as_bytes())?;
-    fs::rename(&draft, file)
+    place::write_as(file, text.as_bytes(), 0o600)
 }

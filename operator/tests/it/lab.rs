@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
-use vedette_e2e::{ControlPlane, tools};
+use vedette_e2e::ControlPlane;
 use vedette_operator::api::NAMESPACE;
 
 use crate::running::PATIENCE;
@@ -29,20 +29,13 @@ impl Lab {
     /// With the namespace and the definitions.
     pub(crate) fn start() -> Self {
         let plane = Self::empty();
-        plane.kube.kubectl_ok(&["create", "namespace", NAMESPACE], None);
-        plane.definitions();
+        plane.kube.install_definitions();
         plane
     }
 
     pub(crate) fn empty() -> Self {
         vedette_service::tls::install_provider();
         Self { kube: ControlPlane::bare() }
-    }
-
-    fn definitions(&self) {
-        let folder = tools::repository("deploy/crds");
-        self.kube.kubectl_ok(&["apply", "--server-side", "-f", folder.to_str().unwrap()], None);
-        self.established();
     }
 
     pub(crate) fn established(&self) {

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
-use vedette_e2e::{ControlPlane, ports, tools};
+use vedette_e2e::{ControlPlane, ports};
 use vedette_operator::admission::AdmissionConfig;
 use vedette_operator::api::NAMESPACE;
 use vedette_operator::reconcile::Settings;
@@ -86,10 +86,7 @@ async fn the_charts_account_may_do_what_the_operator_does_and_no_more() {
     let seen = Seen::default();
     let (folder, webhook, policy) = seen.listen().await;
     let plane = Lab { kube: ControlPlane::start(&webhook, &policy) };
-    plane.kube.kubectl_ok(&["create", "namespace", NAMESPACE], None);
-    let crds = tools::repository("deploy/crds");
-    plane.kube.kubectl_ok(&["apply", "--server-side", "-f", crds.to_str().unwrap()], None);
-    plane.established();
+    plane.kube.install_definitions();
     plane.kube.kubectl_ok(&["apply", "--server-side", "-f", "-"], Some(&render(&[])));
 
     // As the account, with everything that the chart configures: certificates of its own making, admission, reconciling.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -205,26 +205,4 @@ fn files(places: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-/// Puts `text` in the place of `file`: whoever reads sees the old or the new, and after a power failure one of them is there.
-pub(super) fn put(file: &Path, text: &str) -> io::Result<()> {
-    let name = file.file_name().and_then(|it| it.to_str()).unwrap_or("rule.yaml");
-    let draft = file.with_file_name(format!(".{name}.new"));
-    let mut out = File::create(&draft)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(&draft, file)?;
-    sync_folder(file)
-}
-
-/// Removes `file` for good.
-pub(super) fn remove(file: &Path) -> io::Result<()> {
-    fs::remove_file(file)?;
-    sync_folder(file)
-}
-
-fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
