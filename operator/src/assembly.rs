@@ -10,7 +10,7 @@ use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
-use vedette_service::{Context, chain};
+use vedette_service::{Context, chain, host};
 
 use crate::admission::{self, Admission, AdmissionConfig};
 use crate::config::KubernetesConfig;
@@ -187,8 +187,7 @@ async fn client(config: &KubernetesConfig) -> Result<Client, Error> {
 
 /// The host's name, and something that tells two operators on one host apart.
 fn unlike_others() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim().to_lowercase();
+    let name = host::name().to_lowercase();
     let name = if name.is_empty() { "operator" } else { name.as_str() };
     format!("{name}-{:08x}", fastrand::u32(..))
 }

@@ -28,6 +28,7 @@ pub mod config;
 pub mod context;
 pub mod error;
 pub mod health;
+pub mod host;
 pub mod metrics;
 pub mod namespaces;
 pub mod operator;

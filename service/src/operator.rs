@@ -18,6 +18,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 
 use crate::blocking::blocking;
+use crate::host;
 
 pub(crate) use link::Link;
 
@@ -182,14 +183,12 @@ impl OperatorConfig {
 
     /// What the operator calls this instance.
     pub(crate) fn subscriber(&self) -> String {
-        let host =
-            || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
         // A container's host is its pod, which has one of each; elsewhere two of a kind may share one.
         let process = match std::process::id() {
             1 => String::new(),
             id => format!("-{id}"),
         };
-        let name = self.subscriber.clone().unwrap_or_else(|| format!("{}{process}", host().unwrap_or_default().trim()));
+        let name = self.subscriber.clone().unwrap_or_else(|| format!("{}{process}", host::name()));
         let name = name.get(..name.floor_char_boundary(SUBSCRIBER_LIMIT)).unwrap_or_default();
         if is_name(name) { name.to_owned() } else { "unnamed".to_owned() }
     }
