@@ -10,16 +10,17 @@
 //!
 //! Searching is blocking work on memory-mapped files and runs on tokio's blocking threads; writing is one call at a time.
 
-mod automaton;
 mod collect;
 mod compile;
 mod days;
 mod filter;
+mod group;
 mod lock;
 mod schema;
+mod walk;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -27,21 +28,28 @@ use tantivy::TantivyDocument;
 use tantivy::collector::Count;
 use tantivy::schema::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use vedette_audit::identity::EventId;
 
+use crate::by::{self, By};
 use crate::config::{EmbeddedConfig, Mode};
+use crate::day::Day;
 use crate::error::{ArchiveError, OpenError};
-use crate::query::{MAX_BUCKETS, MAX_PAGE_BYTES};
-use crate::{Archive, BatchReport, Bucket, Health, Hits, Interval, Page, Purged, Query, Size, Statistics, WriteBatch};
+use crate::query::{Cursor, CursorKey, MAX_BUCKETS, MAX_FACETS, MAX_GROUPS, MAX_PAGE_BYTES};
+use crate::{
+    Archive, BatchReport, Bucket, DaySize, Facet, Group, Groups, Health, Hits, Interval, Page, Purged, Query,
+    Statistics, WriteBatch,
+};
 
 use collect::{AuditIds, Histogram, Top};
 use compile::Compiled;
-use days::{Days, engine};
-use schema::Fields;
+use days::{DayIndex, Days, engine};
+use group::{Facets, Grouped, Tally};
+use schema::{Slots, high};
 use writer::Writer;
 
 pub(crate) struct Embedded {
     days: Arc<Days>,
-    fields: Fields,
+    slots: Slots,
     /// None where it is open for reading alone.
     writer: Option<tokio::sync::Mutex<Writer>>,
     /// What the last write failed with, if it did.
@@ -55,7 +63,7 @@ impl Embedded {
             let lock = (mode == Mode::Write).then(|| Writer::lock(&config.dir)).transpose()?;
             let days = Arc::new(Days::open(&config.dir, mode).map_err(OpenError::Engine)?);
             let writer = lock.map(|lock| tokio::sync::Mutex::new(Writer::new(&config, lock, Arc::clone(&days))));
-            Ok(Self { days, fields: schema::schema().1, writer, trouble: Mutex::new(None) })
+            Ok(Self { days, slots: schema::schema().1, writer, trouble: Mutex::new(None) })
         });
         opened.await.map_err(|error| OpenError::Engine(ArchiveError::unavailable_by("opening was given up", error)))?
     }
@@ -73,13 +81,13 @@ impl Embedded {
     async fn read<T: Send + 'static>(
         &self,
         query: &Query,
-        work: impl FnOnce(&Days, &Fields, &Query, &Compiled) -> Result<T, ArchiveError> + Send + 'static,
+        work: impl FnOnce(&Days, &Slots, &Query, &Compiled) -> Result<T, ArchiveError> + Send + 'static,
     ) -> Result<T, ArchiveError> {
         query.check()?;
-        let (days, fields, query) = (Arc::clone(&self.days), self.fields.clone(), query.clone());
+        let (days, slots, query) = (Arc::clone(&self.days), self.slots.clone(), query.clone());
         let done = tokio::task::spawn_blocking(move || {
-            let compiled = Compiled::new(&query, &fields)?;
-            work(&days, &fields, &query, &compiled)
+            let compiled = Compiled::new(&query, &slots)?;
+            work(&days, &slots, &query, &compiled)
         });
         done.await.map_err(|error| ArchiveError::unavailable_by("the search was given up", error))?
     }
@@ -96,8 +104,8 @@ impl Archive for Embedded {
 
     async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError> {
         page.check()?;
-        let page = *page;
-        self.read(query, move |days, fields, query, compiled| search(days, fields, query, compiled, page)).await
+        let page = page.clone();
+        self.read(query, move |days, slots, query, compiled| search(days, slots, query, compiled, &page)).await
     }
 
     async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError> {
@@ -133,6 +141,42 @@ impl Archive for Embedded {
         .await
     }
 
+    async fn facets(&self, query: &Query, by: &[By], limit: usize) -> Result<Vec<Facet>, ArchiveError> {
+        by::check(by, MAX_FACETS, limit)?;
+        let by = by.to_vec();
+        self.read(query, move |days, _, query, compiled| {
+            let mut all = Some(vec![HashMap::new(); by.len()]);
+            for (day, index) in days.within(query.start_micros, query.end_micros)? {
+                let found = index.searcher().search(&compiled.for_day(day), &Facets { by: &by });
+                group::merge(&mut all, found.map_err(|error| engine("search a day", error))?);
+            }
+            let counted = all.ok_or_else(too_many_groups)?;
+            Ok(counted.into_iter().map(|values| facet(values, limit)).collect())
+        })
+        .await
+    }
+
+    async fn group(&self, query: &Query, by: &[By], limit: usize) -> Result<Groups, ArchiveError> {
+        by::check(by, 2, limit)?;
+        let by = by.to_vec();
+        self.read(query, move |days, _, query, compiled| {
+            let mut all = Some(HashMap::new());
+            for (day, index) in days.within(query.start_micros, query.end_micros)? {
+                let found = index.searcher().search(&compiled.for_day(day), &Grouped { by: &by });
+                group::tally(&mut all, found.map_err(|error| engine("search a day", error))?);
+            }
+            let tallied = all.ok_or_else(too_many_groups)?;
+            let rows = tallied.into_iter().map(|(values, Tally { count, first, last })| Group {
+                values,
+                count,
+                first_micros: first,
+                last_micros: last,
+            });
+            Ok(largest(rows.collect(), limit))
+        })
+        .await
+    }
+
     async fn count(&self, query: &Query) -> Result<u64, ArchiveError> {
         self.read(query, |days, _, query, compiled| {
             let mut count = 0;
@@ -158,47 +202,105 @@ impl Archive for Embedded {
         }
     }
 
-    async fn size(&self) -> Result<Size, ArchiveError> {
+    async fn days(&self) -> Result<Vec<DaySize>, ArchiveError> {
         self.read(&Query::default(), |days, _, _, _| {
             let open = days.within(None, None)?;
-            let events = open.iter().map(|(_, index)| index.searcher().num_docs()).sum();
-            Ok(Size { events, days: open.len() as u64, bytes: days.bytes()? })
+            let size = |(day, index): &(Day, Arc<DayIndex>)| {
+                let events = index.searcher().num_docs();
+                Ok(DaySize { start_micros: day.start_micros(), events, bytes: days.bytes_of(*day)? })
+            };
+            open.iter().map(size).collect()
         })
         .await
     }
 }
 
 /// Reads a page: day after day, each sorted on its own.
-fn search(days: &Days, fields: &Fields, query: &Query, compiled: &Compiled, page: Page) -> Result<Hits, ArchiveError> {
+fn search(days: &Days, slots: &Slots, query: &Query, compiled: &Compiled, page: &Page) -> Result<Hits, ArchiveError> {
     let failed = |error| engine("search a day", error);
     let mut within = days.within(query.start_micros, query.end_micros)?;
     if page.newest_first {
         within.reverse();
     }
+    let after = page.after.as_ref().map(|cursor| (cursor.time_micros(), cursor_high(cursor)));
+    // Days that lie before the cursor have nothing for the page.
+    let passed = |day: Day| match after {
+        Some((time, _)) if page.newest_first => day > Day::of(time),
+        Some((time, _)) => day < Day::of(time),
+        None => false,
+    };
+    let after = after.map(|(time, id_high)| collect::key(time, id_high, page.newest_first));
     let (end, mut hits, mut bytes) = (page.from + page.size, Hits::default(), 0);
+    let (mut before, mut last) = (0, None);
     for (day, index) in within {
         let searcher = index.searcher();
         let day_query = compiled.for_day(day);
-        let before = hits.total;
-        if page.size == 0 || before >= end {
-            hits.total += searcher.search(&day_query, &Count).map_err(failed)? as u64;
+        if before >= end || page.size == 0 || passed(day) {
+            if page.total {
+                hits.total += searcher.search(&day_query, &Count).map_err(failed)? as u64;
+            }
             continue;
         }
-        let top = Top { limit: usize::try_from(end - before).unwrap_or(usize::MAX), newest_first: page.newest_first };
-        let (count, found) = searcher.search(&day_query, &(Count, top)).map_err(failed)?;
-        hits.total += count as u64;
+        let limit = usize::try_from(end - before).unwrap_or(usize::MAX);
+        let top = Top { limit, newest_first: page.newest_first, after };
+        let found = if page.total {
+            let (count, found) = searcher.search(&day_query, &(Count, top)).map_err(failed)?;
+            hits.total += count as u64;
+            found
+        } else {
+            searcher.search(&day_query, &top).map_err(failed)?
+        };
         let skip = usize::try_from(page.from.saturating_sub(before)).unwrap_or(usize::MAX);
-        for address in found.into_iter().skip(skip) {
+        before += found.len() as u64;
+        for (key, address) in found.into_iter().skip(skip) {
             let document: TantivyDocument = searcher.doc(address).map_err(failed)?;
-            let json = document.get_first(fields.json).and_then(|value| value.as_bytes()).unwrap_or_default();
+            let json = document.get_first(slots.json).and_then(|value| value.as_bytes()).unwrap_or_default();
             bytes += json.len();
             if bytes > MAX_PAGE_BYTES {
                 return Err(page_too_large());
             }
             hits.documents.push(json.to_vec());
+            last = Some(key);
+        }
+        if before >= end && !page.total {
+            break;
         }
     }
+    let full = hits.documents.len() as u64 == page.size;
+    hits.next = last.filter(|_| full).map(|key| {
+        let (time_micros, id_high) = collect::of_key(key, page.newest_first);
+        Cursor::at(time_micros, EventId::from_bytes((u128::from(id_high) << 64).to_be_bytes()))
+    });
     Ok(hits)
+}
+
+/// The first half of the id at a cursor. Here every document is ours, so that another's cursor is any place of its time.
+fn cursor_high(cursor: &Cursor) -> u64 {
+    match &cursor.key {
+        CursorKey::Event(id) => high(id.as_bytes()),
+        CursorKey::Foreign { .. } => 0,
+    }
+}
+
+/// The most frequent values.
+fn facet(values: HashMap<String, u64>, limit: usize) -> Facet {
+    let mut values: Vec<(String, u64)> = values.into_iter().collect();
+    values.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+    let other = values.iter().skip(limit).map(|(_, count)| count).sum();
+    values.truncate(limit);
+    Facet { values, other }
+}
+
+/// The largest groups.
+pub(crate) fn largest(mut rows: Vec<Group>, limit: usize) -> Groups {
+    let total = rows.len() as u64;
+    rows.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.values.cmp(&b.values)));
+    rows.truncate(limit);
+    Groups { rows, total }
+}
+
+pub(crate) fn too_many_groups() -> ArchiveError {
+    ArchiveError::invalid("by", format!("more than {MAX_GROUPS} different values: narrow the query"))
 }
 
 pub(crate) fn too_many_buckets() -> ArchiveError {

@@ -8,10 +8,13 @@
 //! makes a second write of it no write. And whatever goes wrong is one of three things: the engine is away (try again),
 //! the question is wrong (say which parameter), or one document is refused (and only that one).
 
+mod by;
 pub mod config;
 mod day;
 mod embedded;
 mod error;
+mod field;
+mod filter;
 mod fold;
 mod interval;
 mod query;
@@ -22,10 +25,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vedette_audit::document::Document;
 
+pub use by::By;
 pub use config::{Config, Engine, Mode};
 pub use error::{ArchiveError, OpenError};
+pub use field::{Field, FieldError, Number};
+pub use filter::{Filter, Pattern, Piece};
 pub use interval::{Interval, IntervalError};
-pub use query::{MAX_BUCKETS, MAX_PAGE_BYTES, MAX_PARTS, MAX_TERMS, MAX_TEXT, MAX_WINDOW, Page, Query, Terms};
+pub use query::{
+    Cursor, CursorError, MAX_BUCKETS, MAX_CONDITIONS, MAX_DEPTH, MAX_FACETS, MAX_GROUPS, MAX_PAGE_BYTES, MAX_PARTS,
+    MAX_TERMS, MAX_TEXT, MAX_TOP, MAX_WINDOW, Page, Query,
+};
 
 /// A place where documents are kept and found.
 #[async_trait]
@@ -38,7 +47,7 @@ pub trait Archive: Send + Sync + 'static {
     /// [`ArchiveError::is_retryable`] is false comes again however often it is tried.
     async fn write(&self, batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError>;
 
-    /// The documents that match, sorted by time and then by event id, and how many match in all.
+    /// The documents that match, sorted by time and then by event id, and how many match in all where the page asks for it.
     ///
     /// # Errors
     /// [`ArchiveError::Invalid`] for a page beyond [`MAX_WINDOW`] or an oversize query; otherwise the engine's trouble.
@@ -56,6 +65,22 @@ pub trait Archive: Send + Sync + 'static {
     /// As for [`Archive::search`]; [`ArchiveError::Invalid`] for more than [`MAX_BUCKETS`] buckets.
     async fn histogram(&self, query: &Query, interval: Interval) -> Result<Vec<Bucket>, ArchiveError>;
 
+    /// For each of these fields, its most frequent values among the documents that match, at most `limit` (up to
+    /// [`MAX_TOP`]) of them: the most frequent first, of equally frequent ones the lesser first; `""` counts the documents
+    /// without a value. A document with several values counts for each.
+    ///
+    /// # Errors
+    /// As for [`Archive::search`]; [`ArchiveError::Invalid`] for a field that is not [`Field::is_groupable`], more than
+    /// [`MAX_FACETS`] fields, or more than [`MAX_GROUPS`] values of one.
+    async fn facets(&self, query: &Query, by: &[By], limit: usize) -> Result<Vec<Facet>, ArchiveError>;
+
+    /// The documents that match, grouped by one field or two: the largest `limit` (up to [`MAX_TOP`]) groups, and how many
+    /// there are. Counts are exact.
+    ///
+    /// # Errors
+    /// As for [`Archive::facets`]; [`ArchiveError::Invalid`] for more than [`MAX_GROUPS`] groups.
+    async fn group(&self, query: &Query, by: &[By], limit: usize) -> Result<Groups, ArchiveError>;
+
     /// How many documents match.
     ///
     /// # Errors
@@ -71,11 +96,24 @@ pub trait Archive: Send + Sync + 'static {
     /// Whether the archive can take and answer now. Never fails: trouble is what it reports.
     async fn health(&self) -> Health;
 
+    /// The UTC days that have documents, the oldest first.
+    ///
+    /// # Errors
+    /// The engine's trouble.
+    async fn days(&self) -> Result<Vec<DaySize>, ArchiveError>;
+
     /// What the archive holds now.
     ///
     /// # Errors
     /// The engine's trouble.
-    async fn size(&self) -> Result<Size, ArchiveError>;
+    async fn size(&self) -> Result<Size, ArchiveError> {
+        let days = self.days().await?;
+        Ok(Size {
+            events: days.iter().map(|day| day.events).sum(),
+            days: days.len() as u64,
+            bytes: days.iter().map(|day| day.bytes).sum(),
+        })
+    }
 }
 
 /// Documents that came together.
@@ -112,10 +150,43 @@ pub struct Rejected {
 /// A page of documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hits {
-    /// How many documents match in all, exactly.
+    /// How many documents match in all, exactly; 0 where the page did not ask for it.
     pub total: u64,
     /// The page's documents: their JSON as it was stored.
     pub documents: Vec<Vec<u8>>,
+    /// The place after the last of them, to go on from. `None` for a page that is not full: nothing follows now.
+    pub next: Option<Cursor>,
+}
+
+/// The most frequent values of one field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facet {
+    /// Values and how many documents have them.
+    pub values: Vec<(String, u64)>,
+    /// How many times other values occur.
+    pub other: u64,
+}
+
+/// Documents grouped by their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// The largest groups first, of equally large ones in the order of their values.
+    pub rows: Vec<Group>,
+    /// How many groups there are.
+    pub total: u64,
+}
+
+/// Documents of the same values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// One for each field, in the order asked for; `""` where there is none.
+    pub values: Vec<String>,
+    /// How many documents.
+    pub count: u64,
+    /// The first one's time in microseconds since the Unix epoch.
+    pub first_micros: i64,
+    /// The last one's time, likewise.
+    pub last_micros: i64,
 }
 
 /// Counts over the documents that match.
@@ -152,6 +223,17 @@ pub struct Health {
     pub ready: bool,
     /// The engine and its version, or what is wrong; for people.
     pub detail: String,
+}
+
+/// What the archive holds of one UTC day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DaySize {
+    /// Its first microsecond since the Unix epoch.
+    pub start_micros: i64,
+    /// Documents.
+    pub events: u64,
+    /// Bytes on disk (replicas included).
+    pub bytes: u64,
 }
 
 /// What the archive holds.

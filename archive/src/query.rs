@@ -1,93 +1,91 @@
 //! What can be asked, and the bounds of a question.
 
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use thiserror::Error;
+use vedette_audit::identity::EventId;
+
 use crate::error::ArchiveError;
+use crate::filter::Filter;
 
 /// The last document that a page may reach: `from + size` of a [`Page`].
 pub const MAX_WINDOW: u64 = 10_000;
-/// Values in one list of a [`Query`].
+/// Values in one list of a [`Filter`].
 pub const MAX_TERMS: usize = 65_536;
 /// Characters of a value that is searched for, and of a value that can be found: a longer one is stored and shown, but
 /// no filter finds it. So long because it is what the strictest engine can index.
 pub const MAX_TEXT: usize = 8_191;
 /// Buckets in one histogram.
 pub const MAX_BUCKETS: usize = 10_000;
-
 /// Bytes of the documents of one page.
 pub const MAX_PAGE_BYTES: usize = 64 << 20;
-/// Parts or beginnings in one list of a [`Query`].
+/// Parts, beginnings or patterns in one list of a [`Filter`].
 pub const MAX_PARTS: usize = 256;
+/// Conditions in one [`Filter`].
+pub const MAX_CONDITIONS: usize = 2_048;
+/// How deep conditions may nest.
+pub const MAX_DEPTH: usize = 16;
+/// Different combinations of values that documents are grouped by.
+pub const MAX_GROUPS: usize = 65_536;
+/// Fields whose facets are asked for at a time.
+pub const MAX_FACETS: usize = 8;
+/// Groups or values that are given back.
+pub const MAX_TOP: usize = 1_000;
 
-/// Which documents. Every field narrows: documents must satisfy all of those that are not empty, and within one list any
-/// of its values. Nothing set means all documents.
+/// Which documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Exact names of clusters.
-    pub clusters: Vec<String>,
-    /// Workspaces; the exact value `""` finds the events without one.
-    pub workspaces: Terms,
-    /// Namespaces of the object; the exact value `""` finds the events without one (of cluster-scoped objects).
-    pub namespaces: Terms,
-    /// Names of the object.
-    pub names: Terms,
-    /// User names, as authenticated (not who was impersonated).
-    pub users: Terms,
-    /// Exact levels, as in `RequestResponse`.
-    pub levels: Vec<String>,
-    /// Exact verbs.
-    pub verbs: Vec<String>,
-    /// Parts of the name of one of the user's groups.
-    pub groups_contains: Vec<String>,
-    /// Parts of one of the source addresses.
-    pub source_ips_contains: Vec<String>,
-    /// Beginnings of the object's resource.
-    pub resources_prefix: Vec<String>,
-    /// Beginnings of the object's subresource.
-    pub subresources_prefix: Vec<String>,
-    /// HTTP status codes.
-    pub codes: Vec<i64>,
-    /// Exact values of the response status's `status`, as in `Failure`.
-    pub statuses: Vec<String>,
+    /// The condition that they satisfy.
+    pub filter: Filter,
     /// The earliest time, inclusive, in microseconds since the Unix epoch.
     pub start_micros: Option<i64>,
     /// The latest time, inclusive, in microseconds since the Unix epoch.
     pub end_micros: Option<i64>,
 }
 
-/// Values of one field: any of `exact` and, where both are given, also any of `contains`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// The whole value, with regard to case.
-    pub exact: Vec<String>,
-    /// A part of the value, without regard to case; an empty part says nothing and is passed over.
-    pub contains: Vec<String>,
-}
-
-impl Terms {
-    /// Exactly one of these.
-    pub fn exact<T: Into<String>>(values: impl IntoIterator<Item = T>) -> Self {
-        Self { exact: values.into_iter().map(Into::into).collect(), contains: Vec::new() }
-    }
-
-    /// Containing one of these.
-    pub fn contains<T: Into<String>>(values: impl IntoIterator<Item = T>) -> Self {
-        Self { exact: Vec::new(), contains: values.into_iter().map(Into::into).collect() }
-    }
-}
-
 /// Which part of the documents that match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Documents to pass over.
+    /// Documents to pass over, counted from the cursor where there is one.
     pub from: u64,
     /// Documents at most.
     pub size: u64,
     /// Newest first, or oldest first.
     pub newest_first: bool,
+    /// Only what comes after this place in the order.
+    pub after: Option<Cursor>,
+    /// Whether to count all documents that match.
+    pub total: bool,
 }
+
+/// A place in the order of documents: time, then event id. It stays the same place whatever is written meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last document's time in nanoseconds since the Unix epoch: engines that others write to have more than ours.
+    pub(crate) time_nanos: i128,
+    pub(crate) key: CursorKey,
+}
+
+/// What tells documents of one time apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CursorKey {
+    /// The event's id.
+    Event(EventId),
+    /// What a document has that we did not write.
+    Foreign { audit_id: Option<String>, stage: Option<String> },
+}
+
+/// Not a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a cursor that was given with an answer")]
+pub struct CursorError;
 
 impl Default for Page {
     fn default() -> Self {
-        Self { from: 0, size: 10, newest_first: true }
+        Self { from: 0, size: 10, newest_first: true, after: None, total: true }
     }
 }
 
@@ -102,47 +100,76 @@ impl Page {
 }
 
 impl Query {
-    /// Checks the bounds: how many values, and how long.
+    /// The documents that satisfy the filter, of any time.
+    pub fn of(filter: Filter) -> Self {
+        Self { filter, start_micros: None, end_micros: None }
+    }
+
+    /// Checks the bounds.
     pub(crate) fn check(&self) -> Result<(), ArchiveError> {
-        let exact: [(&'static str, &[String]); 8] = [
-            ("clusters", &self.clusters),
-            ("workspaces", &self.workspaces.exact),
-            ("namespaces", &self.namespaces.exact),
-            ("names", &self.names.exact),
-            ("users", &self.users.exact),
-            ("levels", &self.levels),
-            ("verbs", &self.verbs),
-            ("statuses", &self.statuses),
-        ];
-        let parts: [(&'static str, &[String]); 8] = [
-            ("workspaces", &self.workspaces.contains),
-            ("namespaces", &self.namespaces.contains),
-            ("names", &self.names.contains),
-            ("users", &self.users.contains),
-            ("groups", &self.groups_contains),
-            ("sourceIPs", &self.source_ips_contains),
-            ("resources", &self.resources_prefix),
-            ("subresources", &self.subresources_prefix),
-        ];
-        for (parameter, values) in exact {
-            check(parameter, values, MAX_TERMS)?;
-        }
-        for (parameter, values) in parts {
-            check(parameter, values, MAX_PARTS)?;
-        }
-        if self.codes.len() > MAX_TERMS {
-            return Err(ArchiveError::invalid("codes", format!("at most {MAX_TERMS} values")));
-        }
-        Ok(())
+        self.filter.check()
     }
 }
 
-fn check(parameter: &'static str, values: &[String], most: usize) -> Result<(), ArchiveError> {
-    if values.len() > most {
-        return Err(ArchiveError::invalid(parameter, format!("at most {most} values")));
+impl Cursor {
+    /// The place of the document with this time and id.
+    pub fn at(time_micros: i64, id: EventId) -> Self {
+        Self { time_nanos: i128::from(time_micros) * 1_000, key: CursorKey::Event(id) }
     }
-    if values.iter().any(|value| value.chars().nth(MAX_TEXT).is_some()) {
-        return Err(ArchiveError::invalid(parameter, format!("at most {MAX_TEXT} characters in a value")));
+
+    /// Its time in microseconds since the Unix epoch.
+    pub(crate) fn time_micros(&self) -> i64 {
+        let micros = self.time_nanos.div_euclid(1_000);
+        i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
     }
-    Ok(())
+}
+
+/// `<nanoseconds>.<id>`, or `<nanoseconds>.~<base64url>`: safe in a URL.
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            CursorKey::Event(id) => write!(out, "{}.{id}", self.time_nanos),
+            CursorKey::Foreign { audit_id, stage } => {
+                let key = serde_json::to_vec(&(audit_id, stage)).unwrap_or_default();
+                write!(out, "{}.~{}", self.time_nanos, URL_SAFE_NO_PAD.encode(key))
+            }
+        }
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (time, key) = text.split_once('.').ok_or(CursorError)?;
+        let time_nanos = time.parse().map_err(|_| CursorError)?;
+        let key = match key.strip_prefix('~') {
+            None => CursorKey::Event(key.parse().map_err(|_| CursorError)?),
+            Some(key) => {
+                let key = URL_SAFE_NO_PAD.decode(key).map_err(|_| CursorError)?;
+                let (audit_id, stage) = serde_json::from_slice(&key).map_err(|_| CursorError)?;
+                CursorKey::Foreign { audit_id, stage }
+            }
+        };
+        Ok(Self { time_nanos, key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vedette_audit::identity::EventId;
+
+    use super::{Cursor, CursorKey};
+
+    #[test]
+    fn a_cursor_is_read_back_as_it_is_written() {
+        let id = EventId::from_bytes([7; 16]);
+        let foreign = CursorKey::Foreign { audit_id: Some("a~.b".to_owned()), stage: None };
+        for cursor in [Cursor::at(-5, id), Cursor { time_nanos: 12, key: foreign }] {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+        for bad in ["", "1", "x.y", "1.zz", "1.~x", "1.07070707070707070707070707070707x", "..1"] {
+            assert!(bad.parse::<Cursor>().is_err(), "{bad}");
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Elasticsearch (7.17 or newer) and OpenSearch (2 or newer), in daily indices that KubeSphere's own console can read.
 
+mod answer;
 mod bulk;
 mod compile;
 mod document;
+mod grouping;
 mod template;
 mod transport;
 
@@ -11,18 +13,21 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use crate::by::{self, By};
 use crate::config::{Mode, SearchConfig};
 use crate::day::Day;
 use crate::embedded::{page_too_large, too_many_buckets};
 use crate::error::{ArchiveError, OpenError};
 use crate::interval::{Interval, Kind};
-use crate::query::{MAX_BUCKETS, MAX_PAGE_BYTES};
-use crate::{Archive, BatchReport, Bucket, Health, Hits, Page, Purged, Query, Size, Statistics, WriteBatch};
+use crate::query::{MAX_BUCKETS, MAX_FACETS, MAX_PAGE_BYTES};
+use crate::{
+    Archive, BatchReport, Bucket, DaySize, Facet, Groups, Health, Hits, Page, Purged, Query, Statistics, WriteBatch,
+};
 
+use answer::{Aggregation, Found};
 use compile::TIME;
 use transport::{Body, Reason, SHORT, Transport};
 
@@ -161,7 +166,7 @@ impl Search {
     }
 
     /// Our daily indices.
-    async fn days(&self) -> Result<Vec<(Day, IndexLine)>, ArchiveError> {
+    async fn indices(&self) -> Result<Vec<(Day, IndexLine)>, ArchiveError> {
         let path = format!(
             "_cat/indices/{}-*?format=json&bytes=b&h=index,docs.count,store.size&expand_wildcards=open,closed",
             self.config.index_prefix
@@ -199,30 +204,40 @@ impl Archive for Search {
     async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError> {
         page.check()?;
         let order = if page.newest_first { "desc" } else { "asc" };
-        let body = json!({
+        let mut body = json!({
             "from": page.from,
             "size": page.size,
+            "track_total_hits": page.total,
             // An index that KubeSphere made has milliseconds: `numeric_type` makes them comparable.
             "sort": [
                 { TIME: { "order": order, "numeric_type": "date_nanos", "unmapped_type": "date_nanos" } },
                 { "Vedette.EventID": { "order": order, "unmapped_type": "keyword" } },
+                // For documents that we did not write, and that have no id.
+                { "AuditID.keyword": { "order": order, "unmapped_type": "keyword" } },
+                { "Stage.keyword": { "order": order, "unmapped_type": "keyword" } },
             ],
         });
+        if let Some(cursor) = &page.after {
+            insert(&mut body, "search_after", cursor.values());
+        }
         let found = match self.ask(query, body, MAX_PAGE_BYTES + SHORT).await {
             Err(ArchiveError::Refused { message, .. }) if message.contains("the answer is longer") => {
                 return Err(page_too_large());
             }
             found => found?,
         };
-        let documents = found.hits.hits.iter().map(|hit| document::unwrap(hit.source.get())).collect();
-        Ok(Hits { total: found.hits.total.value, documents })
+        let hits = &found.hits.hits;
+        let full = hits.len() as u64 == page.size;
+        let next = hits.last().filter(|_| full).and_then(answer::Hit::cursor);
+        let documents = hits.iter().map(|hit| document::unwrap(hit.source.get())).collect();
+        Ok(Hits { total: if page.total { found.hits.total.value } else { 0 }, documents, next })
     }
 
     async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError> {
         let resources = json!({ "cardinality": { "field": "AuditID.keyword", "precision_threshold": 40_000 } });
         let body = json!({ "size": 0, "aggs": { "resources": resources } });
         let found = self.ask(query, body, SHORT).await?;
-        let resources = found.aggregations.resources.map_or(0, |resources| resources.value);
+        let resources = found.aggregations.get("resources").and_then(|resources| resources.value).unwrap_or(0.0) as u64;
         Ok(Statistics { resources, events: found.hits.total.value })
     }
 
@@ -235,10 +250,36 @@ impl Archive for Search {
         let histogram = json!({ "field": TIME, "min_doc_count": 1, length: unit });
         let body = json!({ "size": 0, "aggs": { "times": { "date_histogram": histogram } } });
         let found = self.ask(query, body, SHORT).await?;
-        let finer = found.aggregations.times.map_or_else(Vec::new, |times| times.buckets);
-        let finer = finer.into_iter().map(|bucket| Bucket { time_ms: bucket.key, count: bucket.doc_count });
+        let finer = found.aggregations.get("times").into_iter().flat_map(|times| &times.buckets);
+        let finer = finer.filter_map(|bucket| Some(Bucket { time_ms: bucket.key.as_i64()?, count: bucket.doc_count }));
         let buckets = interval.gather(finer);
         if buckets.len() > MAX_BUCKETS { Err(too_many_buckets()) } else { Ok(buckets) }
+    }
+
+    async fn facets(&self, query: &Query, by: &[By], limit: usize) -> Result<Vec<Facet>, ArchiveError> {
+        by::check(by, MAX_FACETS, limit)?;
+        let aggregations = by.iter().enumerate().map(|(at, by)| (at.to_string(), grouping::facet(*by, limit)));
+        let aggregations: serde_json::Map<_, _> = aggregations.collect();
+        let found = self.ask(query, json!({ "size": 0, "aggs": aggregations }), SHORT).await?;
+        let none = Aggregation::default();
+        let facet = |at: usize| grouping::read_facet(found.aggregations.get(&at.to_string()).unwrap_or(&none), limit);
+        Ok((0..by.len()).map(facet).collect())
+    }
+
+    async fn group(&self, query: &Query, by: &[By], limit: usize) -> Result<Groups, ArchiveError> {
+        by::check(by, 2, limit)?;
+        let (mut groups, mut after) = (grouping::Gathered::default(), None);
+        loop {
+            let body = json!({ "size": 0, "track_total_hits": false, "aggs": { "groups": grouping::groups(by, after.take()) } });
+            let mut found = self.ask(query, body, MAX_PAGE_BYTES).await?;
+            let Some(page) = found.aggregations.remove("groups") else { break };
+            after = page.after_key.clone();
+            groups.take(page, by.len())?;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(groups.largest(limit))
     }
 
     async fn count(&self, query: &Query) -> Result<u64, ArchiveError> {
@@ -247,7 +288,7 @@ impl Archive for Search {
 
     async fn purge(&self, older_than_micros: i64) -> Result<Purged, ArchiveError> {
         let old: Vec<_> =
-            self.days().await?.into_iter().filter(|(day, _)| day.end_micros() <= older_than_micros).collect();
+            self.indices().await?.into_iter().filter(|(day, _)| day.end_micros() <= older_than_micros).collect();
         let mut purged = Purged::default();
         for part in old.chunks(NAMES_IN_A_PATH) {
             let names: Vec<&str> = part.iter().map(|(_, line)| line.index.as_str()).collect();
@@ -282,13 +323,26 @@ impl Archive for Search {
         }
     }
 
-    async fn size(&self) -> Result<Size, ArchiveError> {
-        let days = self.days().await?;
-        Ok(Size {
-            events: days.iter().map(|(_, line)| line.documents()).sum(),
-            days: days.len() as u64,
-            bytes: days.iter().map(|(_, line)| line.bytes()).sum(),
-        })
+    async fn days(&self) -> Result<Vec<DaySize>, ArchiveError> {
+        let mut days: Vec<_> = self
+            .indices()
+            .await?
+            .into_iter()
+            .map(|(day, line)| DaySize {
+                start_micros: day.start_micros(),
+                events: line.documents(),
+                bytes: line.bytes(),
+            })
+            .collect();
+        days.sort_by_key(|day| day.start_micros);
+        Ok(days)
+    }
+}
+
+/// Sets a member of an object.
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
     }
 }
 
@@ -312,57 +366,6 @@ fn check(config: &SearchConfig) -> Result<(), OpenError> {
 fn too_many(reason: &Reason) -> bool {
     reason.to_string().contains("too_many_buckets_exception")
         || reason.text.contains("Trying to create too many buckets")
-}
-
-#[derive(Deserialize)]
-struct Found {
-    #[serde(default)]
-    timed_out: bool,
-    #[serde(default)]
-    hits: FoundHits,
-    #[serde(default)]
-    aggregations: Aggregations,
-}
-
-#[derive(Default, Deserialize)]
-struct FoundHits {
-    #[serde(default)]
-    total: Total,
-    #[serde(default)]
-    hits: Vec<Hit>,
-}
-
-#[derive(Default, Deserialize)]
-struct Total {
-    value: u64,
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    #[serde(rename = "_source")]
-    source: Box<RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-struct Aggregations {
-    resources: Option<Single>,
-    times: Option<Buckets>,
-}
-
-#[derive(Deserialize)]
-struct Single {
-    value: u64,
-}
-
-#[derive(Deserialize)]
-struct Buckets {
-    buckets: Vec<FoundBucket>,
-}
-
-#[derive(Deserialize)]
-struct FoundBucket {
-    key: i64,
-    doc_count: u64,
 }
 
 /// A line of `_cat/indices`, whose numbers are texts (or null, while an index is being made).

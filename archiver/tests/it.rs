@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use vedette_archive::{Page, Query, Terms};
+use vedette_archive::{Field, Filter, Page, Query};
 use vedette_bus::Kind;
 
 use archives::{Failing, Fault};
@@ -245,7 +245,7 @@ async fn old_days_are_dropped() {
     assert_eq!(rig.names().await.len(), 3);
     rig.retention_days = 7;
     rig.start(rig.archive());
-    let query = Query { names: Terms::contains(["pod"]), ..Query::default() };
+    let query = Query::of(Filter::contains(Field::Name, ["pod"]));
     // Counted after it is done.
     rig.metric_reaches("vedette_archiver_purged_days_total", 1.0).await;
     let hits = rig.archive().search(&query, &Page::default()).await.unwrap();

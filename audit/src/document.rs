@@ -79,6 +79,16 @@ pub struct Fields {
     pub code: Option<i64>,
     /// The rules that matched, `<Rule resource>.<rule>`.
     pub rules: Vec<String>,
+    /// Cluster and uid of the object's namespace.
+    pub tenant: String,
+    /// The id of the credential that the user authenticated with.
+    pub credential: String,
+    /// The command that was executed in a container.
+    pub command: String,
+    /// The path of a request that names no resource.
+    pub path: String,
+    /// From the request's arrival to the event's stage, in microseconds.
+    pub duration_micros: Option<i64>,
 }
 
 impl Document {
@@ -136,6 +146,7 @@ impl Fields {
             source_ips: event.source_ips().map(|address| address.into_owned()).collect(),
             code: event.code(),
             rules: rules.to_vec(),
+            ..Self::default()
         }
     }
 }

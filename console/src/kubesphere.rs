@@ -107,7 +107,6 @@ impl From<End> for Failure {
         match end {
             End::Archive(error) => error.into(),
             End::Slow => Self::timed_out(),
-            End::Crowded => Self::bad_request("too many records have the same time to go through them all"),
         }
     }
 }

@@ -4,42 +4,59 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::ColumnValues;
+use tantivy::columnar::{Column, ColumnValues};
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::schema::{AUDIT, ID_HIGH, TIME};
 use crate::interval::Interval;
 use crate::query::MAX_BUCKETS;
 
-type Column<T> = Arc<dyn ColumnValues<T>>;
+/// One value for each document.
+pub(super) type Values<T> = Arc<dyn ColumnValues<T>>;
 
 /// The first documents in the order of time and id, or the last ones.
 pub(super) struct Top {
     pub(super) limit: usize,
     pub(super) newest_first: bool,
+    /// Only what comes after this.
+    pub(super) after: Option<Key>,
 }
 
 /// Time and the id's first half, such that what comes first is less.
-type Key = (u64, u64);
+pub(super) type Key = (u64, u64);
+
+/// The key of a document.
+pub(super) fn key(time_micros: i64, id_high: u64, newest_first: bool) -> Key {
+    let time = time_micros as u64 ^ (1 << 63);
+    if newest_first { (!time, !id_high) } else { (time, id_high) }
+}
+
+/// The time and the id's first half of a key.
+pub(super) fn of_key((time, id_high): Key, newest_first: bool) -> (i64, u64) {
+    let (time, id_high) = if newest_first { (!time, !id_high) } else { (time, id_high) };
+    ((time ^ (1 << 63)) as i64, id_high)
+}
 
 pub(super) struct TopOfSegment {
     limit: usize,
     newest_first: bool,
+    after: Option<Key>,
     segment: SegmentOrdinal,
-    times: Column<i64>,
-    ids: Column<u64>,
+    times: Values<i64>,
+    ids: Values<u64>,
     /// The best so far, the last of them on top.
     heap: BinaryHeap<(Key, DocId)>,
 }
 
 impl Collector for Top {
-    type Fruit = Vec<DocAddress>;
+    type Fruit = Vec<(Key, DocAddress)>;
     type Child = TopOfSegment;
 
     fn for_segment(&self, segment: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<TopOfSegment> {
         Ok(TopOfSegment {
             limit: self.limit,
             newest_first: self.newest_first,
+            after: self.after,
             segment,
             times: reader.fast_fields().i64(TIME)?.first_or_default_col(0),
             ids: reader.fast_fields().u64(ID_HIGH)?.first_or_default_col(0),
@@ -51,11 +68,11 @@ impl Collector for Top {
         false
     }
 
-    fn merge_fruits(&self, segments: Vec<Vec<(Key, DocAddress)>>) -> tantivy::Result<Vec<DocAddress>> {
+    fn merge_fruits(&self, segments: Vec<Self::Fruit>) -> tantivy::Result<Self::Fruit> {
         let mut all: Vec<(Key, DocAddress)> = segments.into_iter().flatten().collect();
         all.sort_unstable();
         all.truncate(self.limit);
-        Ok(all.into_iter().map(|(_, address)| address).collect())
+        Ok(all)
     }
 }
 
@@ -63,13 +80,15 @@ impl SegmentCollector for TopOfSegment {
     type Fruit = Vec<(Key, DocAddress)>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        let time = self.times.get_val(doc) as u64 ^ (1 << 63);
-        let time = if self.newest_first { !time } else { time };
+        let time_micros = self.times.get_val(doc);
+        let (time, _) = key(time_micros, 0, self.newest_first);
         if self.heap.len() == self.limit && self.heap.peek().is_none_or(|((last, _), _)| time > *last) {
             return;
         }
-        let id = self.ids.get_val(doc);
-        let key = (time, if self.newest_first { !id } else { id });
+        let key = key(time_micros, self.ids.get_val(doc), self.newest_first);
+        if self.after.is_some_and(|after| key <= after) {
+            return;
+        }
         self.heap.push((key, doc));
         if self.heap.len() > self.limit {
             self.heap.pop();
@@ -89,7 +108,7 @@ pub(super) struct Histogram {
 
 pub(super) struct HistogramOfSegment {
     interval: Interval,
-    times: Column<i64>,
+    times: Values<i64>,
     /// The bucket of the document before, milliseconds: where it begins, where it ends, how many fell into it.
     last: (i64, i64, u64),
     counts: Option<HashMap<i64, u64>>,
@@ -175,7 +194,7 @@ impl Collector for AuditIds {
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<AuditIdsOfSegment> {
         Ok(AuditIdsOfSegment {
-            hashes: reader.fast_fields().u64(AUDIT)?.first_or_default_col(0),
+            hashes: reader.fast_fields().u64(AUDIT)?,
             found: Vec::new(),
             documents: 0,
             sort_at: 1 << 16,
@@ -202,7 +221,7 @@ impl SegmentCollector for AuditIdsOfSegment {
 
     fn collect(&mut self, doc: DocId, _: Score) {
         self.documents += 1;
-        self.found.push(self.hashes.get_val(doc));
+        self.found.extend(self.hashes.first(doc));
         if self.found.len() == self.sort_at {
             distinct(&mut self.found);
             self.sort_at = (self.found.len() * 2).max(1 << 16);

@@ -1,100 +1,165 @@
 //! From a query of ours to Tantivy's.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use tantivy::Term;
-use tantivy::query::{AllQuery, BooleanQuery, Query as TantivyQuery, RangeQuery, TermQuery, TermSetQuery};
-use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, Query as TantivyQuery, RangeQuery, TermQuery, TermSetQuery,
+};
+use tantivy::schema::{Field as Slot, IndexRecordOption};
 
-use super::automaton::{Machine, Place, TextQuery};
-use super::schema::{Fields, Folded};
+use super::schema::{AUDIT, Slots, audit};
+use super::walk::{Test, Walk};
 use crate::day::Day;
 use crate::error::ArchiveError;
-use crate::fold::fold;
-use crate::query::{Query, Terms};
+use crate::field::{Field, Number, findable};
+use crate::filter::{Filter, folded};
+use crate::query::Query;
 
-type Clauses = Vec<Box<dyn TantivyQuery>>;
+type Clause = Box<dyn TantivyQuery>;
 
 /// What a query asks of every day alike; the clause on the time comes with the day.
 pub(super) struct Compiled {
-    clauses: Clauses,
-    time: Field,
+    filter: Clause,
+    time: Slot,
     start_micros: Option<i64>,
     end_micros: Option<i64>,
 }
 
 impl Compiled {
-    pub(super) fn new(query: &Query, fields: &Fields) -> Result<Self, ArchiveError> {
-        let mut clauses = Clauses::new();
-        exact(&mut clauses, fields.cluster, &query.clusters);
-        exact(&mut clauses, fields.level, &query.levels);
-        exact(&mut clauses, fields.verb, &query.verbs);
-        exact(&mut clauses, fields.status, &query.statuses);
-        if !query.codes.is_empty() {
-            terms(&mut clauses, query.codes.iter().map(|code| Term::from_field_i64(fields.code, *code)).collect());
-        }
-        both(&mut clauses, fields.workspace, &query.workspaces)?;
-        both(&mut clauses, fields.namespace, &query.namespaces)?;
-        both(&mut clauses, fields.name, &query.names)?;
-        both(&mut clauses, fields.user, &query.users)?;
-        text(&mut clauses, fields.groups, &query.groups_contains, Place::Anywhere)?;
-        text(&mut clauses, fields.source_ips, &query.source_ips_contains, Place::Anywhere)?;
-        text(&mut clauses, fields.resource, &query.resources_prefix, Place::Beginning)?;
-        text(&mut clauses, fields.subresource, &query.subresources_prefix, Place::Beginning)?;
-        Ok(Self { clauses, time: fields.time, start_micros: query.start_micros, end_micros: query.end_micros })
+    pub(super) fn new(query: &Query, slots: &Slots) -> Result<Self, ArchiveError> {
+        let filter = Compiler { slots }.filter(&query.filter)?;
+        Ok(Self { filter, time: slots.time, start_micros: query.start_micros, end_micros: query.end_micros })
     }
 
-    /// The query for one day; a time clause only where the asked range cuts the day (and for the first and the last one,
-    /// which hold what lies beyond them).
-    pub(super) fn for_day(&self, day: Day) -> Box<dyn TantivyQuery> {
-        let mut clauses: Clauses = self.clauses.iter().map(|clause| clause.box_clone()).collect();
-        let within = day != Day::FIRST && day != Day::LAST;
-        let start = self.start_micros.filter(|start| !within || *start > day.start_micros());
-        let end = self.end_micros.filter(|end| !within || *end < day.end_micros() - 1);
-        if start.is_some() || end.is_some() {
-            let bound = |micros: Option<i64>| {
-                micros.map_or(Bound::Unbounded, |micros| Bound::Included(Term::from_field_i64(self.time, micros)))
-            };
-            clauses.push(Box::new(RangeQuery::new(bound(start), bound(end))));
+    /// The query for one day: the time is asked only where the range cuts the day.
+    pub(super) fn for_day(&self, day: Day) -> Clause {
+        let start = self.start_micros.filter(|start| day == Day::FIRST || *start > day.start_micros());
+        let end = self.end_micros.filter(|end| day == Day::LAST || *end < day.end_micros() - 1);
+        if start.is_none() && end.is_none() {
+            return self.filter.box_clone();
         }
-        match clauses.len() {
-            0 => Box::new(AllQuery),
-            1 => clauses.pop().unwrap_or_else(|| Box::new(AllQuery)),
-            _ => Box::new(BooleanQuery::intersection(clauses)),
+        let range = range(self.time, start, end);
+        Box::new(BooleanQuery::intersection(vec![self.filter.box_clone(), range]))
+    }
+}
+
+struct Compiler<'a> {
+    slots: &'a Slots,
+}
+
+impl Compiler<'_> {
+    fn filter(&self, filter: &Filter) -> Result<Clause, ArchiveError> {
+        Ok(match filter {
+            Filter::All(filters) => {
+                let mut clauses = filters.iter().map(|filter| self.filter(filter)).collect::<Result<Vec<_>, _>>()?;
+                match clauses.len() {
+                    0 => Box::new(AllQuery),
+                    1 => clauses.swap_remove(0),
+                    _ => Box::new(BooleanQuery::intersection(clauses)),
+                }
+            }
+            Filter::Any(filters) => {
+                union(filters.iter().map(|filter| self.filter(filter)).collect::<Result<Vec<_>, _>>()?)
+            }
+            Filter::Not(filter) => not(self.filter(filter)?),
+            Filter::Is(field, values) => {
+                let mut clauses = Vec::new();
+                let found: Vec<Term> = values
+                    .iter()
+                    .filter(|value| findable(value))
+                    .map(|value| match self.slots.text(*field) {
+                        Some(slot) => Term::from_field_text(slot, value),
+                        None => Term::from_field_u64(self.slots.audit, audit(value)),
+                    })
+                    .collect();
+                if !found.is_empty() {
+                    clauses.push(terms(found));
+                }
+                if values.iter().any(String::is_empty) {
+                    clauses.push(not(self.exists(*field)));
+                }
+                union(clauses)
+            }
+            Filter::Contains(field, texts) => match folded(texts) {
+                Some(texts) => self.walk(*field, Test::contains(&texts))?,
+                None => Box::new(AllQuery),
+            },
+            Filter::Begins(field, texts) => match folded(texts) {
+                Some(texts) => self.walk(*field, Some(Test::Begins(texts)))?,
+                None => Box::new(AllQuery),
+            },
+            Filter::Like(field, patterns) => self.walk(*field, Test::like(patterns))?,
+            Filter::Equals(Number::Code, values) if values.is_empty() => Box::new(EmptyQuery),
+            Filter::Equals(Number::Code, values) => {
+                terms(values.iter().map(|code| Term::from_field_i64(self.slots.code, *code)).collect())
+            }
+            Filter::Equals(number, values) => {
+                union(values.iter().map(|value| range(self.number(*number), Some(*value), Some(*value))).collect())
+            }
+            Filter::Within(number, None, None) => Box::new(ExistsQuery::new(number_name(*number).to_owned(), false)),
+            Filter::Within(number, min, max) => range(self.number(*number), *min, *max),
+            Filter::Since(time) => range(self.slots.time, Some(*time), None),
+            Filter::Id(ids) if ids.is_empty() => Box::new(EmptyQuery),
+            Filter::Id(ids) => {
+                terms(ids.iter().map(|id| Term::from_field_bytes(self.slots.id, id.as_bytes())).collect())
+            }
+        })
+    }
+
+    fn walk(&self, field: Field, test: Option<Test>) -> Result<Clause, ArchiveError> {
+        let slot = self.slots.text(field);
+        let test = test.ok_or_else(|| ArchiveError::invalid(field.name(), "too much text to search for"))?;
+        // The request's id is asked for as a whole alone: `Filter::check` says so.
+        Ok(slot.map_or_else(|| Box::new(EmptyQuery) as Clause, |slot| Box::new(Walk::new(slot, test))))
+    }
+
+    /// Documents with a value of the field.
+    fn exists(&self, field: Field) -> Clause {
+        match (field, self.slots.text(field)) {
+            // It has no column.
+            (Field::Tenant, Some(slot)) => Box::new(Walk::new(slot, Test::Begins(vec![String::new()]))),
+            (field, Some(_)) => Box::new(ExistsQuery::new(field.name().to_owned(), false)),
+            (_, None) => Box::new(ExistsQuery::new(AUDIT.to_owned(), false)),
+        }
+    }
+
+    fn number(&self, number: Number) -> Slot {
+        match number {
+            Number::Code => self.slots.code,
+            Number::Duration => self.slots.duration,
         }
     }
 }
 
-fn both(clauses: &mut Clauses, field: Folded, values: &Terms) -> Result<(), ArchiveError> {
-    exact(clauses, field.exact, &values.exact);
-    text(clauses, field, &values.contains, Place::Anywhere)
-}
-
-fn exact(clauses: &mut Clauses, field: Field, values: &[String]) {
-    if !values.is_empty() {
-        terms(clauses, values.iter().map(|value| Term::from_field_text(field, value)).collect());
+fn number_name(number: Number) -> &'static str {
+    match number {
+        Number::Code => super::schema::CODE,
+        Number::Duration => super::schema::DURATION,
     }
 }
 
-fn terms(clauses: &mut Clauses, terms: Vec<Term>) {
-    clauses.push(match terms.as_slice() {
+fn union(mut clauses: Vec<Clause>) -> Clause {
+    match clauses.len() {
+        0 => Box::new(EmptyQuery),
+        1 => clauses.swap_remove(0),
+        _ => Box::new(BooleanQuery::union(clauses)),
+    }
+}
+
+fn not(clause: Clause) -> Clause {
+    Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery) as Clause), (Occur::MustNot, clause)]))
+}
+
+fn terms(terms: Vec<Term>) -> Clause {
+    match terms.as_slice() {
         [term] => Box::new(TermQuery::new(term.clone(), IndexRecordOption::Basic)),
         _ => Box::new(TermSetQuery::new(terms)),
-    });
+    }
 }
 
-fn text(clauses: &mut Clauses, field: Folded, texts: &[String], place: Place) -> Result<(), ArchiveError> {
-    let texts: Vec<String> = texts.iter().filter(|text| !text.is_empty()).map(|text| fold(text)).collect();
-    if texts.is_empty() {
-        return Ok(());
-    }
-    let machine =
-        Machine::new(&texts, place).map_err(|_| ArchiveError::invalid("query", "too much text to search for"))?;
-    let machine = Arc::new(machine);
-    clauses.push(Box::new(BooleanQuery::union(vec![
-        Box::new(TextQuery::new(field.exact, Arc::clone(&machine))),
-        Box::new(TextQuery::new(field.fold, machine)),
-    ])));
-    Ok(())
+fn range(slot: Slot, min: Option<i64>, max: Option<i64>) -> Clause {
+    let bound =
+        |value: Option<i64>| value.map_or(Bound::Unbounded, |value| Bound::Included(Term::from_field_i64(slot, value)));
+    Box::new(RangeQuery::new(bound(min), bound(max)))
 }

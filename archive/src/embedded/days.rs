@@ -118,19 +118,17 @@ impl Days {
         Ok(events)
     }
 
-    /// Bytes of all files of all days.
-    pub(super) fn bytes(&self) -> Result<u64, ArchiveError> {
+    /// Bytes of all files of a day.
+    pub(super) fn bytes_of(&self, day: Day) -> Result<u64, ArchiveError> {
         let failed = |error: io::Error| ArchiveError::unavailable_by("can't measure the archive", error);
+        let entries = match fs::read_dir(self.path(day)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => entries.map_err(failed)?,
+        };
         let mut bytes = 0;
-        for day in self.names()? {
-            let entries = match fs::read_dir(self.path(day)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries.map_err(failed)?,
-            };
-            for entry in entries {
-                // Merging removes files at any time.
-                bytes += entry.map_err(failed)?.metadata().map_or(0, |metadata| metadata.len());
-            }
+        for entry in entries {
+            // Merging removes files at any time.
+            bytes += entry.map_err(failed)?.metadata().map_or(0, |metadata| metadata.len());
         }
         Ok(bytes)
     }

@@ -1,102 +1,81 @@
 //! What a day's index holds of a document.
 //!
-//! Only what filters, sorts and counts is indexed; the JSON lies compressed in the document store. A field that is
-//! searched by parts has two term dictionaries: the values as they are, and, only for values which that changes, the
-//! same without regard to case. A value contains some text regardless of case exactly if its own term does (where it has
-//! no capitals) or its folded term does, so that most values are indexed once.
+//! Only what filters, sorts, groups and counts is indexed; the JSON lies compressed in the document store. A field of texts
+//! is a term dictionary with postings, which filters ask, and a column, which groups and facets read. Values stand in both
+//! as they are: what disregards case folds a dictionary's terms as it walks them (see [`super::walk`]).
 
 use tantivy::schema::{
-    BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, SchemaBuilder, TextFieldIndexing,
+    BytesOptions, FAST, Field as Slot, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing,
     TextOptions,
 };
 use tantivy::{Index, TantivyDocument};
 use vedette_audit::document::Document;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::fold::fold;
-use crate::query::MAX_TEXT;
+use crate::field::{Field, findable};
 
 /// The names of the columns that are read by name.
 pub(super) const TIME: &str = "time";
 pub(super) const ID_HIGH: &str = "id_high";
 pub(super) const AUDIT: &str = "audit";
 pub(super) const BATCH: &str = "batch";
+pub(super) const CODE: &str = "code";
+pub(super) const DURATION: &str = "duration";
 
-/// The fields of the schema.
+/// The slots of the schema.
 #[derive(Clone, Debug)]
-pub(super) struct Fields {
+pub(super) struct Slots {
     /// The event's id, 16 bytes: what a second write of the event is recognised by.
-    pub(super) id: Field,
+    pub(super) id: Slot,
     /// The id's first 8 bytes as a column: the order of documents of the same time.
-    pub(super) id_high: Field,
+    pub(super) id_high: Slot,
     /// The key of the batch that stored the document.
-    pub(super) batch: Field,
+    pub(super) batch: Slot,
     /// Microseconds since the Unix epoch.
-    pub(super) time: Field,
-    /// A hash of the audit id, for counting distinct ones.
-    pub(super) audit: Field,
-    pub(super) json: Field,
-    pub(super) cluster: Field,
-    pub(super) level: Field,
-    pub(super) verb: Field,
-    pub(super) status: Field,
-    pub(super) code: Field,
-    pub(super) workspace: Folded,
-    pub(super) namespace: Folded,
-    pub(super) name: Folded,
-    pub(super) user: Folded,
-    pub(super) groups: Folded,
-    pub(super) source_ips: Folded,
-    pub(super) resource: Folded,
-    pub(super) subresource: Folded,
-}
-
-/// A field that is searched by parts, too.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Folded {
-    pub(super) exact: Field,
-    /// Values without regard to case, where they differ.
-    pub(super) fold: Field,
+    pub(super) time: Slot,
+    /// A hash of the request's id, for finding it and for counting distinct ones.
+    pub(super) audit: Slot,
+    pub(super) json: Slot,
+    pub(super) code: Slot,
+    pub(super) duration: Slot,
+    texts: Vec<(Field, Slot)>,
 }
 
 /// The schema of every day.
-pub(super) fn schema() -> (Schema, Fields) {
+pub(super) fn schema() -> (Schema, Slots) {
     let mut builder = Schema::builder();
     let indexing = TextFieldIndexing::default()
         .set_tokenizer("raw")
         .set_index_option(IndexRecordOption::Basic)
         .set_fieldnorms(false);
-    let keyword = TextOptions::default().set_indexing_options(indexing);
-    let folded = |builder: &mut SchemaBuilder, name: &str| Folded {
-        exact: builder.add_text_field(name, keyword.clone()),
-        fold: builder.add_text_field(&format!("{name}_fold"), keyword.clone()),
-    };
-    let fields = Fields {
+    let found = TextOptions::default().set_indexing_options(indexing);
+    let grouped = found.clone().set_fast("raw");
+    let slots = Slots {
         id: builder.add_bytes_field("id", BytesOptions::default().set_indexed()),
         id_high: builder.add_u64_field(ID_HIGH, FAST),
         batch: builder.add_text_field(BATCH, FAST),
         time: builder.add_i64_field(TIME, FAST),
-        audit: builder.add_u64_field(AUDIT, FAST),
+        audit: builder.add_u64_field(AUDIT, NumericOptions::default().set_indexed().set_fast()),
         json: builder.add_bytes_field("json", STORED),
-        cluster: builder.add_text_field("cluster", keyword.clone()),
-        level: builder.add_text_field("level", keyword.clone()),
-        verb: builder.add_text_field("verb", keyword.clone()),
-        status: builder.add_text_field("status", keyword.clone()),
-        code: builder.add_i64_field("code", NumericOptions::default().set_indexed().set_fast()),
-        workspace: folded(&mut builder, "workspace"),
-        namespace: folded(&mut builder, "namespace"),
-        name: folded(&mut builder, "name"),
-        user: folded(&mut builder, "user"),
-        groups: folded(&mut builder, "groups"),
-        source_ips: folded(&mut builder, "source_ips"),
-        resource: folded(&mut builder, "resource"),
-        subresource: folded(&mut builder, "subresource"),
+        code: builder.add_i64_field(CODE, NumericOptions::default().set_indexed().set_fast()),
+        duration: builder.add_i64_field(DURATION, FAST),
+        texts: texts()
+            .map(|field| {
+                let options = if field == Field::Tenant { found.clone() } else { grouped.clone() };
+                (field, builder.add_text_field(field.name(), options))
+            })
+            .collect(),
     };
-    (builder.build(), fields)
+    (builder.build(), slots)
 }
 
-/// Whether an index was made with this schema. Fields are numbered in the schema's order, so that equal schemas have equal
-/// fields.
+/// Fields that are indexed as texts: the request's id is a hash.
+fn texts() -> impl Iterator<Item = Field> {
+    Field::ALL.iter().copied().filter(|field| *field != Field::AuditId)
+}
+
+/// Whether an index was made with this schema. Slots are numbered in the schema's order, so that equal schemas have equal
+/// slots.
 pub(super) fn fits(index: &Index) -> bool {
     index.schema() == schema().0
 }
@@ -107,7 +86,17 @@ pub(super) fn high(id: &[u8; 16]) -> u64 {
     u64::from_be_bytes(high.try_into().unwrap_or_default())
 }
 
-impl Fields {
+/// What stands for a request's id.
+pub(super) fn audit(audit_id: &str) -> u64 {
+    xxh3_64(audit_id.as_bytes())
+}
+
+impl Slots {
+    /// The slot of a field of texts; `None` for the request's id.
+    pub(super) fn text(&self, field: Field) -> Option<Slot> {
+        self.texts.iter().find(|(of, _)| *of == field).map(|(_, slot)| *slot)
+    }
+
     /// The document as it is indexed.
     pub(super) fn index(&self, document: &Document, batch: &str) -> TantivyDocument {
         let mut doc = TantivyDocument::new();
@@ -116,56 +105,25 @@ impl Fields {
         doc.add_u64(self.id_high, high(document.id.as_bytes()));
         doc.add_text(self.batch, batch);
         doc.add_i64(self.time, document.time_micros);
-        doc.add_u64(self.audit, xxh3_64(fields.audit_id.as_bytes()));
-        doc.add_bytes(self.json, &document.json);
-        for (field, value) in [
-            (self.cluster, &fields.cluster),
-            (self.level, &fields.level),
-            (self.verb, &fields.verb),
-            (self.status, &fields.status),
-        ] {
-            if findable(value) {
-                doc.add_text(field, value);
-            }
+        if findable(&fields.audit_id) {
+            doc.add_u64(self.audit, audit(&fields.audit_id));
         }
+        doc.add_bytes(self.json, &document.json);
         if let Some(code) = fields.code {
             doc.add_i64(self.code, code);
         }
-        // An event without workspace or namespace is found by the empty one.
-        for (field, value) in [(self.workspace, &fields.workspace), (self.namespace, &fields.namespace)] {
-            if value.is_empty() {
-                doc.add_text(field.exact, "");
+        if let Some(duration) = fields.duration_micros {
+            doc.add_i64(self.duration, duration);
+        }
+        for (field, slot) in &self.texts {
+            let mut values: Vec<&str> = field.values(fields).collect();
+            // A document counts once for a value that it has twice.
+            values.sort_unstable();
+            values.dedup();
+            for value in values {
+                doc.add_text(*slot, value);
             }
-            field.add(&mut doc, value);
-        }
-        self.name.add(&mut doc, &fields.name);
-        self.user.add(&mut doc, &fields.user);
-        self.resource.add(&mut doc, &fields.resource);
-        self.subresource.add(&mut doc, &fields.subresource);
-        for group in &fields.groups {
-            self.groups.add(&mut doc, group);
-        }
-        for address in &fields.source_ips {
-            self.source_ips.add(&mut doc, address);
         }
         doc
     }
-}
-
-impl Folded {
-    fn add(self, doc: &mut TantivyDocument, value: &str) {
-        if !findable(value) {
-            return;
-        }
-        doc.add_text(self.exact, value);
-        let folded = fold(value);
-        if folded != value {
-            doc.add_text(self.fold, folded);
-        }
-    }
-}
-
-/// Whether filters may find a value: it is there, and short enough for every engine (counted as search engines do).
-fn findable(value: &str) -> bool {
-    !value.is_empty() && (value.len() <= MAX_TEXT || value.encode_utf16().count() <= MAX_TEXT)
 }

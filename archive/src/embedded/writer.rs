@@ -17,7 +17,7 @@ use vedette_audit::identity::EventId;
 use super::days::{DayIndex, Days, engine};
 use super::filter::Filter;
 use super::lock::Lock;
-use super::schema::{BATCH, Fields, ID_HIGH, high, schema};
+use super::schema::{BATCH, ID_HIGH, Slots, high, schema};
 use crate::config::EmbeddedConfig;
 use crate::day::Day;
 use crate::error::{ArchiveError, OpenError};
@@ -30,7 +30,7 @@ pub(super) const MIN_MEMORY_BYTES: usize = 15_000_000;
 pub(super) struct Writer {
     _lock: Lock,
     days: Arc<Days>,
-    fields: Fields,
+    slots: Slots,
     memory_bytes: usize,
     max_open: usize,
     /// The days open for writing, the least recently used first.
@@ -51,7 +51,7 @@ impl Writer {
     pub(super) fn new(config: &EmbeddedConfig, lock: Lock, days: Arc<Days>) -> Self {
         let max_open = config.open_days.max(1);
         let memory_bytes = (config.writer_memory_bytes / max_open).max(MIN_MEMORY_BYTES);
-        Self { _lock: lock, days, fields: schema().1, memory_bytes, max_open, open: Vec::new() }
+        Self { _lock: lock, days, slots: schema().1, memory_bytes, max_open, open: Vec::new() }
     }
 
     pub(super) fn lock(dir: &Path) -> Result<Lock, OpenError> {
@@ -75,7 +75,7 @@ impl Writer {
         for (day, places) in by_day {
             let mut writer = self.open(day)?;
             // After a failure the day's writer can't be trusted any more: it is let go, with what it had not committed.
-            writer.apply(&self.fields, batches, &places, &mut reports)?;
+            writer.apply(&self.slots, batches, &places, &mut reports)?;
             self.open.push(writer);
         }
         Ok(reports)
@@ -134,7 +134,7 @@ impl DayWriter {
     /// Stores the day's documents and counts them; commits if there are new ones.
     fn apply(
         &mut self,
-        fields: &Fields,
+        slots: &Slots,
         batches: &[WriteBatch],
         places: &[Place],
         reports: &mut [BatchReport],
@@ -146,13 +146,13 @@ impl DayWriter {
             let (Some(document), Some(report)) = (batch.documents.get(index), reports.get_mut(at)) else { continue };
             let stored_by = match added.get(&document.id) {
                 Some(other) => batches.get(*other).map(|other| other.key.clone()),
-                None => self.stored_by(fields, document.id)?,
+                None => self.stored_by(slots, document.id)?,
             };
             let own = match stored_by {
                 Some(key) => key == batch.key,
                 None => {
                     self.writer
-                        .add_document(fields.index(document, &batch.key))
+                        .add_document(slots.index(document, &batch.key))
                         .map_err(|error| engine("add a document", error))?;
                     added.insert(document.id, at);
                     true
@@ -177,14 +177,14 @@ impl DayWriter {
     }
 
     /// The key of the batch that stored this event, if one did.
-    fn stored_by(&self, fields: &Fields, id: EventId) -> Result<Option<String>, ArchiveError> {
+    fn stored_by(&self, slots: &Slots, id: EventId) -> Result<Option<String>, ArchiveError> {
         if !self.filter.may_contain(high(id.as_bytes())) {
             return Ok(None);
         }
         let failed = |error: tantivy::TantivyError| engine("look up an event", error);
-        let term = Term::from_field_bytes(fields.id, id.as_bytes());
+        let term = Term::from_field_bytes(slots.id, id.as_bytes());
         for segment in self.index.searcher().segment_readers() {
-            let inverted = segment.inverted_index(fields.id).map_err(failed)?;
+            let inverted = segment.inverted_index(slots.id).map_err(failed)?;
             let postings = inverted.read_postings(&term, IndexRecordOption::Basic);
             let Some(postings) = postings.map_err(|error| failed(error.into()))? else { continue };
             let doc = postings.doc();

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::config::SearchConfig;
 use crate::day::Day;
-use crate::fold::fold;
-use crate::query::{Query, Terms};
+use crate::field::{Field, Number, findable};
+use crate::filter::{Filter, Pattern, Piece, folded};
+use crate::query::Query;
 
 /// The time that documents are found and sorted by.
 pub(super) const TIME: &str = "RequestReceivedTimestamp";
@@ -34,36 +35,158 @@ pub(super) fn indices(config: &SearchConfig, query: &Query) -> String {
     format!("{prefix}-*")
 }
 
-/// The query's clauses.
-pub(super) fn compile(query: &Query) -> Value {
-    let mut filter = Vec::new();
-    exact(&mut filter, "Cluster", &query.clusters);
-    exact(&mut filter, "Level", &query.levels);
-    exact(&mut filter, "Verb", &query.verbs);
-    exact(&mut filter, "ResponseStatus.status", &query.statuses);
-    if !query.codes.is_empty() {
-        filter.push(json!({ "terms": { "ResponseStatus.code": query.codes } }));
+/// The field's name in documents.
+pub(super) fn path(field: Field) -> &'static str {
+    match field {
+        Field::Cluster => "Cluster",
+        Field::Workspace => "Workspace",
+        Field::Namespace => "ObjectRef.Namespace",
+        Field::Tenant => "Vedette.Tenant",
+        Field::Name => "ObjectRef.Name",
+        Field::User => "User.Username",
+        Field::Actor => "Vedette.Actor",
+        Field::Group => "User.Groups",
+        Field::SourceIp => "SourceIPs",
+        Field::Address => "Vedette.SourceIP",
+        Field::Credential => "Vedette.CredentialID",
+        Field::Resource => "ObjectRef.Resource",
+        Field::Subresource => "ObjectRef.Subresource",
+        Field::ApiGroup => "ObjectRef.APIGroup",
+        Field::Verb => "Verb",
+        Field::Level => "Level",
+        Field::Stage => "Stage",
+        Field::Status => "ResponseStatus.status",
+        Field::Reason => "ResponseStatus.reason",
+        Field::Command => "Vedette.Command",
+        Field::UserAgent => "UserAgent",
+        Field::Path => "Vedette.Path",
+        Field::Rule => "Vedette.Rules",
+        Field::AuditId => "AuditID",
     }
-    both(&mut filter, "Workspace", &query.workspaces);
-    both(&mut filter, "ObjectRef.Namespace", &query.namespaces);
-    both(&mut filter, "ObjectRef.Name", &query.names);
-    both(&mut filter, "User.Username", &query.users);
-    text(&mut filter, "User.Groups", &query.groups_contains, part);
-    text(&mut filter, "SourceIPs", &query.source_ips_contains, part);
-    text(&mut filter, "ObjectRef.Resource", &query.resources_prefix, beginning);
-    text(&mut filter, "ObjectRef.Subresource", &query.subresources_prefix, beginning);
-    filter.extend(time(query));
+}
+
+/// The field as whole values.
+pub(super) fn keyword(field: Field) -> String {
+    format!("{}.keyword", path(field))
+}
+
+pub(super) fn number(number: Number) -> &'static str {
+    match number {
+        Number::Code => "ResponseStatus.code",
+        Number::Duration => "Vedette.DurationMicros",
+    }
+}
+
+/// The query.
+pub(super) fn compile(query: &Query) -> Value {
+    let mut filter: Vec<Value> = match &query.filter {
+        Filter::All(filters) => filters.iter().map(clause).collect(),
+        other => vec![clause(other)],
+    };
+    filter.extend(time(query.start_micros, query.end_micros));
     json!({ "bool": { "filter": filter } })
 }
 
+fn clause(filter: &Filter) -> Value {
+    match filter {
+        Filter::All(filters) if filters.is_empty() => json!({ "match_all": {} }),
+        Filter::All(filters) => json!({ "bool": { "filter": filters.iter().map(clause).collect::<Vec<_>>() } }),
+        Filter::Any(filters) => any(filters.iter().map(clause).collect()),
+        Filter::Not(filter) => not(clause(filter)),
+        Filter::Is(field, values) => {
+            let mut clauses = Vec::new();
+            let found: Vec<&String> = values.iter().filter(|value| findable(value)).collect();
+            if !found.is_empty() {
+                clauses.push(json!({ "terms": { keyword(*field): found } }));
+            }
+            if values.iter().any(String::is_empty) {
+                clauses.push(not(there(*field)));
+            }
+            any(clauses)
+        }
+        Filter::Contains(field, texts) => each(*field, folded(texts), part),
+        Filter::Begins(field, texts) => each(*field, folded(texts), beginning),
+        Filter::Like(field, patterns) => any(patterns.iter().map(|pattern| like(*field, pattern)).collect()),
+        Filter::Equals(of, values) => json!({ "terms": { number(*of): values } }),
+        Filter::Within(of, None, None) => json!({ "exists": { "field": number(*of) } }),
+        Filter::Within(of, min, max) => {
+            let bounds = [("gte", min), ("lte", max)];
+            let bounds =
+                bounds.iter().filter_map(|(name, bound)| bound.map(|bound| ((*name).to_owned(), json!(bound))));
+            json!({ "range": { number(*of): bounds.collect::<Map<_, _>>() } })
+        }
+        Filter::Since(start) => time(Some(*start), None).unwrap_or_else(|| json!({ "match_all": {} })),
+        Filter::Id(ids) => {
+            json!({ "terms": { "Vedette.EventID": ids.iter().map(ToString::to_string).collect::<Vec<_>>() } })
+        }
+    }
+}
+
+fn any(clauses: Vec<Value>) -> Value {
+    if clauses.is_empty() {
+        return json!({ "match_none": {} });
+    }
+    json!({ "bool": { "should": clauses, "minimum_should_match": 1 } })
+}
+
+fn not(clause: Value) -> Value {
+    json!({ "bool": { "must_not": [clause] } })
+}
+
+/// Documents with a value: KubeSphere's console wants some that are absent stored as empty texts.
+fn there(field: Field) -> Value {
+    json!({ "bool": {
+        "filter": [{ "exists": { "field": keyword(field) } }],
+        "must_not": [{ "term": { keyword(field): "" } }],
+    } })
+}
+
+fn each(field: Field, texts: Option<Vec<String>>, clause: fn(&str, &str) -> Value) -> Value {
+    match texts {
+        None => json!({ "match_all": {} }),
+        Some(texts) => any(texts.iter().map(|text| clause(&keyword(field), text)).collect()),
+    }
+}
+
+/// A pattern: as a wildcard where it has ASCII alone, without regard to whose case engines compare.
+fn like(field: Field, pattern: &Pattern) -> Value {
+    let name = keyword(field);
+    let plain = pattern.pieces().iter().all(|piece| match piece {
+        Piece::Text(text) => text.is_ascii(),
+        // A character is two of the engine's where it is beyond the first 65,536.
+        Piece::One => false,
+        Piece::Any => true,
+    });
+    match pattern.pieces() {
+        [] => json!({ "match_none": {} }),
+        [Piece::Any] => there(field),
+        [Piece::Text(text)] if plain => json!({ "term": { name: { "value": text, "case_insensitive": true } } }),
+        pieces if plain => {
+            let texts = pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => escaped(text),
+                _ => "*".to_owned(),
+            });
+            json!({ "wildcard": { name: { "value": texts.collect::<String>(), "case_insensitive": true } } })
+        }
+        pieces => {
+            let texts = pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => letters(text),
+                Piece::One => ".".to_owned(),
+                Piece::Any => ".*".to_owned(),
+            });
+            regexp(&name, &texts.collect::<String>())
+        }
+    }
+}
+
 /// The clause on the time. What the engine's nanoseconds since 1970 can't hold is no bound, or matches nothing.
-fn time(query: &Query) -> Option<Value> {
+fn time(start: Option<i64>, end: Option<i64>) -> Option<Value> {
     let last = Day::LAST.end_micros() - 1;
-    if query.end_micros.is_some_and(|end| end < 0) || query.start_micros.is_some_and(|start| start > last) {
+    if end.is_some_and(|end| end < 0) || start.is_some_and(|start| start > last) {
         return Some(json!({ "match_none": {} }));
     }
-    let start = query.start_micros.filter(|start| *start > 0).and_then(instant);
-    let end = query.end_micros.filter(|end| *end < last).and_then(|end| instant(end + 1));
+    let start = start.filter(|start| *start > 0).and_then(instant);
+    let end = end.filter(|end| *end < last).and_then(|end| instant(end + 1));
     if start.is_none() && end.is_none() {
         return None;
     }
@@ -78,43 +201,23 @@ pub(super) fn instant(micros: i64) -> Option<String> {
     Timestamp::from_microsecond(micros).ok().map(|instant| format!("{instant:.6}"))
 }
 
-fn keyword(field: &str) -> String {
-    format!("{field}.keyword")
-}
-
-fn exact(filter: &mut Vec<Value>, field: &str, values: &[String]) {
-    if !values.is_empty() {
-        filter.push(json!({ "terms": { keyword(field): values } }));
-    }
-}
-
-fn both(filter: &mut Vec<Value>, field: &str, terms: &Terms) {
-    exact(filter, field, &terms.exact);
-    text(filter, field, &terms.contains, part);
-}
-
-fn text(filter: &mut Vec<Value>, field: &str, texts: &[String], clause: fn(&str, &str) -> Value) {
-    let clauses: Vec<Value> =
-        texts.iter().filter(|text| !text.is_empty()).map(|text| clause(&keyword(field), &fold(text))).collect();
-    if !clauses.is_empty() {
-        filter.push(json!({ "bool": { "should": clauses, "minimum_should_match": 1 } }));
-    }
-}
-
 fn part(field: &str, text: &str) -> Value {
     if !text.is_ascii() {
         return regexp(field, &format!(".*{}.*", letters(text)));
     }
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('*');
+    json!({ "wildcard": { field: { "value": format!("*{}*", escaped(text)), "case_insensitive": true } } })
+}
+
+/// The text as a part of a wildcard pattern.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '*' | '?' | '\\') {
             pattern.push('\\');
         }
         pattern.push(c);
     }
-    pattern.push('*');
-    json!({ "wildcard": { field: { "value": pattern, "case_insensitive": true } } })
+    pattern
 }
 
 fn beginning(field: &str, text: &str) -> Value {
@@ -148,7 +251,9 @@ mod tests {
 
     use super::{beginning, compile, indices, part};
     use crate::config::SearchConfig;
-    use crate::query::{Query, Terms};
+    use crate::field::Field;
+    use crate::filter::Filter;
+    use crate::query::Query;
 
     #[test]
     fn escapes_what_means_something_in_a_pattern() {
@@ -184,6 +289,7 @@ mod tests {
         assert_eq!(indices(&config, &Query::default()), "p-*");
         let backwards = Query { start_micros: Some(day), end_micros: Some(0), ..Query::default() };
         assert_eq!(indices(&config, &backwards), "p-*");
-        assert_eq!(compile(&Query { users: Terms::contains([""]), ..Query::default() }), compile(&Query::default()));
+        let all = compile(&Query::of(Filter::contains(Field::User, [""])));
+        assert_eq!(all, json!({ "bool": { "filter": [{ "match_all": {} }] } }));
     }
 }

@@ -114,7 +114,7 @@ fn searched(document: &Document) -> serde_json::Value {
         TIME: instant(micros),
         "Vedette": { "EventID": document.id.to_string(), "Rules": fields.rules },
     });
-    let texts: [(&str, &str, &str); 16] = [
+    let texts: [(&str, &str, &str); 21] = [
         ("", "Devops", &fields.devops),
         ("", "Cluster", &fields.cluster),
         ("", "Level", &fields.level),
@@ -131,6 +131,11 @@ fn searched(document: &Document) -> serde_json::Value {
         ("ResponseStatus", "status", &fields.status),
         ("ResponseStatus", "reason", &fields.reason),
         ("Vedette", "Actor", &fields.actor),
+        ("Vedette", "SourceIP", &fields.source_ip),
+        ("Vedette", "CredentialID", &fields.credential),
+        ("Vedette", "Command", &fields.command),
+        ("Vedette", "Path", &fields.path),
+        ("Vedette", "Tenant", &fields.tenant),
     ];
     for (object, name, text) in texts {
         let place = if object.is_empty() { Some(&mut value) } else { value.get_mut(object) };
@@ -140,6 +145,11 @@ fn searched(document: &Document) -> serde_json::Value {
     }
     if let (Some(code), Some(status)) = (fields.code, value.get_mut("ResponseStatus").and_then(|v| v.as_object_mut())) {
         status.insert("code".to_owned(), json!(code));
+    }
+    if let (Some(duration), Some(own)) =
+        (fields.duration_micros, value.get_mut("Vedette").and_then(|own| own.as_object_mut()))
+    {
+        own.insert("DurationMicros".to_owned(), json!(duration));
     }
     value
 }

@@ -11,7 +11,7 @@ use crate::config::SearchConfig;
 use crate::query::MAX_TEXT;
 
 /// Raised with every change of the template; a cluster's template is never replaced by an older one.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// The template's name in the cluster.
 pub(super) fn name(config: &SearchConfig) -> String {
@@ -59,9 +59,10 @@ fn properties() -> Value {
     if let Some(fields) = status.get_mut("properties").and_then(Value::as_object_mut) {
         fields.insert("code".to_owned(), json!({ "type": "long", "coerce": false, "ignore_malformed": true }));
     }
-    let mut own = object(&["Rules", "Actor", "SourceIP"]);
+    let mut own = object(&["Rules", "Actor", "SourceIP", "CredentialID", "Command", "Path", "Tenant"]);
     if let Some(fields) = own.get_mut("properties").and_then(Value::as_object_mut) {
         fields.insert("EventID".to_owned(), json!({ "type": "keyword" }));
+        fields.insert("DurationMicros".to_owned(), json!({ "type": "long" }));
         fields.insert("ReceivedTimestamp".to_owned(), time());
     }
     let mut properties: Map<String, Value> =

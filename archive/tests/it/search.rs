@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use vedette_archive::{Archive, Config, Mode, Page, Query, open};
+use vedette_archive::{Archive, Config, Field, Filter, Mode, Page, Query, open};
 use vedette_e2e::{Engine, SearchNode};
 
 use crate::corpus;
@@ -131,7 +131,7 @@ impl Rig {
         let written = r#"{"Workspace":"ws","Verb":"create","AuditID":"foreign","User":{"Username":"Carol"},"RequestReceivedTimestamp":"2026-11-19T01:00:00.5Z"}"#;
         let path = format!("{PREFIX}-2026.11.19/_doc?refresh=true");
         self.ask(Method::POST, &path, serde_json::from_str(written).unwrap());
-        let query = Query { users: vedette_archive::Terms::contains(["CAR"]), ..Query::default() };
+        let query = Query::of(Filter::contains(Field::User, ["CAR"]));
         let hits = self.runtime.block_on(archive.search(&query, &Page::default())).unwrap();
         let found: Vec<Value> = hits.documents.iter().map(|json| serde_json::from_slice(json).unwrap()).collect();
         assert_eq!(found, [serde_json::from_str::<Value>(written).unwrap()]);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use vedette_archive::{
-    Archive, ArchiveError, BatchReport, Bucket, Health, Hits, Interval, Page, Purged, Query, Rejected, Size,
-    Statistics, WriteBatch,
+    Archive, ArchiveError, BatchReport, Bucket, By, DaySize, Facet, Groups, Health, Hits, Interval, Page, Purged,
+    Query, Rejected, Statistics, WriteBatch,
 };
 
 #[derive(Clone, Copy)]
@@ -114,8 +114,16 @@ impl Archive for Failing {
         }
     }
 
-    async fn size(&self) -> Result<Size, ArchiveError> {
-        self.inner.size().await
+    async fn facets(&self, query: &Query, by: &[By], limit: usize) -> Result<Vec<Facet>, ArchiveError> {
+        self.inner.facets(query, by, limit).await
+    }
+
+    async fn group(&self, query: &Query, by: &[By], limit: usize) -> Result<Groups, ArchiveError> {
+        self.inner.group(query, by, limit).await
+    }
+
+    async fn days(&self) -> Result<Vec<DaySize>, ArchiveError> {
+        self.inner.days().await
     }
 }
 

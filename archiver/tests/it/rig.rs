@@ -159,7 +159,7 @@ impl Rig {
 
     /// The names of the objects in the archive.
     pub(crate) async fn names(&self) -> Vec<String> {
-        let page = Page { from: 0, size: 10_000, newest_first: false };
+        let page = Page { size: 10_000, newest_first: false, ..Page::default() };
         let hits = self.archive.search(&Query::default(), &page).await.unwrap();
         let mut names: Vec<String> =
             hits.documents.iter().map(|json| Event::parse(json).unwrap().name().into_owned()).collect();

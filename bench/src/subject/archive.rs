@@ -8,7 +8,7 @@ use tantivy::schema::Schema;
 use tantivy::{Index, IndexSettings, IndexWriter, TantivyDocument};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use vedette_archive::{Archive, Config, Mode, WriteBatch};
+use vedette_archive::{Archive, Config, Field, Mode, WriteBatch};
 use vedette_audit::document::Document;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -149,32 +149,15 @@ fn convert(schema: &Schema, document: &Document, key: &str) -> TantivyDocument {
     doc.add_i64(field("time"), document.time_micros);
     doc.add_u64(field("audit"), xxh3_64(fields.audit_id.as_bytes()));
     doc.add_bytes(field("json"), &document.json);
-    for (name, value) in
-        [("cluster", &fields.cluster), ("level", &fields.level), ("verb", &fields.verb), ("status", &fields.status)]
-    {
-        if !value.is_empty() {
-            doc.add_text(field(name), value);
-        }
-    }
     if let Some(code) = fields.code {
         doc.add_i64(field("code"), code);
     }
-    for (name, value) in [("workspace", &fields.workspace), ("namespace", &fields.namespace)] {
-        doc.add_text(field(name), value);
+    if let Some(duration) = fields.duration_micros {
+        doc.add_i64(field("duration"), duration);
     }
-    let single = [
-        ("name", &fields.name),
-        ("user", &fields.user),
-        ("resource", &fields.resource),
-        ("subresource", &fields.subresource),
-    ];
-    let groups = fields.groups.iter().map(|group| ("groups", group));
-    let addresses = fields.source_ips.iter().map(|address| ("source_ips", address));
-    for (name, value) in single.into_iter().chain(groups).chain(addresses).filter(|(_, value)| !value.is_empty()) {
-        doc.add_text(field(name), value);
-        let folded = value.to_lowercase();
-        if folded != *value {
-            doc.add_text(field(&format!("{name}_fold")), folded);
+    for of in Field::ALL.iter().filter(|of| **of != Field::AuditId) {
+        for value in of.values(fields) {
+            doc.add_text(field(of.name()), value);
         }
     }
     doc

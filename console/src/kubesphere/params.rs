@@ -7,12 +7,31 @@
 
 use std::borrow::Cow;
 
-use vedette_archive::{Interval, MAX_WINDOW, Page, Query, Terms};
+use vedette_archive::{Field, Filter, Interval, MAX_WINDOW, Number, Page, Query};
 
 use crate::failure::Failure;
 
 const SIZE: u64 = 10;
 const MICROS: i64 = 1_000_000;
+
+/// Which parameter asks what of which field.
+const FILTERS: [(&str, fn(Field, Vec<String>) -> Filter, Field); 15] = [
+    ("workspace_filter", Filter::Is, Field::Workspace),
+    ("workspace_search", Filter::Contains, Field::Workspace),
+    ("objectref_namespace_filter", Filter::Is, Field::Namespace),
+    ("objectref_namespace_search", Filter::Contains, Field::Namespace),
+    ("objectref_name_filter", Filter::Is, Field::Name),
+    ("objectref_name_search", Filter::Contains, Field::Name),
+    ("user_filter", Filter::Is, Field::User),
+    ("user_search", Filter::Contains, Field::User),
+    ("level_filter", Filter::Is, Field::Level),
+    ("verb_filter", Filter::Is, Field::Verb),
+    ("group_search", Filter::Contains, Field::Group),
+    ("source_ip_search", Filter::Contains, Field::SourceIp),
+    ("objectref_resource_filter", Filter::Begins, Field::Resource),
+    ("objectref_subresource_filter", Filter::Begins, Field::Subresource),
+    ("response_status_filter", Filter::Is, Field::Status),
+];
 
 /// A question, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +68,7 @@ impl Request {
             from: params.get("from").parse().ok().and_then(|from: i64| u64::try_from(from).ok()).unwrap_or(0),
             size: params.get("size").parse().ok().and_then(|size: i64| u64::try_from(size).ok()).unwrap_or(SIZE),
             newest_first: params.get("sort") != "asc",
+            ..Page::default()
         };
         if operation == Operation::Query && page.from.saturating_add(page.size) > MAX_WINDOW {
             return Err(Failure::bad_request(format!(
@@ -60,20 +80,22 @@ impl Request {
             interval => interval,
         };
         let interval = interval.parse().map_err(|error| Failure::bad_request(format!("bad `interval`: {error}")))?;
+        let mut filters = Vec::new();
+        let mut add = |filter: fn(Field, Vec<String>) -> Filter, field, values: Vec<String>| {
+            if !values.is_empty() {
+                filters.push(filter(field, values));
+            }
+        };
+        add(Filter::Is, Field::Cluster, cluster.map_or_else(|| params.list("cluster"), |cluster| vec![cluster]));
+        for (parameter, filter, field) in FILTERS {
+            add(filter, field, params.list(parameter));
+        }
+        let codes: Vec<i64> = params.list("response_code_filter").iter().filter_map(|code| code.parse().ok()).collect();
+        if !codes.is_empty() {
+            filters.push(Filter::Equals(Number::Code, codes));
+        }
         let query = Query {
-            clusters: cluster.map_or_else(|| params.list("cluster"), |cluster| vec![cluster]),
-            workspaces: params.terms("workspace_filter", "workspace_search"),
-            namespaces: params.terms("objectref_namespace_filter", "objectref_namespace_search"),
-            names: params.terms("objectref_name_filter", "objectref_name_search"),
-            users: params.terms("user_filter", "user_search"),
-            levels: params.list("level_filter"),
-            verbs: params.list("verb_filter"),
-            groups_contains: params.list("group_search"),
-            source_ips_contains: params.list("source_ip_search"),
-            resources_prefix: params.list("objectref_resource_filter"),
-            subresources_prefix: params.list("objectref_subresource_filter"),
-            codes: params.list("response_code_filter").iter().filter_map(|code| code.parse().ok()).collect(),
-            statuses: params.list("response_status_filter"),
+            filter: Filter::All(filters),
             start_micros: params.time("start_time")?,
             // A second is in the answer whole, as it is in Elasticsearch, which fills up what a time leaves out.
             end_micros: params.time("end_time")?.map(|end| end.saturating_add(MICROS - 1)),
@@ -91,10 +113,6 @@ impl Params<'_> {
     /// The values of a list, without empty ones.
     fn list(&self, name: &str) -> Vec<String> {
         self.get(name).split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
-    }
-
-    fn terms(&self, filter: &str, search: &str) -> Terms {
-        Terms { exact: self.list(filter), contains: self.list(search) }
     }
 
     /// An instant in seconds since the Unix epoch, in microseconds.

@@ -10,8 +10,8 @@ use axum::response::Response;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use vedette_archive::{
-    Archive, ArchiveError, BatchReport, Bucket, Health, Hits, Interval, Page, Purged, Query, Size, Statistics,
-    WriteBatch,
+    Archive, ArchiveError, BatchReport, Bucket, By, Cursor, DaySize, Facet, Groups, Health, Hits, Interval, Page,
+    Purged, Query, Statistics, WriteBatch,
 };
 
 use super::{Shared, router};
@@ -27,18 +27,16 @@ struct Endless {
 
 #[async_trait]
 impl Archive for Endless {
-    async fn search(&self, query: &Query, page: &Page) -> Result<Hits, ArchiveError> {
+    async fn search(&self, _: &Query, page: &Page) -> Result<Hits, ArchiveError> {
         let left = self.pages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pages| pages.checked_sub(1));
         if left.is_err() {
             return Err(ArchiveError::Unavailable { message: "gone".to_owned(), source: None });
         }
-        let newest = query.end_micros.unwrap_or(1_700_000_000_000_000);
-        let document = |number: u64| {
-            let time = jiff::Timestamp::from_microsecond(newest - i64::try_from(number).unwrap()).unwrap();
-            format!("{{\"RequestReceivedTimestamp\":\"{time}\",\"Message\":\"{}\"}}", "m".repeat(1_000)).into_bytes()
-        };
-        let documents = (page.from..page.from + page.size).map(document).collect();
-        Ok(Hits { total: 1_000_000, documents })
+        let message = "m".repeat(1_000);
+        let documents =
+            (0..page.size).map(|number| format!("{{\"Number\":{number},\"Message\":\"{message}\"}}").into_bytes());
+        let next = Cursor::at(0, vedette_audit::EventId::from_bytes([0; 16]));
+        Ok(Hits { total: 1_000_000, documents: documents.collect(), next: Some(next) })
     }
 
     async fn write(&self, _: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
@@ -65,8 +63,16 @@ impl Archive for Endless {
         Health { ready: true, detail: "endless".to_owned() }
     }
 
-    async fn size(&self) -> Result<Size, ArchiveError> {
-        Ok(Size::default())
+    async fn facets(&self, _: &Query, _: &[By], _: usize) -> Result<Vec<Facet>, ArchiveError> {
+        Ok(Vec::new())
+    }
+
+    async fn group(&self, _: &Query, _: &[By], _: usize) -> Result<Groups, ArchiveError> {
+        Ok(Groups::default())
+    }
+
+    async fn days(&self) -> Result<Vec<DaySize>, ArchiveError> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,4 +1,4 @@
-use vedette_archive::{Page, Query, Terms};
+use vedette_archive::{Field, Filter, Number, Page, Query};
 
 use super::{Operation, Request};
 
@@ -7,66 +7,64 @@ fn parse(query: &str) -> Request {
 }
 
 /// Reads a query string and compares what it selects.
-fn check(query: &str, expected: Query) {
-    assert_eq!(parse(query).query, expected, "{query}");
-}
-
-fn strings(values: &[&str]) -> Vec<String> {
-    values.iter().map(|value| (*value).to_owned()).collect()
+fn check(query: &str, filters: Vec<Filter>) {
+    assert_eq!(parse(query).query, Query::of(Filter::All(filters)), "{query}");
 }
 
 #[test]
 fn each_parameter_narrows_its_field() {
-    let any = Query::default;
-    let ab = || strings(&["a", "b"]);
-    let exact = || Terms::exact(["a", "b"]);
-    let contains = || Terms::contains(["a", "b"]);
-    check("", any());
-    check("cluster=a,b", Query { clusters: ab(), ..any() });
-    check("workspace_filter=a,b", Query { workspaces: exact(), ..any() });
-    check("workspace_search=a,b", Query { workspaces: contains(), ..any() });
-    check("objectref_namespace_filter=a,b", Query { namespaces: exact(), ..any() });
-    check("objectref_namespace_search=a,b", Query { namespaces: contains(), ..any() });
-    check("objectref_name_filter=a,b", Query { names: exact(), ..any() });
-    check("objectref_name_search=a,b", Query { names: contains(), ..any() });
-    check("user_filter=a,b", Query { users: exact(), ..any() });
-    check("user_search=a,b", Query { users: contains(), ..any() });
-    check("level_filter=a,b", Query { levels: ab(), ..any() });
-    check("verb_filter=a,b", Query { verbs: ab(), ..any() });
-    check("group_search=a,b", Query { groups_contains: ab(), ..any() });
-    check("source_ip_search=a,b", Query { source_ips_contains: ab(), ..any() });
-    check("objectref_resource_filter=a,b", Query { resources_prefix: ab(), ..any() });
-    check("objectref_subresource_filter=a,b", Query { subresources_prefix: ab(), ..any() });
-    check("response_code_filter=200,403", Query { codes: vec![200, 403], ..any() });
-    check("response_status_filter=a,b", Query { statuses: ab(), ..any() });
-    check("start_time=1700000000", Query { start_micros: Some(1_700_000_000_000_000), ..any() });
-    check("end_time=1700000001", Query { end_micros: Some(1_700_000_001_999_999), ..any() });
+    check("", vec![]);
+    check("cluster=a,b", vec![Filter::is(Field::Cluster, ["a", "b"])]);
+    for (parameter, filter, field) in [
+        ("workspace_filter", Filter::is as fn(Field, [&'static str; 2]) -> Filter, Field::Workspace),
+        ("workspace_search", Filter::contains, Field::Workspace),
+        ("objectref_namespace_filter", Filter::is, Field::Namespace),
+        ("objectref_namespace_search", Filter::contains, Field::Namespace),
+        ("objectref_name_filter", Filter::is, Field::Name),
+        ("objectref_name_search", Filter::contains, Field::Name),
+        ("user_filter", Filter::is, Field::User),
+        ("user_search", Filter::contains, Field::User),
+        ("level_filter", Filter::is, Field::Level),
+        ("verb_filter", Filter::is, Field::Verb),
+        ("group_search", Filter::contains, Field::Group),
+        ("source_ip_search", Filter::contains, Field::SourceIp),
+        ("response_status_filter", Filter::is, Field::Status),
+    ] {
+        check(&format!("{parameter}=a,b"), vec![filter(field, ["a", "b"])]);
+    }
+    let begins = |field| vec![Filter::Begins(field, vec!["a".to_owned(), "b".to_owned()])];
+    check("objectref_resource_filter=a,b", begins(Field::Resource));
+    check("objectref_subresource_filter=a,b", begins(Field::Subresource));
+    check("response_code_filter=200,403", vec![Filter::Equals(Number::Code, vec![200, 403])]);
+    let query = parse("start_time=1700000000&end_time=1700000001").query;
+    assert_eq!(query.start_micros, Some(1_700_000_000_000_000));
+    assert_eq!(query.end_micros, Some(1_700_000_001_999_999));
 }
 
 #[test]
 fn filter_and_search_of_one_field_go_together() {
-    let users = Terms { exact: strings(&["admin"]), contains: strings(&["adm"]) };
-    check("user_filter=admin&user_search=adm", Query { users, ..Query::default() });
+    let users = vec![Filter::is(Field::User, ["admin"]), Filter::contains(Field::User, ["adm"])];
+    check("user_filter=admin&user_search=adm", users);
 }
 
 #[test]
 fn values_are_decoded_and_empty_ones_passed_over() {
-    let users = Terms::exact(["system:serviceaccount:ci:deployer", "a b", "ö"]);
-    check("user_filter=system%3Aserviceaccount%3Aci%3Adeployer,a+b,,%C3%B6,", Query { users, ..Query::default() });
-    check("user_filter=&verb_filter=,&unknown=x", Query::default());
-    check("verb_filter=get&verb_filter=list", Query { verbs: strings(&["get"]), ..Query::default() });
+    let users = Filter::is(Field::User, ["system:serviceaccount:ci:deployer", "a b", "ö"]);
+    check("user_filter=system%3Aserviceaccount%3Aci%3Adeployer,a+b,,%C3%B6,", vec![users]);
+    check("user_filter=&verb_filter=,&unknown=x", vec![]);
+    check("verb_filter=get&verb_filter=list", vec![Filter::is(Field::Verb, ["get"])]);
 }
 
 #[test]
 fn the_cluster_of_the_path_is_the_one_that_counts() {
     let request = Request::parse("cluster=other", Some("member".to_owned())).unwrap();
-    assert_eq!(request.query.clusters, ["member"]);
+    assert_eq!(request.query.filter, Filter::All(vec![Filter::is(Field::Cluster, ["member"])]));
 }
 
 #[test]
 fn codes_that_are_no_numbers_are_skipped() {
-    check("response_code_filter=abc,404,4x4,", Query { codes: vec![404], ..Query::default() });
-    check("response_code_filter=abc", Query::default());
+    check("response_code_filter=abc,404,4x4,", vec![Filter::Equals(Number::Code, vec![404])]);
+    check("response_code_filter=abc", vec![]);
 }
 
 #[test]
@@ -83,13 +81,13 @@ fn operations_are_read_and_anything_else_is_a_query() {
 #[test]
 fn pages_are_read_leniently() {
     let page = |query| parse(query).page;
-    let default = Page { from: 0, size: 10, newest_first: true };
+    let default = Page::default();
     assert_eq!(page(""), default);
-    assert_eq!(page("from=50&size=50&sort=asc"), Page { from: 50, size: 50, newest_first: false });
+    assert_eq!(page("from=50&size=50&sort=asc"), Page { from: 50, size: 50, newest_first: false, ..default.clone() });
     assert_eq!(page("size=many"), default);
     assert_eq!(page("size=-1"), default);
     assert_eq!(page("size=99999999999999999999"), default);
-    assert_eq!(page("size=0"), Page { size: 0, ..default });
+    assert_eq!(page("size=0"), Page { size: 0, ..default.clone() });
     assert_eq!(page("from=x"), default);
     assert_eq!(page("from=-5"), default);
     assert_eq!(page("sort=ASC"), default);
