@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 use vedette_service::admin::AdminConfig;
+use vedette_service::policy::PolicyConfig;
 
 /// The settings of `vedette-console`.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Config {
     pub archive: vedette_archive::Config,
     /// The broker, whose state and books are shown.
     pub nats: vedette_bus::Config,
+    /// Where the rules come from that are in force, as for the evaluators: answers say then whether such events are kept. Left
+    /// out, they don't.
+    pub policy: Option<PolicyConfig>,
     /// Where health and metrics are served.
     pub admin: AdminConfig,
     /// What requests may use.
@@ -70,6 +74,7 @@ impl Default for Config {
             token_file: None,
             archive: vedette_archive::Config::default(),
             nats: vedette_bus::Config::default(),
+            policy: None,
             admin: AdminConfig::default(),
             limits: Limits::default(),
         }

@@ -4,7 +4,6 @@
 //! parameter. Parameters, leniencies and answers are those of KubeSphere's apiserver (`params` says how they are read), so
 //! that its console and its users' scripts work unchanged; where theirs would fail inside, ours says what is wrong.
 
-pub(crate) mod pager;
 pub(crate) mod params;
 
 use std::sync::Arc;
@@ -19,8 +18,10 @@ use serde_json::json;
 use vedette_archive::{Bucket, MAX_BUCKETS, Page};
 
 use crate::failure::Failure;
+use crate::pager::{Pager, Rows};
+use crate::scope::Scope;
 use crate::serve::{Permit, Shared};
-use pager::{End, Pager, Rows};
+
 use params::{Operation, Request};
 
 /// The endpoints.
@@ -33,14 +34,16 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
 
 async fn all(
     State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
     Extension(permit): Extension<Permit>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    answer(&shared, permit, Request::parse(query.as_deref().unwrap_or_default(), None)?).await
+    answer(&shared, &scope, permit, Request::parse(query.as_deref().unwrap_or_default(), None)?).await
 }
 
 async fn of_cluster(
     State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
     Extension(permit): Extension<Permit>,
     Path(cluster): Path<String>,
     RawQuery(query): RawQuery,
@@ -48,10 +51,16 @@ async fn of_cluster(
     if cluster.is_empty() {
         return Err(Failure::not_found());
     }
-    answer(&shared, permit, Request::parse(query.as_deref().unwrap_or_default(), Some(cluster))?).await
+    answer(&shared, &scope, permit, Request::parse(query.as_deref().unwrap_or_default(), Some(cluster))?).await
 }
 
-async fn answer(shared: &Arc<Shared>, permit: Permit, request: Request) -> Result<Response, Failure> {
+async fn answer(
+    shared: &Arc<Shared>,
+    scope: &Scope,
+    permit: Permit,
+    mut request: Request,
+) -> Result<Response, Failure> {
+    request.query = scope.narrow(&request.query);
     match request.operation {
         Operation::Query => records(shared, permit, request).await,
         Operation::Statistics => {
@@ -84,7 +93,7 @@ async fn records(shared: &Arc<Shared>, permit: Permit, request: Request) -> Resu
     let body = if first.documents.is_empty() {
         Body::from(head + "null}}")
     } else {
-        let rows = Rows { head: head + "[", separator: ",", tail: "]}}" };
+        let rows = Rows { head: head + "[", separator: ",", tail: "]}}", row: None };
         shared.stream(permit, pager, first, rows)
     };
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
@@ -96,17 +105,8 @@ async fn export(shared: &Arc<Shared>, permit: Permit, request: Request) -> Resul
     let (archive, timeout) = (shared.archive()?, shared.limits.timeout());
     let mut pager = Pager::new(archive, timeout, request.query, 0, newest_first, None);
     let first = pager.next().await?.unwrap_or_default();
-    let rows = Rows { head: String::new(), separator: "\n", tail: if first.documents.is_empty() { "" } else { "\n" } };
+    let rows = Rows { tail: if first.documents.is_empty() { "" } else { "\n" }, ..Rows::lines() };
     let headers =
         [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"auditing.txt\"")];
     Ok((headers, shared.stream(permit, pager, first, rows)).into_response())
-}
-
-impl From<End> for Failure {
-    fn from(end: End) -> Self {
-        match end {
-            End::Archive(error) => error.into(),
-            End::Slow => Self::timed_out(),
-        }
-    }
 }

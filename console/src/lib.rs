@@ -4,20 +4,26 @@
 //! state of its own but running sums of the books, which it reads from their beginning at each start.
 //!
 //! - KubeSphere's query endpoints, for its console and its users' scripts.
+//! - `/api/v1`, our own ([`api`]), for the web console and `vedette query`.
 //! - `GET /api/v1/status`, for administrators.
 //!
 //! **Invariants.** No request gets past the gate without the token. What an engine says when it fails never reaches a client.
 //! No answer is held in memory as a whole unless it is small. There are no health pages here: those are on the
 //! administrator's address, as for every service.
 
+pub mod api;
 mod books;
 mod config;
 pub mod document;
 mod failure;
 mod kubesphere;
 mod metrics;
+mod pager;
+mod scope;
+pub mod search;
 mod serve;
 mod status;
+mod tail;
 mod token;
 
 use std::net::TcpListener;
@@ -29,6 +35,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use vedette_archive::{Archive, Mode, OpenError};
 use vedette_bus::{Bus, ConnectError};
+use vedette_service::policy::{PolicyConfig, PolicyWatch};
 use vedette_service::{Component, Context, chain};
 
 pub use config::{Config, Limits, SettingError, Tls};
@@ -36,7 +43,7 @@ pub use token::{TokenError, make_token};
 
 use books::SharedLedger;
 use metrics::Metrics;
-use serve::Shared;
+use serve::{Found, Shared};
 use token::Token;
 
 /// How often what is not there yet is tried again.
@@ -142,15 +149,18 @@ async fn serve_with(
     let token = Token::load(&config)?;
     let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
     let ledger = SharedLedger::default();
+    let (policy_sender, policy) = watch::channel(None);
+    let rules = tokio::spawn(find_rules(config.policy.clone(), ctx.clone(), stop.clone(), policy_sender));
     let reader = tokio::spawn(read_books(bus.clone(), ledger.clone(), stop.clone()));
     let announcer = tokio::spawn(announce(bus.clone(), stop.clone()));
     let health = ctx.health.component("api");
     health.ready();
-    let shared = Arc::new(Shared::new(&config, token, archive, bus, ledger, metrics));
+    let found = Found { archive, bus, policy };
+    let shared = Arc::new(Shared::new(&config, token, found, ledger, metrics, stop));
     let served = serve::serve(listener, &config, shared, ctx).await;
     health.unready("stopped");
     stop.cancel();
-    for task in [reader, announcer] {
+    for task in [reader, announcer, rules] {
         if let Err(error) = task.await {
             tracing::error!(error = %error, "a task of the console ended badly");
         }
@@ -183,6 +193,27 @@ async fn find(
     tokio::select! {
         () = stop.cancelled() => {}
         _ = async { tokio::join!(opening, connecting) } => stop.cancelled().await,
+    }
+}
+
+/// Reads the rules, where they are configured, trying until they are there. Without them answers don't say what is kept.
+async fn find_rules(
+    config: Option<PolicyConfig>,
+    ctx: Context,
+    stop: CancellationToken,
+    policy: watch::Sender<Option<PolicyWatch>>,
+) {
+    let Some(config) = config else { return };
+    let component = ctx.health.component("rules");
+    let find = async {
+        let watch = || vedette_service::policy::watch(&config, &ctx);
+        if let Some(found) = until_there(watch, &component, "read the rules").await {
+            policy.send_replace(Some(found));
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = async { find.await; policy.closed().await } => {}
     }
 }
 

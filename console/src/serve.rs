@@ -20,19 +20,25 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vedette_archive::Archive;
 use vedette_bus::Bus;
+use vedette_rules::Policy;
 use vedette_service::Context;
+use vedette_service::policy::PolicyWatch;
 
 use crate::Error;
+use crate::api;
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::failure::Failure;
 use crate::kubesphere;
-use crate::kubesphere::pager::{Chunk, Pager, Rows};
 use crate::metrics::Metrics;
+use crate::pager::{Chunk, Pager, Rows};
+use crate::scope::Scope;
 use crate::status::{self, StatusCache};
+use crate::tail::Tail;
 use crate::token::Token;
 
 /// Until a client must have sent its headers.
@@ -59,8 +65,20 @@ pub(crate) struct Shared {
     pub(crate) ledger: SharedLedger,
     pub(crate) status: StatusCache,
     pub(crate) metrics: Metrics,
+    pub(crate) tail: Tail,
+    /// Days after which the archive drops events; 0: never.
+    pub(crate) retention_days: u32,
+    policy: watch::Receiver<Option<PolicyWatch>>,
     places: Arc<Semaphore>,
     streams: TaskTracker,
+}
+
+/// What is looked for at the start, each as soon as it is there.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) archive: watch::Receiver<Option<Arc<dyn Archive>>>,
+    pub(crate) bus: watch::Receiver<Option<Bus>>,
+    pub(crate) policy: watch::Receiver<Option<PolicyWatch>>,
 }
 
 /// A place among the requests that are answered at a time.
@@ -73,19 +91,23 @@ impl Shared {
     pub(crate) fn new(
         config: &Config,
         token: Token,
-        archive: watch::Receiver<Option<Arc<dyn Archive>>>,
-        bus: watch::Receiver<Option<Bus>>,
+        found: Found,
         ledger: SharedLedger,
         metrics: Metrics,
+        stop: &CancellationToken,
     ) -> Self {
+        let Found { archive, bus, policy } = found;
         Self {
             token,
             limits: config.limits.clone(),
             archive,
-            bus,
             ledger,
             status: StatusCache::default(),
             metrics,
+            tail: Tail::new(bus.clone(), stop.clone()),
+            retention_days: config.archive.retention_days,
+            policy,
+            bus,
             places: Arc::new(Semaphore::new(config.limits.concurrent)),
             streams: TaskTracker::new(),
         }
@@ -94,6 +116,11 @@ impl Shared {
     /// The archive, once it is open.
     pub(crate) fn archive(&self) -> Result<Arc<dyn Archive>, Failure> {
         self.archive.borrow().clone().ok_or_else(|| Failure::unavailable("the archive is not open yet"))
+    }
+
+    /// The rules in force, where they are configured and once they are there.
+    pub(crate) fn policy(&self) -> Option<Arc<Policy>> {
+        self.policy.borrow().as_ref().map(PolicyWatch::current)
     }
 
     /// The broker, once there is a connection.
@@ -136,7 +163,10 @@ async fn send_rows(sender: mpsc::Sender<Part>, mut pager: Pager, first: Chunk, r
             if std::mem::replace(&mut begun, true) {
                 out.extend_from_slice(rows.separator.as_bytes());
             }
-            out.extend_from_slice(&document);
+            match &rows.row {
+                Some(row) => out.extend_from_slice(&row(&document)),
+                None => out.extend_from_slice(&document),
+            }
         }
         if sender.send_timeout(Part::Rows(Bytes::from(std::mem::take(&mut out))), stalled).await.is_err() {
             tracing::debug!("a client stopped reading a long answer");
@@ -158,6 +188,7 @@ async fn send_rows(sender: mpsc::Sender<Part>, mut pager: Pager, first: Chunk, r
 /// The whole API.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
+        .merge(api::router())
         .merge(kubesphere::router())
         .merge(status::router())
         .fallback(async || Failure::not_found())
@@ -190,6 +221,7 @@ async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result
     let busy = || Failure::unavailable("too many requests are being answered");
     let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
     request.extensions_mut().insert(Permit { _place: Arc::new(place) });
+    request.extensions_mut().insert(Arc::new(Scope::everything("administrator")));
     tokio::time::timeout(timeout, next.run(request)).await.map_err(|_| Failure::timed_out())
 }
 

@@ -38,15 +38,20 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>) -> Response {
+    Json(current(&shared).await.as_ref()).into_response()
+}
+
+/// The state of everything, at most half a second old.
+pub(crate) async fn current(shared: &Shared) -> Arc<Status> {
     let mut cache = shared.status.0.lock().await;
     if let Some((made, status)) = cache.as_ref()
         && made.elapsed() < FRESH
     {
-        return Json(status.as_ref()).into_response();
+        return Arc::clone(status);
     }
-    let status = Arc::new(look(&shared).await);
+    let status = Arc::new(look(shared).await);
     *cache = Some((Instant::now(), Arc::clone(&status)));
-    Json(status.as_ref()).into_response()
+    status
 }
 
 async fn look(shared: &Shared) -> Status {

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    pub(crate) mod api;
     pub(crate) mod engines;
     pub(crate) mod gate;
     pub(crate) mod query;

@@ -8,13 +8,14 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use vedette_archive::{
     Archive, ArchiveError, BatchReport, Bucket, By, Cursor, DaySize, Facet, Groups, Health, Hits, Interval, Page,
     Purged, Query, Statistics, WriteBatch,
 };
 
-use super::{Shared, router};
+use super::{Found, Shared, router};
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::metrics::Metrics;
@@ -82,9 +83,12 @@ fn api(pages: u64, limits: Limits) -> axum::Router {
     let config = Config { token: Some("correct-horse-battery".into()), limits, ..Config::default() };
     let (_, archive) = watch::channel(Some(archive));
     let (_, bus) = watch::channel(None);
+    let (_, policy) = watch::channel(None);
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
     let token = Token::load(&config).unwrap();
-    router(Arc::new(Shared::new(&config, token, archive, bus, SharedLedger::default(), metrics)))
+    let found = Found { archive, bus, policy };
+    let stop = CancellationToken::new();
+    router(Arc::new(Shared::new(&config, token, found, SharedLedger::default(), metrics, &stop)))
 }
 
 async fn get(api: &axum::Router, query: &str) -> Response {

@@ -49,6 +49,18 @@ pub(crate) struct Rows {
     pub(crate) head: String,
     pub(crate) separator: &'static str,
     pub(crate) tail: &'static str,
+    /// What is written of a record; without it, the record as it is.
+    pub(crate) row: Option<Row>,
+}
+
+/// Writes a record.
+pub(crate) type Row = Box<dyn Fn(&[u8]) -> Vec<u8> + Send>;
+
+impl Rows {
+    /// A record a line.
+    pub(crate) fn lines() -> Self {
+        Self { head: String::new(), separator: "\n", tail: "\n", row: None }
+    }
 }
 
 impl Pager {

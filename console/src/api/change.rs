@@ -1,0 +1,332 @@
+//! What a request changed, as far as the bodies tell it.
+//!
+//! The state after it is the response's body, or else the request's. The state before it is the last one that an earlier event of
+//! the same object recorded. If the request names the version that it changes (an update does), and that is the version
+//! found, nothing came between; otherwise something may have, and the answer says so.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use vedette_archive::{Archive, Field, Filter, Number, Page, Query};
+
+use super::event::{Event, Members};
+use crate::failure::Failure;
+use crate::scope::Scope;
+
+/// Places that are told to differ.
+const MOST: usize = 500;
+/// Earlier events that are looked into for the state before.
+const LOOK_BACK: u64 = 10;
+/// Members of metadata that the apiserver changes by itself.
+const BOOKKEEPING: [&str; 3] = ["managedFields", "resourceVersion", "generation"];
+/// What kubectl keeps for itself.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What a request changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// What could be told.
+    pub kind: ChangeKind,
+    /// Why it is not more, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The event that recorded the state before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Event>,
+    /// Whether that is surely the state that was changed. Otherwise changes that are not kept may lie between.
+    pub exact: bool,
+    /// The places that differ, in the order of the document; at most 500.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+    /// The patch as it was sent, where no state is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub patch: Option<Value>,
+}
+
+/// What could be told of a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// It changed nothing, or nothing is known.
+    #[default]
+    None,
+    /// The object was made: `places` has its members.
+    Created,
+    /// Two states were compared.
+    Compared,
+    /// The state after is known, the one before is not.
+    AfterOnly,
+    /// Only the patch is known.
+    Patch,
+    /// The object was deleted.
+    Deleted,
+}
+
+/// A place where two states differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Place {
+    /// As in `spec.template.spec.containers[name=web].image`.
+    pub path: String,
+    /// Absent where there was nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    /// Absent where there is nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+/// What the request of a stored document changed.
+pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Result<Change, Failure> {
+    let event = Event::of(json);
+    if !matches!(event.verb.as_str(), "create" | "update" | "patch" | "delete") {
+        return Ok(none("it changes nothing"));
+    }
+    if event.code.is_some_and(|code| code >= 400) {
+        return Ok(none("it was refused"));
+    }
+    if !event.subresource.is_empty() && !matches!(event.subresource.as_str(), "status" | "scale") {
+        return Ok(none("it is no change of the object itself"));
+    }
+    let Some(members) = Members::of(json) else { return Ok(none("the record can't be read")) };
+    let (request, response) = (body(&members, "RequestObject"), body(&members, "ResponseObject"));
+    let response = response.filter(is_object);
+    if request.is_none() && response.is_none() {
+        let reason = match event.stage.as_str() {
+            "ResponseComplete" | "" => format!("no body: level {}", event.level),
+            stage => format!("no body at stage {stage}"),
+        };
+        return Ok(none(&reason));
+    }
+    match (event.verb.as_str(), request, response) {
+        ("create", request, response) => {
+            let after = response.or(request).unwrap_or_default();
+            Ok(Change {
+                kind: ChangeKind::Created,
+                exact: true,
+                places: differences(&Value::Null, &after),
+                ..Change::default()
+            })
+        }
+        ("delete", _, response) => {
+            let before = response.unwrap_or_default();
+            Ok(Change {
+                kind: ChangeKind::Deleted,
+                exact: true,
+                places: differences(&before, &Value::Null),
+                ..Change::default()
+            })
+        }
+        ("patch", Some(patch), None) => {
+            let reason = format!("no body of the answer: level {}", event.level);
+            Ok(Change { kind: ChangeKind::Patch, reason, patch: Some(patch), ..Change::default() })
+        }
+        (_, request, response) => {
+            let base = request.as_ref().and_then(|request| version(request));
+            let after = response.or(request).unwrap_or_default();
+            compared(archive, scope, &event, after, base).await
+        }
+    }
+}
+
+async fn compared(
+    archive: &dyn Archive,
+    scope: &Scope,
+    event: &Event,
+    after: Value,
+    base: Option<String>,
+) -> Result<Change, Failure> {
+    let is = |field, value: &str| Filter::is(field, [value]);
+    let filter = Filter::All(vec![
+        is(Field::Cluster, &event.cluster),
+        is(Field::Namespace, &event.namespace),
+        is(Field::Resource, &event.resource),
+        is(Field::ApiGroup, &event.api_group),
+        is(Field::Name, &event.name),
+        Filter::is(Field::Verb, ["create", "update", "patch", "get"]),
+        Filter::is(Field::Stage, ["ResponseComplete"]),
+        Filter::Within(Number::Code, None, Some(399)),
+    ]);
+    let time = event.time.parse::<jiff::Timestamp>().map(|time| time.as_microsecond() - 1).ok();
+    let query = scope.narrow(&Query { filter, start_micros: None, end_micros: time });
+    let hits = archive.search(&query, &Page { size: LOOK_BACK, total: false, ..Page::default() }).await?;
+    let earlier = hits.documents.iter().find_map(|json| {
+        let state = body(&Members::of(json)?, "ResponseObject").filter(is_object)?;
+        Some((Event::of(json), state))
+    });
+    Ok(match earlier {
+        Some((before, state)) => Change {
+            kind: ChangeKind::Compared,
+            exact: base.is_some() && base == version(&state),
+            places: differences(&state, &after),
+            before: Some(before),
+            ..Change::default()
+        },
+        None => Change {
+            kind: ChangeKind::AfterOnly,
+            reason: "no earlier event recorded a state of the object".to_owned(),
+            places: differences(&Value::Null, &after),
+            ..Change::default()
+        },
+    })
+}
+
+fn none(reason: &str) -> Change {
+    Change { reason: reason.to_owned(), ..Change::default() }
+}
+
+fn body(members: &Members<'_>, name: &str) -> Option<Value> {
+    serde_json::from_str(members.raw(name)?.get()).ok()
+}
+
+/// Whether it is the object rather than an answer about it.
+fn is_object(body: &Value) -> bool {
+    body.get("metadata").is_some_and(Value::is_object) && body.get("kind").and_then(Value::as_str) != Some("Status")
+}
+
+fn version(state: &Value) -> Option<String> {
+    let version = state.get("metadata")?.get("resourceVersion")?.as_str()?;
+    (!version.is_empty()).then(|| version.to_owned())
+}
+
+/// Where two states differ, but for what the apiserver keeps for itself.
+fn differences(before: &Value, after: &Value) -> Vec<Place> {
+    let mut places = Vec::new();
+    compare(
+        &mut Vec::new(),
+        Some(before).filter(|value| !value.is_null()),
+        Some(after).filter(|value| !value.is_null()),
+        &mut places,
+    );
+    places
+}
+
+/// The states are at most 128 deep: see [`vedette_audit::MAX_DEPTH`].
+fn compare(path: &mut Vec<String>, before: Option<&Value>, after: Option<&Value>, places: &mut Vec<Place>) {
+    if places.len() >= MOST || before == after {
+        return;
+    }
+    let empty = Map::new();
+    match (before, after) {
+        (Some(Value::Object(before)), Some(Value::Object(after))) => members(path, before, after, places),
+        // The whole of an object that comes or goes is told member by member at its first level.
+        (Some(Value::Object(before)), None) if path.is_empty() => members(path, before, &empty, places),
+        (None, Some(Value::Object(after))) if path.is_empty() => members(path, &empty, after, places),
+        (Some(Value::Array(before)), Some(Value::Array(after))) => elements(path, before, after, places),
+        (before, after) => places.push(Place { path: path.concat(), before: before.cloned(), after: after.cloned() }),
+    }
+}
+
+fn members(path: &mut Vec<String>, before: &Map<String, Value>, after: &Map<String, Value>, places: &mut Vec<Place>) {
+    let in_metadata = path.last().is_some_and(|last| last == "metadata");
+    let in_annotations = path.last().is_some_and(|last| last == ".annotations");
+    let new = after.keys().filter(|name| !before.contains_key(*name));
+    for name in before.keys().chain(new) {
+        if (in_metadata && BOOKKEEPING.contains(&name.as_str())) || (in_annotations && name == LAST_APPLIED) {
+            continue;
+        }
+        path.push(step(name, path.is_empty()));
+        compare(path, before.get(name), after.get(name), places);
+        path.pop();
+    }
+}
+
+/// A member's part of a path.
+fn step(name: &str, first: bool) -> String {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    match (plain, first) {
+        (true, true) => name.to_owned(),
+        (true, false) => format!(".{name}"),
+        (false, _) => format!("[{}]", Value::from(name)),
+    }
+}
+
+/// Elements that have names are known by them, others by their place.
+fn elements(path: &mut Vec<String>, before: &[Value], after: &[Value], places: &mut Vec<Place>) {
+    let name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+    let named = |list: &[Value]| list.iter().map(name).collect::<Option<Vec<_>>>();
+    let unique = |names: &[String]| names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
+    if let (Some(old), Some(new)) = (named(before), named(after))
+        && unique(&old)
+        && unique(&new)
+    {
+        let find = |list: &[Value], names: &[String]| -> Map<String, Value> {
+            names.iter().cloned().zip(list.iter().cloned()).collect()
+        };
+        let (old_values, new_values) = (find(before, &old), find(after, &new));
+        for name in old.iter().chain(new.iter().filter(|name| !old_values.contains_key(*name))) {
+            path.push(format!("[name={name}]"));
+            compare(path, old_values.get(name), new_values.get(name), places);
+            path.pop();
+        }
+        return;
+    }
+    for at in 0..before.len().max(after.len()) {
+        path.push(format!("[{at}]"));
+        compare(path, before.get(at), after.get(at), places);
+        path.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::differences;
+
+    fn check(before: Value, after: Value, expected: &[(&str, Value, Value)]) {
+        let found: Vec<_> = differences(&before, &after)
+            .into_iter()
+            .map(|place| (place.path, place.before.unwrap_or_default(), place.after.unwrap_or_default()))
+            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(path, old, new)| ((*path).to_owned(), old.clone(), new.clone())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn tells_the_places_that_differ() {
+        check(json!({"a": 1}), json!({"a": 1}), &[]);
+        check(
+            json!({"spec": {"replicas": 1, "paused": true}}),
+            json!({"spec": {"replicas": 3, "x": {"y": 1}}}),
+            &[
+                ("spec.replicas", json!(1), json!(3)),
+                ("spec.paused", json!(true), Value::Null),
+                ("spec.x", Value::Null, json!({"y": 1})),
+            ],
+        );
+        check(Value::Null, json!({"a": {"b": 1}}), &[("a", Value::Null, json!({"b": 1}))]);
+        check(json!({"m": {"a/b": 1}}), json!({"m": {"a/b": 2}}), &[(r#"m["a/b"]"#, json!(1), json!(2))]);
+    }
+
+    #[test]
+    fn knows_elements_by_their_names() {
+        let list = |images: &[(&str, &str)]| -> Value {
+            let containers: Vec<_> = images.iter().map(|(name, image)| json!({"name": name, "image": image})).collect();
+            json!({ "containers": containers })
+        };
+        check(
+            list(&[("web", "a:1"), ("log", "b:1")]),
+            list(&[("log", "b:1"), ("web", "a:2")]),
+            &[("containers[name=web].image", json!("a:1"), json!("a:2"))],
+        );
+        check(
+            json!({"l": [1, 2]}),
+            json!({"l": [1, 3, 4]}),
+            &[("l[1]", json!(2), json!(3)), ("l[2]", Value::Null, json!(4))],
+        );
+    }
+
+    #[test]
+    fn passes_over_what_the_apiserver_keeps_for_itself() {
+        check(
+            json!({"metadata": {"resourceVersion": "1", "managedFields": [1], "labels": {"a": "b"}}}),
+            json!({"metadata": {"resourceVersion": "2", "managedFields": [2], "labels": {"a": "c"}}}),
+            &[("metadata.labels.a", json!("b"), json!("c"))],
+        );
+    }
+}

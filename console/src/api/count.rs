@@ -1,0 +1,365 @@
+//! Counting: statistics, histograms, facets, groups.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Json;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use vedette_archive::{Archive, Bucket, By, Field, Filter, Interval, MAX_BUCKETS, MAX_FACETS, MAX_TOP, Number, Query};
+
+use super::coverage::{self, Coverage};
+use super::params::{Params, Select};
+use crate::failure::{Failure, Problem};
+use crate::scope::Scope;
+use crate::search;
+use crate::serve::Shared;
+
+/// Values that a histogram is cut by; the others are together.
+const STACKED: usize = 8;
+
+/// How many events match.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Statistics {
+    /// Events.
+    pub events: u64,
+    /// Distinct requests; approximate (within 2 %) in Elasticsearch and OpenSearch.
+    pub requests: u64,
+}
+
+/// How many events match
+#[utoipa::path(
+    get, path = "/api/v1/statistics", operation_id = "getStatistics", tag = "counts",
+    params(Select),
+    responses((status = 200, body = Statistics), (status = 400, body = Problem)),
+)]
+pub(crate) async fn statistics(
+    State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
+    mut params: Params,
+) -> Result<Json<Statistics>, Failure> {
+    let select = Select::read(&mut params);
+    params.end()?;
+    let question = select.question(&scope, Timestamp::now())?;
+    let found = shared.archive()?.statistics(&question.query).await?;
+    Ok(Json(Statistics { events: found.events, requests: found.resources }))
+}
+
+/// Events over time.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Histogram {
+    /// Events in all intervals.
+    pub total: u64,
+    /// What the intervals are cut by, in the order of `counts`; `…` counts the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<String>,
+    /// The intervals in order, those without events between others included.
+    pub buckets: Vec<Slot>,
+}
+
+/// One interval.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Bucket)]
+pub struct Slot {
+    /// Its beginning.
+    pub time: String,
+    /// Events in it.
+    pub count: u64,
+    /// The same for each of the series.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<u64>,
+}
+
+/// How events are counted over time.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+pub(crate) struct Cut {
+    /// The length of an interval: a number and one of s, m, h, d, w, M, q, y.
+    #[param(default = "15m")]
+    interval: Option<String>,
+    /// A field whose most frequent values are counted apart, or `codeClass` (2xx, 3xx, 4xx, 5xx).
+    by: Option<String>,
+}
+
+/// Events over time
+#[utoipa::path(
+    get, path = "/api/v1/histogram", operation_id = "getHistogram", tag = "counts",
+    params(Select, Cut),
+    responses((status = 200, body = Histogram), (status = 400, body = Problem)),
+)]
+pub(crate) async fn histogram(
+    State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
+    mut params: Params,
+) -> Result<Json<Histogram>, Failure> {
+    let select = Select::read(&mut params);
+    let interval: Interval = params.parsed("interval")?.unwrap_or(Interval::seconds(900));
+    let by = params.text("by");
+    params.end()?;
+    let question = select.question(&scope, Timestamp::now())?;
+    let archive = shared.archive()?;
+    let buckets = interval.fill(archive.histogram(&question.query, interval).await?, MAX_BUCKETS);
+    let total = buckets.iter().map(|bucket| bucket.count).sum();
+    let parts = match by {
+        Some(by) => parts(archive.as_ref(), &question.query, &by).await?,
+        None => Vec::new(),
+    };
+    let mut slots: Vec<Slot> = buckets.iter().map(slot).collect();
+    let mut series: Vec<String> = Vec::with_capacity(parts.len());
+    for (name, filter) in parts {
+        let query = Query { filter: question.query.filter.clone().and(filter), ..question.query.clone() };
+        let found = archive.histogram(&query, interval).await?;
+        let mut found = found.iter().peekable();
+        for (slot, bucket) in slots.iter_mut().zip(&buckets) {
+            // What was written between the two questions is passed over.
+            while found.next_if(|found| found.time_ms < bucket.time_ms).is_some() {}
+            slot.counts.push(found.next_if(|found| found.time_ms == bucket.time_ms).map_or(0, |found| found.count));
+        }
+        series.push(name);
+    }
+    if !series.is_empty() {
+        series.push("…".to_owned());
+        for slot in &mut slots {
+            let rest = slot.count.saturating_sub(slot.counts.iter().sum());
+            slot.counts.push(rest);
+        }
+    }
+    Ok(Json(Histogram { total, series, buckets: slots }))
+}
+
+fn slot(bucket: &Bucket) -> Slot {
+    Slot { time: time(bucket.time_ms.saturating_mul(1_000)), count: bucket.count, counts: Vec::new() }
+}
+
+/// What a histogram is cut by: names and conditions that exclude each other.
+async fn parts(archive: &dyn Archive, query: &Query, by: &str) -> Result<Vec<(String, Filter)>, Failure> {
+    if by == "codeClass" {
+        let class = |class: i64| {
+            (format!("{class}xx"), Filter::Within(Number::Code, Some(class * 100), Some(class * 100 + 99)))
+        };
+        return Ok((1..=5).map(class).collect());
+    }
+    let field: Field = by.parse().map_err(|_| Failure::bad("by", "a field with one value, or `codeClass`"))?;
+    if !field.is_groupable() || matches!(field, Field::Group | Field::SourceIp | Field::Rule) {
+        return Err(Failure::bad("by", "a field with one value, or `codeClass`"));
+    }
+    let facets = archive.facets(query, &[By::Field(field)], STACKED).await?;
+    let values = facets.into_iter().flat_map(|facet| facet.values);
+    Ok(values.map(|(value, _)| (value.clone(), Filter::is(field, [value]))).collect())
+}
+
+/// The most frequent values of some fields.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Facets {
+    /// One for each field, in the order asked for.
+    pub facets: Vec<Facet>,
+}
+
+/// The most frequent values of one field.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Facet {
+    /// Its name.
+    pub field: String,
+    /// The most frequent first; `""` counts the events without a value.
+    pub values: Vec<Value>,
+    /// How often other values occur.
+    pub other: u64,
+}
+
+/// A value.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Value {
+    /// As it stands in the events.
+    pub value: String,
+    /// Events with it.
+    pub count: u64,
+}
+
+/// Which values.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+pub(crate) struct Top {
+    /// Fields, with commas between them.
+    #[param(default = "actor,verb,resource,code")]
+    by: Option<String>,
+    /// Values or groups at most.
+    #[param(default = 10, minimum = 1, maximum = 1000)]
+    top: Option<u64>,
+}
+
+/// The most frequent values
+#[utoipa::path(
+    get, path = "/api/v1/facets", operation_id = "getFacets", tag = "counts",
+    params(Select, Top),
+    responses((status = 200, body = Facets), (status = 400, body = Problem)),
+)]
+pub(crate) async fn facets(
+    State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
+    mut params: Params,
+) -> Result<Json<Facets>, Failure> {
+    let select = Select::read(&mut params);
+    let mut by = params.fields("by", MAX_FACETS)?;
+    let top = params.number("top", 10, 1..=MAX_TOP as u64)?;
+    params.end()?;
+    if by.is_empty() {
+        by = vec![By::Field(Field::Actor), By::Field(Field::Verb), By::Field(Field::Resource), By::Code];
+    }
+    let question = select.question(&scope, Timestamp::now())?;
+    let limit = usize::try_from(top).unwrap_or(MAX_TOP);
+    let found = shared.archive()?.facets(&question.query, &by, limit).await?;
+    let facets = by.iter().zip(found).map(|(by, facet)| Facet {
+        field: by.name().to_owned(),
+        values: facet.values.into_iter().map(|(value, count)| Value { value, count }).collect(),
+        other: facet.other,
+    });
+    Ok(Json(Facets { facets: facets.collect() }))
+}
+
+/// Events grouped by their values.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Groups {
+    /// What they are grouped by.
+    pub by: Vec<String>,
+    /// The largest first.
+    pub rows: Vec<Group>,
+    /// How many groups there are.
+    pub total: u64,
+    /// The time before `start` in which groups were looked for to tell what is new.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "newSince")]
+    pub new_since: Option<String>,
+    /// What is kept of the time asked for.
+    pub coverage: Coverage,
+}
+
+/// Events of the same values.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// In the order of `by`; `""` where there is none.
+    pub values: Vec<String>,
+    /// Events.
+    pub count: u64,
+    /// The first one's time.
+    pub first_seen: String,
+    /// The last one's time.
+    pub last_seen: String,
+    /// Whether it was not there before: see the parameter `newSince`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<bool>,
+}
+
+/// What is new.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+pub(crate) struct Novelty {
+    /// Tells of each group whether it is new: whether no event of it is of the time from so long ago (7d, 12h …) until `start`,
+    /// which must be given.
+    #[param(rename = "newSince")]
+    new_since: Option<String>,
+}
+
+/// Events grouped by one field or two
+#[utoipa::path(
+    get, path = "/api/v1/groups", operation_id = "getGroups", tag = "counts",
+    params(Select, Top, Novelty),
+    responses((status = 200, body = Groups), (status = 400, body = Problem)),
+)]
+pub(crate) async fn groups(
+    State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
+    mut params: Params,
+) -> Result<Json<Groups>, Failure> {
+    let now = Timestamp::now();
+    let select = Select::read(&mut params);
+    let by = params.fields("by", 2)?;
+    let top = params.number("top", 10, 1..=MAX_TOP as u64)?;
+    let since = params.text("newSince");
+    params.end()?;
+    if by.is_empty() {
+        return Err(Failure::bad("by", "one field or two, with a comma between them"));
+    }
+    let question = select.question(&scope, now)?;
+    let archive = shared.archive()?;
+    let limit = usize::try_from(top).unwrap_or(MAX_TOP);
+    let earlier = since.map(|since| earlier(&since, &question.query, now)).transpose()?;
+    let (found, coverage) =
+        tokio::join!(archive.group(&question.query, &by, limit), coverage::of(&shared, &scope, &question));
+    let found = found?;
+    let known = match &earlier {
+        Some(earlier) => Some(known(archive.as_ref(), earlier, &by, &found).await?),
+        None => None,
+    };
+    let row = |group: vedette_archive::Group| Group {
+        new: known.as_ref().map(|known| !known.contains(&group.values)),
+        values: group.values,
+        count: group.count,
+        first_seen: time(group.first_micros),
+        last_seen: time(group.last_micros),
+    };
+    Ok(Json(Groups {
+        by: by.iter().map(|by| by.name().to_owned()).collect(),
+        total: found.total,
+        rows: found.rows.into_iter().map(row).collect(),
+        new_since: earlier.and_then(|earlier| earlier.start_micros).map(time),
+        coverage: coverage?,
+    }))
+}
+
+/// The same question about the time before.
+fn earlier(since: &str, query: &Query, now: Timestamp) -> Result<Query, Failure> {
+    let bad = |message: &'static str| Failure::bad("newSince", message);
+    let start = query.start_micros.ok_or_else(|| bad("needs a time to begin with: `start`, or `last:` in `q`"))?;
+    let length = search::length_micros(since).ok_or_else(|| bad("a number and one of s, m, h, d, w, as in `7d`"))?;
+    let from = now.as_microsecond().saturating_sub(length);
+    if from >= start {
+        return Err(bad("must reach further back than the time that is asked for"));
+    }
+    Ok(Query { start_micros: Some(from), end_micros: Some(start - 1), ..query.clone() })
+}
+
+/// Which of these groups were there before. Each is asked for by its values, so that however many others there were, none is
+/// taken for new.
+async fn known(
+    archive: &dyn Archive,
+    earlier: &Query,
+    by: &[By],
+    found: &vedette_archive::Groups,
+) -> Result<HashSet<Vec<String>>, Failure> {
+    let mut filter = earlier.filter.clone();
+    for (at, by) in by.iter().enumerate() {
+        let values: Vec<&String> = found.rows.iter().filter_map(|group| group.values.get(at)).collect();
+        filter = filter.and(match by {
+            By::Field(field) => Filter::is(*field, values),
+            By::Code => {
+                let codes: Vec<i64> = values.iter().filter_map(|code| code.parse().ok()).collect();
+                let none = values.iter().any(|code| code.is_empty());
+                let without = Filter::Not(Box::new(Filter::Within(Number::Code, None, None)));
+                let mut any = vec![Filter::Equals(Number::Code, codes)];
+                any.extend(none.then_some(without));
+                Filter::Any(any)
+            }
+        });
+    }
+    let query = Query { filter, ..earlier.clone() };
+    // Of two fields more combinations than those found can be there: at most a square of them.
+    let found = archive.group(&query, by, MAX_TOP).await?;
+    if found.total > MAX_TOP as u64 {
+        return Err(Failure::bad(
+            "newSince",
+            "too many groups were there before: ask for fewer with `top`, or narrow `q`",
+        ));
+    }
+    Ok(found.rows.into_iter().map(|group| group.values).collect())
+}
+
+/// RFC 3339.
+pub(crate) fn time(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map(|time| format!("{time:.6}")).unwrap_or_default()
+}

@@ -1,0 +1,32 @@
+//! Who asks.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::response::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::params::Params;
+use crate::failure::{Failure, Problem};
+use crate::scope::Scope;
+
+/// Who asks, and what they see.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    /// The caller's name.
+    pub name: String,
+    /// Whether they see every event.
+    pub everything: bool,
+}
+
+/// Who asks
+#[utoipa::path(
+    get, path = "/api/v1/me", operation_id = "getMe", tag = "access",
+    responses((status = 200, body = Me), (status = 401, body = Problem)),
+)]
+pub(crate) async fn me(Extension(scope): Extension<Arc<Scope>>, params: Params) -> Result<Json<Me>, Failure> {
+    params.end()?;
+    Ok(Json(Me { name: scope.caller().to_owned(), everything: scope.is_everything() }))
+}

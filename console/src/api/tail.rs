@@ -1,0 +1,105 @@
+//! Events as they come, by server-sent events.
+//!
+//! What is shown is what the evaluators hand to the archiver, a moment before it is stored. Nothing is kept for clients that do not
+//! read: what they miss is counted and told. Who may see what is asked again while the tail runs.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use jiff::Timestamp;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::event::Event;
+use super::params::{Params, Select};
+use crate::failure::{Failure, Problem};
+use crate::scope::Scope;
+use crate::serve::Shared;
+use crate::tail::Watching;
+
+/// Between signs of life.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// Events as they come
+///
+/// Server-sent events: `event` with an `Event`, `missed` with `{"count": N}` where the client or the console could not keep up, and
+/// `end` with the reason when the tail is over.
+#[utoipa::path(
+    get, path = "/api/v1/tail", operation_id = "tailEvents", tag = "events",
+    params(Select),
+    responses((status = 200, content((Event = "text/event-stream"))), (status = 400, body = Problem)),
+)]
+pub(crate) async fn tail(
+    State(shared): State<Arc<Shared>>,
+    Extension(scope): Extension<Arc<Scope>>,
+    mut params: Params,
+) -> Result<Response, Failure> {
+    let select = Select::read(&mut params);
+    params.end()?;
+    let question = select.question(&scope, Timestamp::now())?;
+    if question.own.end_micros.is_some() {
+        return Err(Failure::bad("end", "a tail has no end: leave out `end` and `until:`"));
+    }
+    let watching = shared.tail.watch()?;
+    let filter = question.own;
+    let tail = Tail {
+        watching,
+        scope,
+        filter: filter.filter,
+        start_micros: filter.start_micros,
+        waiting: Vec::new(),
+        over: false,
+    };
+    let events = stream::unfold(tail, |mut tail| async move {
+        let sent = tail.next().await?;
+        Some((Ok::<_, Infallible>(sent), tail))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+}
+
+struct Tail {
+    watching: Watching,
+    scope: Arc<Scope>,
+    filter: vedette_archive::Filter,
+    start_micros: Option<i64>,
+    /// What has come and is not sent yet, the last first.
+    waiting: Vec<Sent>,
+    over: bool,
+}
+
+impl Tail {
+    async fn next(&mut self) -> Option<Sent> {
+        loop {
+            if let Some(sent) = self.waiting.pop() {
+                return Some(sent);
+            }
+            if self.over {
+                return None;
+            }
+            match self.watching.next().await {
+                Ok(documents) => {
+                    let seen = documents.iter().rev().filter(|document| {
+                        self.start_micros.is_none_or(|start| document.time_micros >= start)
+                            && self.scope.allows(document)
+                            && self.filter.matches(document)
+                    });
+                    self.waiting.extend(seen.map(|document| sent("event", &Event::of(&document.json))));
+                }
+                Err(RecvError::Lagged(count)) => return Some(sent("missed", &serde_json::json!({ "count": count }))),
+                Err(RecvError::Closed) => {
+                    self.over = true;
+                    return Some(sent("end", &serde_json::json!({ "reason": "the console stops" })));
+                }
+            }
+        }
+    }
+}
+
+fn sent(name: &str, data: &impl serde::Serialize) -> Sent {
+    Sent::default().event(name).json_data(data).unwrap_or_default()
+}

@@ -1,0 +1,99 @@
+//! The results that pass by, for those who watch.
+//!
+//! One subscription serves all who watch, and there is none while nobody does. It takes nothing from the archiver: results are
+//! published once, and a plain subscriber sees them pass.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use futures::StreamExt;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use vedette_audit::{Document, EventId};
+use vedette_bus::Bus;
+use vedette_proto::bus::v1::ArchiveResult;
+
+use crate::failure::Failure;
+
+/// Results that wait for the slowest who watches.
+const WAITING: usize = 64;
+/// Who may watch at a time.
+const MOST: usize = 64;
+
+/// The documents of one result.
+pub(crate) type Passed = Arc<Vec<Document>>;
+
+/// Where to watch.
+pub(crate) struct Tail {
+    bus: watch::Receiver<Option<Bus>>,
+    stop: CancellationToken,
+    /// While somebody watches.
+    open: Mutex<Weak<Open>>,
+}
+
+struct Open {
+    results: broadcast::Sender<Passed>,
+    _reader: DropGuard,
+}
+
+/// Somebody who watches.
+pub(crate) struct Watching {
+    results: broadcast::Receiver<Passed>,
+    stop: CancellationToken,
+    _open: Arc<Open>,
+}
+
+impl Tail {
+    pub(crate) fn new(bus: watch::Receiver<Option<Bus>>, stop: CancellationToken) -> Self {
+        Self { bus, stop, open: Mutex::new(Weak::new()) }
+    }
+
+    /// Begins to watch.
+    pub(crate) fn watch(&self) -> Result<Watching, Failure> {
+        let Some(bus) = self.bus.borrow().clone() else { return Err(Failure::unavailable("the broker is away")) };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = open.upgrade().unwrap_or_else(|| {
+            let (results, _) = broadcast::channel(WAITING);
+            let reading = self.stop.child_token();
+            tokio::spawn(read(bus, results.clone(), reading.clone()));
+            Arc::new(Open { results, _reader: reading.drop_guard() })
+        });
+        if there.results.receiver_count() >= MOST {
+            return Err(Failure::unavailable("too many are watching"));
+        }
+        *open = Arc::downgrade(&there);
+        Ok(Watching { results: there.results.subscribe(), stop: self.stop.clone(), _open: there })
+    }
+}
+
+impl Watching {
+    /// The next documents; how many results were missed; or the end.
+    pub(crate) async fn next(&mut self) -> Result<Passed, RecvError> {
+        tokio::select! {
+            () = self.stop.cancelled() => Err(RecvError::Closed),
+            next = self.results.recv() => next,
+        }
+    }
+}
+
+async fn read(bus: Bus, results: broadcast::Sender<Passed>, stop: CancellationToken) {
+    let mut passing = bus.passing_archive_results();
+    loop {
+        let result = tokio::select! {
+            () = stop.cancelled() => return,
+            result = passing.next() => result,
+        };
+        let Some(result) = result else { return };
+        let documents = tokio::task::spawn_blocking(move || documents(result)).await;
+        // Nobody may be watching by now.
+        let _ = documents.map(|documents| results.send(Arc::new(documents)));
+    }
+}
+
+fn documents(result: ArchiveResult) -> Vec<Document> {
+    let document = |event: vedette_proto::bus::v1::ArchiveMatch| {
+        let id = EventId::from_bytes(event.id.as_ref().try_into().ok()?);
+        Document::build(id, &event.json, &event.rules, result.received_unix_nanos).ok()
+    };
+    result.matches.into_iter().filter_map(document).collect()
+}
