@@ -16,6 +16,7 @@ pub mod document;
 mod failure;
 mod kubesphere;
 mod metrics;
+pub mod search;
 mod serve;
 mod status;
 mod token;
