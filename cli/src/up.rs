@@ -363,7 +363,7 @@ impl Tour<'_> {
         }
         let rest: u64 = due.iter().map(|list| list.events).sum();
         match sample.begun() {
-            false => say(&tour::sending(sample.events(), sample::HOURS)),
+            false => say(&tour::sending(sample.events(), sample.incidents())),
             true => say(&format!(
                 " 5/5 sample   the remaining {} of {} events over HTTPS: an earlier start was interrupted",
                 term::thousands(rest),

@@ -5,13 +5,13 @@ The shipped rules are written here a second time, as Python, from their descript
 is stored, which one alerts) likewise. What the end-to-end tests assert comes from here, so that a mistake in the product
 cannot hide in its own answer.
 
-usage: expect.py SAMPLE.ndjson.gz [-o FILE]
+usage: expect.py SAMPLE... [-o FILE]
 
-Answers, as JSON, one entry for each of the settings in SETTINGS:
+A SAMPLE is lists, one a line and packed (.gz), or one list (.json); several are taken as one, in their order. Answers, as JSON, one entry for each of the settings in SETTINGS:
   received, dropped, stored, ignored, alerted_only    counts of events
   rules       events for which a rule held, whatever its priority
   classes     what can become of an event: a letter each, with the rules that held, whether it is stored, which rules alert
-  lists       for each line of the sample, the letters of its events in order; `-` is an event that is dropped
+  lists       for each list of the sample, the letters of its events in order; `-` is an event that is dropped
   alerts      the alerts that must be in Alertmanager, told apart by their labels, each with its message (none where they
               are more than LISTED), and their number
   blind       for each rule that could not decide for want of a body: field, level, events
@@ -40,6 +40,22 @@ UNKNOWN = object()  # the value of a body that the event's level did not record
 
 
 # === fields
+
+
+def in_kubernetes_spelling(event):
+    """What the rules read of an event of KubeSphere, under the names that kube-apiserver gives it."""
+    if "Verb" not in event:
+        return event
+    user = event["User"]
+    return {
+        "level": event["Level"],
+        "verb": event["Verb"],
+        "user": {"username": user.get("Username") or user.get("username")},
+        "workspace": event["Workspace"],
+        "objectRef": {name[:1].lower() + name[1:]: value for name, value in event["ObjectRef"].items()},
+        "responseStatus": event["ResponseStatus"],
+        "requestObject": event["RequestObject"],
+    }
 
 
 def text(event, *path):
@@ -174,6 +190,7 @@ def alert(event, rule, output, priority):
         "severity": priority.lower(),
         "cluster": CLUSTER,
         "resource": ref(event, "resource"),
+        "workspace": event.get("workspace"),
         **values,
     }
     return {"labels": {key: value for key, value in sorted(labels.items()) if value}, "message": output.format(**values)}
@@ -233,16 +250,31 @@ def count(lists, settings):
     }
 
 
+def lists_of(path):
+    if path.endswith(".json"):
+        with open(path, encoding="utf-8") as file:
+            return [json.load(file)]
+    with gzip.open(path, "rb") as file:
+        return [json.loads(line) for line in file]
+
+
 def main():
-    with gzip.open(sys.argv[1], "rb") as sample:
-        lists = [json.loads(line)["items"] for line in sample]
+    arguments = sys.argv[1:]
+    out = arguments.pop() if arguments[-2:-1] == ["-o"] else None
+    if out:
+        arguments.pop()
+    lists = [
+        [in_kubernetes_spelling(event) for event in found.get("items") or found["Items"]]
+        for path in arguments
+        for found in lists_of(path)
+    ]
     answer = {name: count(lists, settings) for name, settings in SETTINGS.items()}
     written = json.dumps(answer, indent=1, ensure_ascii=False) + "\n"
     # An object of text alone takes one line: alerts stay readable in a difference.
     written = re.sub(r"\{\n\s+([^{}\[\]]*?)\n\s+\}", lambda m: "{" + re.sub(r"\n\s+", " ", m[1]) + "}", written)
-    if len(sys.argv) > 3 and sys.argv[2] == "-o":
-        with open(sys.argv[3], "w", encoding="utf-8") as out:
-            out.write(written)
+    if out:
+        with open(out, "w", encoding="utf-8") as file:
+            file.write(written)
     else:
         sys.stdout.write(written)
 

@@ -13,7 +13,7 @@ use crate::values::{MAX_VALUE_BYTES, Value, Values, ValuesError};
 const GATHERED_BYTES: usize = 8 * 1024 * 1024;
 
 /// One list to post.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List {
     /// The body.
     pub(crate) body: Bytes,

@@ -1,9 +1,13 @@
-//! The bundled sample: real audit events, moved into the last twelve hours and sent once.
+//! The bundled sample: real audit events, moved before now and sent once.
+//!
+//! It has three parts: traffic of all kinds, spread over the last twelve hours; a list in KubeSphere's spelling, spread likewise;
+//! and incidents, of which each request has a place of its own, up to eight days back, so that there is a past to ask about.
 //!
 //! Where in time they go is written down before the first one is sent, so that every later start makes the same bytes of
 //! them: the same events then have the same identities, and sending one again adds nothing. Which lists were taken is
 //! written down too, so that a later start sends the others alone; that note may be behind, never ahead.
 mod moved;
+mod places;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
@@ -18,13 +22,19 @@ use crate::outcome::Failure;
 use crate::replay::{List, Lists};
 use crate::values::{self, Values};
 
-use moved::{Moved, Times};
+use moved::{Moved, Spread, Times};
+use places::Places;
 
 /// What is sent unless another file is named.
-static BUNDLED: &[u8] = include_bytes!("../../../e2e/testdata/kube-apiserver-eventlists.ndjson.gz");
+static TRAFFIC: &[u8] = include_bytes!("../../../e2e/testdata/kube-apiserver-eventlists.ndjson.gz");
+static KUBESPHERE: &[u8] = include_bytes!("../../../e2e/testdata/kubesphere-eventlists.json");
+static INCIDENTS: &[u8] = include_bytes!("../../../e2e/testdata/incidents-eventlists.ndjson.gz");
+static PLACES: &[u8] = include_bytes!("../../../e2e/testdata/incidents-places.json");
 
 /// Over how much time the requests are spread, up to [`LAST`] before the start.
 pub(crate) const HOURS: i64 = 12;
+/// How far back the incidents reach.
+pub(crate) const DAYS: i64 = 8;
 /// The first request is so much younger than twelve hours that `--last 12h` finds it for a while.
 const FIRST: SignedDuration = SignedDuration::from_mins(HOURS * 60 - 15);
 /// No stage of a request may lie in the future: those of the bundled sample end within three minutes.
@@ -38,7 +48,17 @@ pub(crate) struct Sample {
     folder: PathBuf,
     plan: Plan,
     sent: Vec<bool>,
+    parts: Vec<Part>,
+}
+
+/// Lists that are moved in one way.
+#[derive(Debug)]
+struct Part {
     raw: Bytes,
+    /// As it is written, for the digest.
+    table: &'static [u8],
+    /// Where its requests go; without them, they are spread.
+    places: Option<Places>,
 }
 
 /// Where a sample goes in time, and for which archive. Written once.
@@ -67,12 +87,12 @@ pub(crate) struct Due {
 impl Sample {
     /// Finds what an earlier start wrote down in `folder`, or lays the sample (`file`, else the bundled one) before now.
     pub(crate) fn open(folder: &Path, file: Option<&Path>, archive: &str, now: Timestamp) -> Result<Self, Failure> {
-        let raw = unpack(file)?;
+        let parts = parts(file)?;
         let plan_file = folder.join("plan.json");
         let plan = match read_plan(&plan_file)? {
             Some(plan) => plan,
             None => {
-                let plan = Plan::lay(&raw, archive, now)?;
+                let plan = Plan::lay(&parts, archive, now)?;
                 fs::create_dir_all(folder).and_then(|()| write_plan(folder, &plan_file, &plan)).map_err(|error| {
                     Failure::failed("can't write down where the sample goes in time").because(error)
                 })?;
@@ -81,8 +101,8 @@ impl Sample {
         };
         let sent = read_sent(&folder.join("sent"), plan.lists)
             .map_err(|error| Failure::failed("can't read which lists of the sample were sent").because(error))?;
-        let sample = Self { folder: folder.to_owned(), plan, sent, raw };
-        if !sample.complete() && sample.plan.digest != digest(&sample.raw) {
+        let sample = Self { folder: folder.to_owned(), plan, sent, parts };
+        if !sample.complete() && sample.plan.digest != digest(&sample.parts) {
             let help =
                 "start once more with the sample that it was begun with, or with --no-sample, or with a new --data-dir";
             return Err(Failure::failed("the sample in the data folder was begun with another file").help(help));
@@ -111,7 +131,13 @@ impl Sample {
 
     /// Where its first request was laid.
     pub(crate) fn since(&self) -> Timestamp {
-        self.plan.anchor - FIRST
+        let placed = self.parts.iter().flat_map(|part| &part.places).flat_map(|places| places.before(self.plan.anchor));
+        placed.map(|(_, received)| received).fold(self.plan.anchor - FIRST, Timestamp::min)
+    }
+
+    /// Whether it has incidents.
+    pub(crate) fn incidents(&self) -> bool {
+        self.parts.iter().any(|part| part.places.is_some())
     }
 
     /// The archive that it was sent to first.
@@ -124,14 +150,16 @@ impl Sample {
         if self.complete() {
             return Ok(Vec::new());
         }
-        let lists = lists(&self.raw)?;
-        let times = Times::of(lists.iter().map(|list| &list.body[..])).map_err(|error| broken().because(error))?;
-        let moved = Moved::new(times, self.plan.anchor - FIRST, self.plan.anchor - LAST);
         let mut due = Vec::new();
-        for (index, (list, sent)) in lists.into_iter().zip(&self.sent).enumerate() {
-            if !sent {
-                let body = moved.list(&list.body).map_err(|error| broken().because(error))?;
-                due.push(Due { index, body: body.into(), events: list.events });
+        let mut sent = self.sent.iter().enumerate();
+        for part in &self.parts {
+            let lists = lists(&part.raw)?;
+            let moved = part.moved(&lists, self.plan.anchor)?;
+            for (list, (index, sent)) in lists.into_iter().zip(&mut sent) {
+                if !sent {
+                    let body = moved.list(&list.body).map_err(|error| broken().because(error))?;
+                    due.push(Due { index, body: body.into(), events: list.events });
+                }
             }
         }
         Ok(due)
@@ -161,12 +189,22 @@ impl Notes {
     }
 }
 
+impl Part {
+    fn moved(&self, lists: &[List], anchor: Timestamp) -> Result<Moved<'_>, Failure> {
+        if let Some(places) = &self.places {
+            return Ok(Moved::Placed(places.before(anchor)));
+        }
+        let times = Times::of(lists.iter().map(|list| &list.body[..])).map_err(|error| broken().because(error))?;
+        Ok(Moved::Spread(Spread::new(times, anchor - FIRST, anchor - LAST)))
+    }
+}
+
 impl Plan {
-    fn lay(raw: &Bytes, archive: &str, now: Timestamp) -> Result<Self, Failure> {
-        let lists = lists(raw)?;
+    fn lay(parts: &[Part], archive: &str, now: Timestamp) -> Result<Self, Failure> {
+        let lists = parts.iter().map(|part| lists(&part.raw)).collect::<Result<Vec<_>, _>>()?.concat();
         let seconds = Timestamp::from_second(now.as_second()).unwrap_or(now);
         Ok(Self {
-            digest: digest(raw),
+            digest: digest(parts),
             lists: lists.len(),
             events: lists.iter().map(|list| list.events).sum(),
             anchor: seconds,
@@ -179,22 +217,31 @@ fn broken() -> Failure {
     Failure::failed("the sample can't be read")
 }
 
-fn digest(raw: &[u8]) -> String {
-    blake3::hash(raw).to_hex().to_string()
+fn digest(parts: &[Part]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&part.raw).update(part.table);
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
-fn unpack(file: Option<&Path>) -> Result<Bytes, Failure> {
+fn parts(file: Option<&Path>) -> Result<Vec<Part>, Failure> {
+    let spread = |raw| Part { raw, table: &[], places: None };
+    let Some(file) = file else {
+        let places = Places::read(PLACES).map_err(|error| broken().because(error))?;
+        let incidents = Part { raw: unpack(INCIDENTS)?, table: PLACES, places: Some(places) };
+        return Ok(vec![spread(unpack(TRAFFIC)?), spread(Bytes::from_static(KUBESPHERE)), incidents]);
+    };
+    let missing =
+        |error: io::Error| Failure::usage(format!("can't read the sample `{}`", file.display())).because(error);
     let mut raw = Vec::new();
-    match file {
-        None => {
-            MultiGzDecoder::new(BUNDLED).read_to_end(&mut raw).map_err(|error| broken().because(error))?;
-        }
-        Some(file) => {
-            let missing =
-                |error: io::Error| Failure::usage(format!("can't read the sample `{}`", file.display())).because(error);
-            values::reader(file).map_err(missing)?.read_to_end(&mut raw).map_err(missing)?;
-        }
-    }
+    values::reader(file).map_err(missing)?.read_to_end(&mut raw).map_err(missing)?;
+    Ok(vec![spread(raw.into())])
+}
+
+fn unpack(packed: &[u8]) -> Result<Bytes, Failure> {
+    let mut raw = Vec::new();
+    MultiGzDecoder::new(packed).read_to_end(&mut raw).map_err(|error| broken().because(error))?;
     Ok(raw.into())
 }
 

@@ -12,6 +12,8 @@ use crate::console::{Console, EVENTS};
 use crate::outcome::Failure;
 use crate::term::{self, Paint, thousands};
 
+use super::sample::{DAYS, HOURS};
+
 /// The books are looked at so often while they settle …
 const LOOK: Duration = Duration::from_millis(250);
 /// … until nothing has changed for so long.
@@ -140,8 +142,9 @@ struct Own {
 }
 
 /// The line of the sample on a first start.
-pub(crate) fn sending(events: u64, hours: i64) -> String {
-    format!(" 5/5 sample   {} events over HTTPS, spread over the last {hours} h", thousands(events))
+pub(crate) fn sending(events: u64, incidents: bool) -> String {
+    let past = if incidents { format!(", incidents up to {DAYS} days back") } else { String::new() };
+    format!(" 5/5 sample   {} events over HTTPS, spread over the last {HOURS} h{past}", thousands(events))
 }
 
 #[cfg(test)]

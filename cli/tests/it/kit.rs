@@ -198,9 +198,18 @@ pub(crate) fn sample_lines() -> impl Iterator<Item = String> {
     BufReader::new(MultiGzDecoder::new(File::open(file).unwrap())).lines().map(Result::unwrap)
 }
 
-/// What the oracle counted in the whole sample.
-pub(crate) fn expected() -> Value {
-    serde_json::from_slice(&fs::read(tools::repository("e2e/testdata/expected.json")).unwrap()).unwrap()
+/// The other parts of the sample: KubeSphere's list and those of the incidents, in the order in which they are sent.
+pub(crate) fn more_lists() -> Vec<Value> {
+    let kubesphere = fs::read(tools::repository("e2e/testdata/kubesphere-eventlists.json")).unwrap();
+    let incidents = File::open(tools::repository("e2e/testdata/incidents-eventlists.ndjson.gz")).unwrap();
+    let incidents = BufReader::new(MultiGzDecoder::new(incidents)).lines().map(Result::unwrap);
+    let lists = incidents.map(|line| serde_json::from_str(&line).unwrap());
+    std::iter::once(serde_json::from_slice(&kubesphere).unwrap()).chain(lists).collect()
+}
+
+/// What the oracle counted: of the traffic (`expected.json`) or of the other parts (`expected-incidents.json`).
+pub(crate) fn expected(file: &str) -> Value {
+    serde_json::from_slice(&fs::read(tools::repository("e2e/testdata").join(file)).unwrap()).unwrap()
 }
 
 pub(crate) fn text(output: &Output) -> String {

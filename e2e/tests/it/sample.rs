@@ -1,4 +1,7 @@
 //! The sample that a real kube-apiserver sent, and what the oracle says must become of it.
+//!
+//! Most tests use the traffic alone (`lists`, `expected.json`). What `vedette up` sends besides has an answer of its own
+//! (`more_lists`, `expected-incidents.json`).
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -27,6 +30,7 @@ pub(crate) struct Expected {
     pub(crate) stored: u64,
     pub(crate) ignored: u64,
     pub(crate) alerted_only: u64,
+    pub(crate) rules: BTreeMap<String, u64>,
     pub(crate) classes: BTreeMap<char, Class>,
     pub(crate) lists: Vec<String>,
     pub(crate) alerts: Option<Vec<Alert>>,
@@ -56,6 +60,13 @@ pub(crate) struct Alert {
     pub(crate) message: String,
 }
 
+impl Alert {
+    /// `resource.rule`, as `vedette rules eval` names it.
+    pub(crate) fn rule(&self) -> String {
+        self.labels["rule_id"].splitn(2, '/').last().unwrap().replace('/', ".")
+    }
+}
+
 /// A rule that could not decide for want of a body.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(crate) struct Blind {
@@ -75,18 +86,50 @@ pub(crate) fn lists() -> Vec<List> {
     lists
 }
 
+/// The files of what `vedette up` sends besides, in their order.
+pub(crate) const MORE: [&str; 2] =
+    ["e2e/testdata/kubesphere-eventlists.json", "e2e/testdata/incidents-eventlists.ndjson.gz"];
+
+/// The lists of [`MORE`], in the order in which they are sent.
+pub(crate) fn more_lists() -> Vec<List> {
+    let kubesphere = std::fs::read_to_string(path(MORE[0])).unwrap();
+    std::iter::once(list(&kubesphere)).chain(incidents().lines().map(list)).collect()
+}
+
+/// The lists of the incidents, one a line.
+pub(crate) fn incidents() -> String {
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(path(MORE[1])).unwrap()).read_to_string(&mut text).unwrap();
+    text
+}
+
 fn list(line: &str) -> List {
     let value: Value = serde_json::from_str(line).unwrap();
     let text = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
-    let events = value["items"].as_array().unwrap().iter();
-    let events = events.map(|e| Key(text(e, "auditID"), text(e, "stage"), text(e, "stageTimestamp"))).collect();
-    List { body: line.to_owned(), events }
+    let (events, names) = match value["items"].as_array() {
+        Some(events) => (events, ["auditID", "stage", "stageTimestamp"]),
+        None => (value["Items"].as_array().unwrap(), ["AuditID", "Stage", "StageTimestamp"]),
+    };
+    let key = |event| {
+        let [id, stage, at] = names.map(|name| text(event, name));
+        Key(id, stage, at)
+    };
+    List { body: line.to_owned(), events: events.iter().map(key).collect() }
 }
 
 impl Expected {
     /// The committed answer for these settings of the oracle.
     pub(crate) fn load(name: &str) -> Self {
-        let text = std::fs::read_to_string(path("e2e/testdata/expected.json")).unwrap();
+        Self::of("e2e/testdata/expected.json", name)
+    }
+
+    /// The committed answer for the lists of [`MORE`].
+    pub(crate) fn load_more(name: &str) -> Self {
+        Self::of("e2e/testdata/expected-incidents.json", name)
+    }
+
+    fn of(file: &str, name: &str) -> Self {
+        let text = std::fs::read_to_string(path(file)).unwrap();
         let mut all: BTreeMap<String, Self> = serde_json::from_str(&text).unwrap();
         all.remove(name).unwrap()
     }

@@ -1,10 +1,11 @@
 //! Moving lists of events in time, each request as a whole.
 //!
-//! Where a request goes depends on when it was received and on nothing else, so all its stages move by one offset: it takes as
-//! long as it took. The order of requests stays. Most of a place comes from a request's rank among the others, so that minutes
-//! of traffic fill hours; the rest comes from its time, so that a burst stays a hill. Nothing but the two timestamps of an event
-//! is touched, not even the order of its members.
+//! Where a request goes depends on when it was received, or on its audit id where a table says it, and on nothing else: all its
+//! stages move by one offset, and it takes as long as it took. Where requests are spread their order stays: most of a place comes
+//! from a request's rank among the others, so that minutes of traffic fill hours; the rest comes from its time, so that a burst
+//! stays a hill. Nothing but the two timestamps of an event is touched, not even the order of its members.
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -38,15 +39,24 @@ impl Times {
     }
 }
 
-/// How a sample is moved.
+/// How lists are moved.
 #[derive(Clone, Debug)]
-pub(super) struct Moved {
+pub(super) enum Moved<'a> {
+    /// All requests, spread over some time.
+    Spread(Spread),
+    /// Each request to when it is said to have been received, by its audit id.
+    Placed(HashMap<&'a str, Timestamp>),
+}
+
+/// Requests spread over some time.
+#[derive(Clone, Debug)]
+pub(super) struct Spread {
     times: Times,
     first: Timestamp,
     last: Timestamp,
 }
 
-impl Moved {
+impl Spread {
     /// Lays the requests received at `times` between `first` and `last`.
     pub(super) fn new(times: Times, first: Timestamp, last: Timestamp) -> Self {
         Self { times, first, last }
@@ -65,6 +75,19 @@ impl Moved {
         let place = (by_rank * BY_RANK + by_time * (5 - BY_RANK)) / 5;
         let offset = i128::from(self.first.as_microsecond()) + place - i128::from(at);
         SignedDuration::from_micros(i64::try_from(offset).unwrap_or_default())
+    }
+}
+
+impl Moved<'_> {
+    /// By how much a request moves that was received `at`. One that has no place stays where it is.
+    fn offset(&self, event: &Members<'_>, at: Timestamp) -> SignedDuration {
+        match self {
+            Self::Spread(spread) => spread.offset(at),
+            Self::Placed(received) => {
+                let place = audit_id(event).and_then(|id| received.get(id.as_ref()));
+                place.map_or(SignedDuration::ZERO, |place| place.duration_since(at))
+            }
+        }
     }
 
     /// The list as it is after the move.
@@ -92,7 +115,7 @@ impl Moved {
 
     fn event(&self, event: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let members: Members<'_> = serde_json::from_str(event)?;
-        let offset = received(&members).map(|at| self.offset(at));
+        let offset = received(&members).map(|at| self.offset(&members, at));
         members.write(out, |out, name, value| {
             let moved = is_time(name).then_some(()).and(offset).and_then(|offset| shift(value, offset));
             match moved {
@@ -118,6 +141,11 @@ fn received(event: &Members<'_>) -> Option<Timestamp> {
         event.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| timestamp(value))
     };
     find("requestReceivedTimestamp").or_else(|| find("stageTimestamp"))
+}
+
+fn audit_id<'a>(event: &Members<'a>) -> Option<Cow<'a, str>> {
+    let (_, value) = event.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("auditID"))?;
+    serde_json::from_str::<Name<'_>>(value.get()).ok().map(|Name(text)| text)
 }
 
 fn is_items(name: &str) -> bool {
@@ -181,7 +209,7 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
-    use super::{Moved, Times};
+    use super::{Moved, Spread, Times};
 
     const LISTS: [&str; 2] = [
         r#"{"items":[{"requestReceivedTimestamp":"2026-01-01T00:00:00Z"},{"requestReceivedTimestamp":"2026-01-01T00:00:10Z"}]}"#,
@@ -189,11 +217,11 @@ mod tests {
     ];
 
     /// Three moments, 0 s, 1 s and 10 s: ranks 0, 1/2 and 1.
-    fn moved() -> Moved {
+    fn moved() -> Moved<'static> {
         let at = |text: &str| text.parse().unwrap();
         let times = Times::of(LISTS.iter().map(|list| list.as_bytes())).unwrap();
         assert_eq!(times.0.iter().map(|time| time % 60_000_000).collect::<Vec<_>>(), [0, 1_000_000, 10_000_000]);
-        Moved::new(times, at("2027-06-01T00:00:00Z"), at("2027-06-01T10:00:00Z"))
+        Moved::Spread(Spread::new(times, at("2027-06-01T00:00:00Z"), at("2027-06-01T10:00:00Z")))
     }
 
     fn check(list: &str, expected: &str) {
@@ -227,5 +255,12 @@ mod tests {
             r#"{"items":[{"requestReceivedTimestamp":"2026-01-01T00:00:00Z"},{"requestReceivedTimestamp":"2026-01-01T00:00:10Z"}]}"#,
             r#"{"items":[{"requestReceivedTimestamp":"2027-06-01T00:00:00.000000Z"},{"requestReceivedTimestamp":"2027-06-01T10:00:00.000000Z"}]}"#,
         );
+    }
+    #[test]
+    fn a_request_with_a_place_goes_there_with_all_its_stages_and_another_one_stays() {
+        let moved = Moved::Placed([("a", "2027-06-01T05:00:00.5Z".parse().unwrap())].into());
+        let list = r#"{"items":[{"auditID":"a","requestReceivedTimestamp":"2026-01-01T00:00:00Z","stageTimestamp":"2026-01-01T00:00:02Z"},{"auditID":"b","requestReceivedTimestamp":"2026-01-01T00:00:00Z"}]}"#;
+        let expected = r#"{"items":[{"auditID":"a","requestReceivedTimestamp":"2027-06-01T05:00:00.500000Z","stageTimestamp":"2027-06-01T05:00:02.500000Z"},{"auditID":"b","requestReceivedTimestamp":"2026-01-01T00:00:00.000000Z"}]}"#;
+        assert_eq!(String::from_utf8(moved.list(list.as_bytes()).unwrap()).unwrap(), expected);
     }
 }

@@ -9,52 +9,78 @@ fn open(folder: &std::path::Path, now: &str) -> Sample {
     Sample::open(folder, None, "the embedded archive", now.parse().unwrap()).unwrap()
 }
 
-fn events(sample: &Sample) -> Vec<Value> {
-    let lists = sample.due().unwrap();
-    lists
-        .iter()
-        .flat_map(|list| serde_json::from_slice::<Value>(&list.body).unwrap()["items"].as_array().unwrap().clone())
-        .collect()
+fn events(body: &[u8]) -> Vec<Value> {
+    let list: Value = serde_json::from_slice(body).unwrap();
+    list["items"].as_array().or_else(|| list["Items"].as_array()).unwrap().clone()
+}
+
+/// A member of an event, however it is spelt.
+fn text<'a>(event: &'a Value, name: &str) -> &'a str {
+    let member = event.as_object().unwrap().iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+    member.unwrap().1.as_str().unwrap()
+}
+
+fn at(event: &Value, name: &str) -> Timestamp {
+    text(event, name).parse().unwrap()
 }
 
 #[test]
-fn the_bundled_sample_lies_in_the_twelve_hours_before_the_anchor_request_by_request() {
+fn the_bundled_sample_lies_before_the_anchor_request_by_request() {
     let folder = tempfile::tempdir().unwrap();
     let now: Timestamp = "2027-03-01T12:00:00.7Z".parse().unwrap();
     let sample = open(folder.path(), &now.to_string());
-    let events = events(&sample);
-    assert_eq!(events.len() as u64, sample.events());
-    assert_eq!(sample.events(), 15_459);
     assert_eq!(sample.anchor().to_string(), "2027-03-01T12:00:00Z");
+    let mut due = sample.due().unwrap().into_iter();
 
-    let raw = super::unpack(None).unwrap();
-    let before: Vec<Value> = super::lists(&raw)
-        .unwrap()
-        .iter()
-        .flat_map(|list| serde_json::from_slice::<Value>(&list.body).unwrap()["items"].as_array().unwrap().clone())
-        .collect();
-    let at = |event: &Value, name: &str| event[name].as_str().unwrap().parse::<Timestamp>().unwrap();
-    let mut offsets: BTreeMap<&str, BTreeSet<SignedDuration>> = BTreeMap::new();
-    let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
-    for (before, after) in before.iter().zip(&events) {
-        let received = at(after, "requestReceivedTimestamp");
-        let offset = received.duration_since(at(before, "requestReceivedTimestamp"));
-        assert_eq!(at(after, "stageTimestamp").duration_since(at(before, "stageTimestamp")), offset);
-        offsets.entry(before["auditID"].as_str().unwrap()).or_default().insert(offset);
-        let age = sample.anchor().duration_since(received);
-        assert!(age > SignedDuration::ZERO && age < SignedDuration::from_hours(12), "{age}");
-        assert!(at(after, "stageTimestamp") < sample.anchor(), "{after}");
-        *hours.entry(age.as_hours()).or_default() += 1;
-        let mut rest = [before.clone(), after.clone()];
-        for event in &mut rest {
-            for name in ["requestReceivedTimestamp", "stageTimestamp"] {
-                event.as_object_mut().unwrap().remove(name);
+    let mut counts = Vec::new();
+    let mut first = sample.anchor();
+    for part in &sample.parts {
+        let mut offsets: BTreeMap<String, BTreeSet<SignedDuration>> = BTreeMap::new();
+        let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
+        for list in super::lists(&part.raw).unwrap() {
+            let moved = due.next().unwrap();
+            for (before, after) in events(&list.body).iter().zip(&events(&moved.body)) {
+                let received = at(after, "requestReceivedTimestamp");
+                let offset = received.duration_since(at(before, "requestReceivedTimestamp"));
+                assert_eq!(at(after, "stageTimestamp").duration_since(at(before, "stageTimestamp")), offset);
+                offsets.entry(text(before, "auditID").to_owned()).or_default().insert(offset);
+                let age = sample.anchor().duration_since(received);
+                let most = if part.places.is_some() { super::DAYS * 24 } else { super::HOURS };
+                assert!(age > SignedDuration::ZERO && age < SignedDuration::from_hours(most), "{age}");
+                assert!(at(after, "stageTimestamp") < sample.anchor(), "{after}");
+                *hours.entry(age.as_hours()).or_default() += 1;
+                first = first.min(received);
+                let rest = [before, after].map(|event| {
+                    let mut rest = event.clone();
+                    let times = ["requestreceivedtimestamp", "stagetimestamp"];
+                    rest.as_object_mut().unwrap().retain(|name, _| !times.contains(&&*name.to_ascii_lowercase()));
+                    rest
+                });
+                assert_eq!(rest[0], rest[1], "nothing else changes");
             }
         }
-        assert_eq!(rest[0], rest[1], "nothing else changes");
+        assert!(offsets.values().all(|offsets| offsets.len() == 1), "each request moves as a whole");
+        counts.push((hours.values().sum::<u64>(), hours.len()));
     }
-    assert!(offsets.values().all(|offsets| offsets.len() == 1), "each request moves as a whole");
-    assert_eq!(hours.len(), 12, "{hours:?}");
+    assert!(due.next().is_none());
+    assert_eq!(sample.since(), first);
+    assert_eq!(sample.events(), counts.iter().map(|(events, _)| events).sum::<u64>());
+    let [(traffic, hours), (kubesphere, _), (incidents, _)] = counts[..] else { panic!("{counts:?}") };
+    assert_eq!((traffic, hours, kubesphere, incidents), (15_459, 12, 29, 471));
+}
+
+#[test]
+fn every_request_of_the_incidents_has_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = open(folder.path(), "2027-03-01T12:00:00Z");
+    for part in &sample.parts {
+        let Some(places) = &part.places else { continue };
+        let lists = super::lists(&part.raw).unwrap();
+        let found: BTreeSet<String> =
+            lists.iter().flat_map(|list| events(&list.body)).map(|event| text(&event, "auditID").to_owned()).collect();
+        let placed: BTreeSet<String> = places.before(sample.anchor()).into_keys().map(str::to_owned).collect();
+        assert_eq!(found, placed);
+    }
 }
 
 #[test]
