@@ -63,10 +63,11 @@ pub(crate) fn write(text: &[u8]) -> Result<(), Failure> {
 }
 
 /// A table without lines, as wide as the terminal.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+pub(crate) fn table<T: AsRef<str>>(header: &[T]) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
-    for column in table.column_iter_mut().take(N.saturating_sub(1)) {
+    let names = header.iter().map(AsRef::as_ref);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(names);
+    for column in table.column_iter_mut().take(header.len().saturating_sub(1)) {
         column.set_padding((0, 2));
     }
     table

@@ -53,6 +53,11 @@ pub struct Search {
     pub asked: Vec<Asked>,
 }
 
+/// The length of a duration as it stands behind `last:`, in microseconds.
+pub fn length_micros(text: &str) -> Option<i64> {
+    time::duration(text).and_then(|length| i64::try_from(length.as_micros()).ok())
+}
+
 impl Search {
     /// Understands a text; `now` is what its times are reckoned from. A text of white space alone asks for everything.
     ///

@@ -116,7 +116,7 @@ fn clusters(status: &Status) -> String {
     if status.books.clusters.is_empty() {
         return String::new();
     }
-    let mut table = term::table([
+    let mut table = term::table(&[
         "CLUSTER",
         "RECEIVED",
         "STORED",
@@ -141,7 +141,7 @@ fn streams(status: &Status) -> String {
     if status.broker.streams.is_empty() {
         return String::new();
     }
-    let mut table = term::table(["STREAM", "MESSAGES", "SIZE", "ROOM"]);
+    let mut table = term::table(&["STREAM", "MESSAGES", "SIZE", "ROOM"]);
     for stream in &status.broker.streams {
         let room = u64::try_from(stream.max_bytes).map(term::bytes).unwrap_or_default();
         table.add_row([plain(&stream.name), thousands(stream.messages), term::bytes(stream.bytes), room]);
@@ -153,7 +153,7 @@ fn consumers(status: &Status) -> String {
     if status.broker.consumers.is_empty() {
         return String::new();
     }
-    let mut table = term::table(["CONSUMER", "OF", "WAITING", "IN WORK", "REDELIVERED"]);
+    let mut table = term::table(&["CONSUMER", "OF", "WAITING", "IN WORK", "REDELIVERED"]);
     for consumer in &status.broker.consumers {
         table.add_row([
             plain(&consumer.name),
@@ -170,7 +170,7 @@ fn blind(status: &Status) -> String {
     if status.blind_rules.is_empty() {
         return String::new();
     }
-    let mut table = term::table(["BLIND RULE", "FIELD MISSING", "LEVEL", "EVENTS"]);
+    let mut table = term::table(&["BLIND RULE", "FIELD MISSING", "LEVEL", "EVENTS"]);
     for rule in &status.blind_rules {
         table.add_row([plain(&rule.rule), plain(&rule.field), plain(&rule.level), thousands(rule.events)]);
     }

@@ -36,7 +36,7 @@ pub struct Change {
     pub before: Option<Event>,
     /// Whether that is surely the state that was changed. Otherwise changes that are not kept may lie between.
     pub exact: bool,
-    /// The places that differ, in the order of the document; at most 500.
+    /// The places that differ, in the order of their names; at most 500.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
     /// The patch as it was sent, where no state is recorded.
@@ -294,8 +294,8 @@ mod tests {
             json!({"spec": {"replicas": 1, "paused": true}}),
             json!({"spec": {"replicas": 3, "x": {"y": 1}}}),
             &[
-                ("spec.replicas", json!(1), json!(3)),
                 ("spec.paused", json!(true), Value::Null),
+                ("spec.replicas", json!(1), json!(3)),
                 ("spec.x", Value::Null, json!({"y": 1})),
             ],
         );

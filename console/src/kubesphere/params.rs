@@ -14,8 +14,11 @@ use crate::failure::Failure;
 const SIZE: u64 = 10;
 const MICROS: i64 = 1_000_000;
 
+/// A condition on a field's values.
+type Condition = fn(Field, Vec<String>) -> Filter;
+
 /// Which parameter asks what of which field.
-const FILTERS: [(&str, fn(Field, Vec<String>) -> Filter, Field); 15] = [
+const FILTERS: [(&str, Condition, Field); 15] = [
     ("workspace_filter", Filter::Is, Field::Workspace),
     ("workspace_search", Filter::Contains, Field::Workspace),
     ("objectref_namespace_filter", Filter::Is, Field::Namespace),
@@ -81,7 +84,7 @@ impl Request {
         };
         let interval = interval.parse().map_err(|error| Failure::bad_request(format!("bad `interval`: {error}")))?;
         let mut filters = Vec::new();
-        let mut add = |filter: fn(Field, Vec<String>) -> Filter, field, values: Vec<String>| {
+        let mut add = |filter: Condition, field, values: Vec<String>| {
             if !values.is_empty() {
                 filters.push(filter(field, values));
             }

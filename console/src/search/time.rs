@@ -217,7 +217,7 @@ fn read_moment(text: &str, now: Timestamp) -> Option<Moment> {
 }
 
 /// `90s`, `30m`, `12h`, `7d`, `2w`, `1h30m`.
-fn duration(text: &str) -> Option<SignedDuration> {
+pub(super) fn duration(text: &str) -> Option<SignedDuration> {
     let mut rest = text.trim();
     let mut seconds: i64 = 0;
     if rest.is_empty() {

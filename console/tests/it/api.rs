@@ -184,7 +184,9 @@ async fn the_description_is_served() {
     let served = rig.json("/api/v1/openapi.json").await;
     assert_eq!(served, serde_json::from_str::<Value>(&vedette_console::api::description()).unwrap());
     // Every parameter that is described is one that is read.
-    for (path, methods) in served["paths"].as_object().unwrap() {
+    let paths = served["paths"].as_object().unwrap().iter();
+    // The tail has no end.
+    for (path, methods) in paths.filter(|(path, _)| !path.ends_with("/tail")) {
         let parameters = methods["get"]["parameters"].as_array().cloned().unwrap_or_default();
         for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {
             let name = parameter["name"].as_str().unwrap();
