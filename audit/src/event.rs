@@ -18,7 +18,9 @@ pub use error::{BadCode, EventError, EventErrorKind};
 pub use rewrite::{OVERSIZE_ANNOTATION, Rewritten};
 
 use crate::{
+    command,
     identity::EventId,
+    instant::Instant,
     level::Level,
     scan::{Scanner, Span},
     text,
@@ -63,6 +65,7 @@ struct UserFields {
     username: Span,
     /// The whole array.
     groups: Span,
+    credential: Span,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -192,6 +195,9 @@ impl<'a> Event<'a> {
         verb = verb;
         /// The authenticated user.
         username = user.username;
+        /// The credential that the authenticated user showed: the first `authentication.kubernetes.io/credential-id` of its
+        /// extra, which an apiserver sets itself.
+        credential = user.credential;
         /// The user acted as.
         impersonated_username = impersonated.username;
         /// What the client says that it is.
@@ -225,6 +231,32 @@ impl<'a> Event<'a> {
     pub fn actor(&self) -> Cow<'a, str> {
         let impersonated = self.impersonated_username();
         if impersonated.is_empty() { self.username() } else { impersonated }
+    }
+
+    /// How long the request took to its stage, in microseconds; `None` where a timestamp is missing, is none, or is the later one.
+    pub fn duration_micros(&self) -> Option<i64> {
+        let received = Instant::parse(&self.request_received_timestamp())?;
+        Instant::parse(&self.stage_timestamp())?.micros_since(received)
+    }
+
+    /// What an exec or attach runs: see [`crate::command`].
+    pub fn command(&self) -> Option<String> {
+        matches!(&*self.subresource(), "exec" | "attach").then(|| command::of(&self.request_uri()))?
+    }
+
+    /// The path that a request about no resource asks for, without its query; empty for others.
+    pub fn path(&self) -> Cow<'a, str> {
+        if !self.fields.object.resource.of(self.bytes).is_empty() {
+            return Cow::Borrowed("");
+        }
+        let before = |uri: &str| uri.find('?').unwrap_or(uri.len());
+        match self.request_uri() {
+            Cow::Borrowed(uri) => Cow::Borrowed(uri.split_at(before(uri)).0),
+            Cow::Owned(mut uri) => {
+                uri.truncate(before(&uri));
+                Cow::Owned(uri)
+            }
+        }
     }
 
     /// The authenticated user's groups.

@@ -7,9 +7,11 @@
 //! Invariants: no I/O, no clock, no async, and no tree of the JSON is ever built. Time is linear in the bytes, memory
 //! is bounded by the largest item, and no input can panic or recurse without bound.
 
+pub mod command;
 pub mod document;
 pub mod event;
 pub mod identity;
+mod instant;
 mod level;
 pub mod list;
 mod members;
@@ -19,6 +21,7 @@ mod text;
 pub use document::Document;
 pub use event::{Event, EventError};
 pub use identity::EventId;
+pub use instant::Instant;
 pub use level::{Dialect, Level, ParseLevelError};
 
 /// The largest event, in bytes as received, that keeps its request and response bodies.

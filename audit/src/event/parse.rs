@@ -7,6 +7,9 @@ use crate::{
     text,
 };
 
+/// The extra of a user that tells its credentials apart.
+const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+
 pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
     if let Err(error) = std::str::from_utf8(item) {
         return Err(EventError::bad(BadCode::NotUtf8, "expected UTF-8", error.valid_up_to()));
@@ -241,12 +244,42 @@ impl<'a> Reader<'a> {
                 Some(UserMember::Groups) => {
                     user.groups = reader.strings("expected the user's `groups` to be an array of strings")?;
                 }
-                Some(UserMember::Extra) => reader.map("expected the user's `extra` to be an object")?,
+                Some(UserMember::Extra) => user.credential = reader.credential()?,
                 None => reader.scanner.value()?,
             }
             Ok(())
         })?;
         Ok(user)
+    }
+
+    /// The first credential that a user's extra names. Its values may be any JSON: what is no list of strings names none.
+    fn credential(&mut self) -> Result<Span, Fault> {
+        let mut credential = Span::default();
+        if self.scanner.peek() != Some(b'{') {
+            self.other("expected the user's `extra` to be an object")?;
+            return Ok(credential);
+        }
+        self.object(|reader, _, _, name| {
+            let named = name.eq_ignore_ascii_case(CREDENTIAL.as_bytes());
+            if named {
+                credential = Span::default();
+            }
+            if !named || reader.scanner.peek() != Some(b'[') {
+                return reader.scanner.value();
+            }
+            // The list is looked into first and taken as a whole then.
+            let rest = reader.bytes.get(reader.scanner.pos()..).unwrap_or_default();
+            let first = rest.iter().skip(1).position(|byte| !byte.is_ascii_whitespace()).map(|at| at + 1);
+            let start = reader.scanner.pos() + first.unwrap_or_default();
+            reader.scanner.value()?;
+            if reader.bytes.get(start) == Some(&b'"') {
+                let mut string = Scanner::new(reader.bytes.get(start..).unwrap_or_default());
+                let span = string.string()?;
+                credential = Span { start: start + span.start, end: start + span.end, ..span };
+            }
+            Ok(())
+        })?;
+        Ok(credential)
     }
 
     fn object_ref(&mut self) -> Result<ObjectFields, Fault> {
