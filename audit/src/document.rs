@@ -63,6 +63,8 @@ pub struct Fields {
     pub user_agent: String,
     /// The kind of resource, in its plural.
     pub resource: String,
+    /// The object's namespace, told from others of its name: `<cluster>/<uid>`; empty where its uid is not known.
+    pub tenant: String,
     /// The object's namespace.
     pub namespace: String,
     /// The object's name.
@@ -138,6 +140,7 @@ impl Fields {
             source_ip: event.source_ip().into_owned(),
             user_agent: event.user_agent().into_owned(),
             resource: event.resource().into_owned(),
+            tenant: tenant(event),
             namespace: event.namespace().into_owned(),
             name: event.name().into_owned(),
             subresource: event.subresource().into_owned(),
@@ -153,6 +156,11 @@ impl Fields {
             rules: rules.to_vec(),
         }
     }
+}
+
+fn tenant(event: &Event<'_>) -> String {
+    let uid = event.namespace_uid();
+    if uid.is_empty() { String::new() } else { format!("{}/{uid}", event.cluster()) }
 }
 
 /// The instant of an RFC 3339 text.
@@ -192,5 +200,6 @@ fn push_own(id: EventId, fields: &Fields, received_micros: i64, out: &mut Vec<u8
         out.extend_from_slice(format!(",\"DurationMicros\":{micros}").as_bytes());
     }
     optional("Path", &fields.path, out);
+    optional("Tenant", &fields.tenant, out);
     out.push(b'}');
 }

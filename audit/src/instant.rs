@@ -20,6 +20,11 @@ impl Instant {
         text.trim_end_matches('.').to_owned()
     }
 
+    /// The whole seconds since 1970 that are over.
+    pub fn second(self) -> i64 {
+        self.seconds
+    }
+
     /// How much later this is, in whole microseconds; `None` if it is earlier, or the number does not fit.
     pub fn micros_since(self, earlier: Self) -> Option<i64> {
         const MICROSECOND: i128 = 1_000_000_000_000;

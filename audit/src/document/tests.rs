@@ -187,6 +187,22 @@ fn the_credential_is_the_authenticated_users_first() {
 }
 
 #[test]
+fn the_tenant_is_the_namespace_by_its_uid() {
+    for (own, tenant) in [
+        (r#","Vedette":{"NamespaceUID":"u-1"}"#, "c1/u-1"),
+        (r#","Vedette":{"NamespaceUID":""}"#, ""),
+        (r#","Vedette":{"Rules":[]}"#, ""),
+        ("", ""),
+    ] {
+        let document = build(&format!(r#"{{"Cluster":"c1"{own},"verb":"get"}}"#));
+        assert_eq!(document.fields.tenant, tenant);
+        let own = &stored(&document)["Vedette"];
+        assert_eq!(own.get("Tenant"), (!tenant.is_empty()).then(|| json!(tenant)).as_ref());
+        assert_eq!(own.get("NamespaceUID"), None);
+    }
+}
+
+#[test]
 fn many_unknown_members_stay_linear() {
     let members: Vec<_> = (0..100_000).map(|index| format!(r#""m{index}":{index}"#)).collect();
     let document = build(&format!(r#"{{"verb":"get",{}}}"#, members.join(",")));

@@ -2,7 +2,7 @@
 
 use super::{BadCode, Cut, CutKind, Event, EventError, Fields, ObjectFields, StatusFields, UserFields};
 use crate::{
-    members::{Member, ObjectMember, StatusMember, Top, UserMember},
+    members::{Member, ObjectMember, OwnMember, StatusMember, Top, UserMember},
     scan::{Fault, Scanner, Span},
     text,
 };
@@ -87,7 +87,11 @@ pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
                 reader.map("expected `annotations` to be an object")?;
                 cut = Some(CutKind::Annotations);
             }
-            Some(Top::Message | Top::Vedette) | None => {
+            Some(Top::Vedette) => {
+                fields.namespace_uid = reader.namespace_uid()?;
+                cut = Some(CutKind::Vedette);
+            }
+            Some(Top::Message) | None => {
                 reader.scanner.value()?;
                 if matches!(raw, b"kind" | b"apiVersion") {
                     cut = Some(CutKind::Type);
@@ -280,6 +284,23 @@ impl<'a> Reader<'a> {
             Ok(())
         })?;
         Ok(credential)
+    }
+
+    /// The namespace's uid in our own member. A sender may have put anything there, which must not make the event a bad one.
+    fn namespace_uid(&mut self) -> Result<Span, Fault> {
+        let mut uid = Span::default();
+        if self.scanner.peek() != Some(b'{') {
+            self.scanner.value()?;
+            return Ok(uid);
+        }
+        self.object(|reader, _, _, name| {
+            if OwnMember::find(name).is_some() && reader.scanner.peek() == Some(b'"') {
+                uid = reader.scanner.string()?;
+                return Ok(());
+            }
+            reader.scanner.value()
+        })?;
+        Ok(uid)
     }
 
     fn object_ref(&mut self) -> Result<ObjectFields, Fault> {

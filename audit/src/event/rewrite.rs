@@ -6,6 +6,15 @@ use crate::{MAX_EVENT_BYTES, level::Level, text};
 /// The annotation, with the value `"true"`, of an event that lost its bodies for being over [`MAX_EVENT_BYTES`].
 pub const OVERSIZE_ANNOTATION: &str = "vedette.dev/oversize";
 
+/// Where an event belongs, which its sender does not know: what is told of the namespace that it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placed<'a> {
+    /// The workspace that the namespace belongs to.
+    pub workspace: Option<&'a str>,
+    /// What tells the namespace from others of its name, earlier ones and those of other clusters.
+    pub namespace_uid: Option<&'a str>,
+}
+
 /// What [`Event::rewrite`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewritten {
@@ -24,13 +33,16 @@ impl Event<'_> {
     /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
     /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
     pub fn rewrite(&self, level: Level, cluster: &str, out: &mut Vec<u8>) -> Rewritten {
-        self.rewrite_in(level, cluster, None, out)
+        self.rewrite_in(level, cluster, Placed::default(), out)
     }
 
-    /// As [`Self::rewrite`], for an event of something that belongs to `workspace`: `Workspace` is set to it, unless the event
-    /// says one of its own.
-    pub fn rewrite_in(&self, level: Level, cluster: &str, workspace: Option<&str>, out: &mut Vec<u8>) -> Rewritten {
-        let workspace = workspace.filter(|workspace| !workspace.is_empty() && self.workspace().is_empty());
+    /// As [`Self::rewrite`], for an event that is `placed`: `Workspace` is set to that workspace, unless the event says one of its
+    /// own, and [`Self::namespace_uid`] to that uid.
+    ///
+    /// Whatever a sender says in `Vedette`, where the uid stands, goes: a forged one would show its record to another tenant.
+    pub fn rewrite_in(&self, level: Level, cluster: &str, placed: Placed<'_>, out: &mut Vec<u8>) -> Rewritten {
+        let uid = placed.namespace_uid.unwrap_or_default();
+        let workspace = placed.workspace.filter(|workspace| !workspace.is_empty() && self.workspace().is_empty());
         let stays = |cut: &Cut, level| cut.stays(level) && (workspace.is_none() || cut.what != CutKind::Workspace);
         let (oversize, level) = self.lowered(level);
         // A level that we don't know may record anything.
@@ -38,12 +50,17 @@ impl Event<'_> {
         let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();
         let start = out.len();
 
-        out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + 128);
+        out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + uid.len() + 128);
         out.extend_from_slice(b"{\"Cluster\":");
         text::push_string(out, cluster);
         if let Some(workspace) = workspace {
             out.extend_from_slice(b",\"Workspace\":");
             text::push_string(out, workspace);
+        }
+        if !uid.is_empty() {
+            out.extend_from_slice(b",\"Vedette\":{\"NamespaceUID\":");
+            text::push_string(out, uid);
+            out.push(b'}');
         }
         if oversize && annotations.is_none() {
             out.extend_from_slice(b",\"Annotations\":");
@@ -113,7 +130,7 @@ impl Cut {
     /// Whether the member goes on at this level as it came, or with another value.
     fn stays(&self, level: Level) -> bool {
         match self.what {
-            CutKind::Cluster => false,
+            CutKind::Cluster | CutKind::Vedette => false,
             CutKind::RequestObject => level >= Level::Request,
             CutKind::ResponseObject => level >= Level::RequestResponse,
             CutKind::Type | CutKind::Level | CutKind::Annotations | CutKind::Workspace => true,
