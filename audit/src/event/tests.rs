@@ -59,7 +59,7 @@ fn check_rewrite(json: &str, level: Level, expected: &str) {
     let mut out = b"before".to_vec();
     let rewritten = parse(json).rewrite(level, "c1", &mut out);
     assert_eq!(String::from_utf8(out.split_off(6)).unwrap(), expected, "{json}");
-    assert_eq!(rewritten, Rewritten { oversize: false });
+    assert_eq!(rewritten, Rewritten::default());
     parse(expected);
 }
 
@@ -255,14 +255,14 @@ fn rewriting_fills_in_a_workspace_where_there_is_none() {
     ] {
         let mut out = Vec::new();
         let placed = |workspace| Placed { workspace, ..Placed::default() };
-        parse(json).rewrite_in(Level::Metadata, "c1", placed(Some("w")), &mut out);
+        parse(json).rewrite_in(Level::Metadata, "c1", placed(Some("w")), None, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), expected, "{json}");
         let event = parse(expected);
         assert_eq!((event.workspace().is_empty(), event.cluster()), (false, "c1".into()));
         // Nothing is no workspace.
         for none in [None, Some("")] {
             let (mut filled, mut plain) = (Vec::new(), Vec::new());
-            parse(json).rewrite_in(Level::Metadata, "c1", placed(none), &mut filled);
+            parse(json).rewrite_in(Level::Metadata, "c1", placed(none), None, &mut filled);
             parse(json).rewrite(Level::Metadata, "c1", &mut plain);
             assert_eq!(filled, plain);
         }
@@ -284,7 +284,7 @@ fn rewriting_puts_the_namespaces_uid_in_place_of_whatever_a_sender_says() {
         for uid in [None, Some(""), Some("u-1")] {
             let mut out = Vec::new();
             let placed = Placed { namespace_uid: uid, ..Placed::default() };
-            parse(json).rewrite_in(Level::Metadata, "c1", placed, &mut out);
+            parse(json).rewrite_in(Level::Metadata, "c1", placed, None, &mut out);
             let text = String::from_utf8(out).unwrap();
             let expected = match uid {
                 Some("u-1") => format!(r#"{{"Cluster":"c1","Vedette":{{"NamespaceUID":"u-1"}},{verb}}}"#),

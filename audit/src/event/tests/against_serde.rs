@@ -185,7 +185,7 @@ proptest! {
         }
         let json = respaced(&write(&members), &spaces);
         let mut out = Vec::new();
-        Event::parse(json.as_bytes()).unwrap().rewrite_in(target, "c", Placed { workspace, namespace_uid: uid }, &mut out);
+        Event::parse(json.as_bytes()).unwrap().rewrite_in(target, "c", Placed { workspace, namespace_uid: uid }, None, &mut out);
         prop_assert_eq!(Event::parse(&out).unwrap().namespace_uid(), uid.unwrap_or_default());
         prop_assert!(is_json(std::str::from_utf8(&out).unwrap()));
         let compact = EventId::of("", &out, true, std::iter::empty());
