@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 
 use vedette_audit::{
-    Dialect, Event, EventId, Level, MAX_EVENT_BYTES,
+    Dialect, Event, EventId, Level, MAX_EVENT_BYTES, Redactor,
     event::{BadCode, EventErrorKind, Placed},
     list::{self, Cutter, Item, ListError},
 };
@@ -41,6 +41,8 @@ pub(crate) struct Terms {
     pub(crate) k8s_auditing_enabled: bool,
     /// The cluster's namespaces, with the workspaces that they belong to.
     pub(crate) namespaces: Cluster,
+    /// What replaces secrets; nothing does, if there is none.
+    pub(crate) redactor: Option<Arc<Redactor>>,
 }
 
 /// One body that is coming in.
@@ -161,7 +163,8 @@ impl Work {
             return;
         }
         let placed = placed(event, &self.terms.namespaces);
-        let write = |out: &mut Vec<u8>| event.rewrite_in(level, &self.terms.cluster, placed, out).oversize;
+        let redactor = self.terms.redactor.as_deref();
+        let write = |out: &mut Vec<u8>| event.rewrite_in(level, &self.terms.cluster, placed, redactor, out);
         self.part.publish(id, bytes.len(), write);
     }
 

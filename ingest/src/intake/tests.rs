@@ -15,6 +15,7 @@ fn terms(level: Level, k8s: bool) -> Terms {
         audit_level: level,
         k8s_auditing_enabled: k8s,
         namespaces: Cluster::default(),
+        redactor: None,
     }
 }
 
