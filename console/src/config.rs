@@ -8,6 +8,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use vedette_service::admin::AdminConfig;
 
+use crate::auth::AuthConfig;
+use crate::tenancy::TenancyConfig;
+
 /// The settings of `vedette-console`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -16,11 +19,15 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate to serve it with; without one it is plain HTTP, which belongs on loopback alone.
     pub tls: Option<Tls>,
-    /// The token that every request must bring. Better in `tokenFile`, or in the variable of this setting.
+    /// The administrator's token: who brings it sees everything. Better in `tokenFile`, or in the variable of this setting.
     pub token: Option<SecretString>,
     /// A file that holds the token; made with a new token, readable by its owner alone, if there is none. Not looked at
-    /// where `token` is set; one of both is needed.
+    /// where `token` is set; one of both is needed, or a way in of `auth`.
     pub token_file: Option<PathBuf>,
+    /// Who else may ask.
+    pub auth: AuthConfig,
+    /// What they may see.
+    pub tenancy: TenancyConfig,
     /// The archive that is read.
     pub archive: vedette_archive::Config,
     /// The broker, whose state and books are shown.
@@ -68,6 +75,8 @@ impl Default for Config {
             tls: None,
             token: None,
             token_file: None,
+            auth: AuthConfig::default(),
+            tenancy: TenancyConfig::default(),
             archive: vedette_archive::Config::default(),
             nats: vedette_bus::Config::default(),
             admin: AdminConfig::default(),
@@ -89,9 +98,14 @@ impl Config {
     /// The first setting that can't be.
     pub fn check(&self) -> Result<(), SettingError> {
         let error = |key, message| Err(SettingError { key, message });
-        if self.token.is_none() && self.token_file.is_none() {
-            return error("tokenFile", "is needed where there is no `token`: the API is not served without one");
+        if self.token.is_none() && self.token_file.is_none() && !self.auth.any() {
+            return error(
+                "tokenFile",
+                "is needed where there is no `token` and no `auth`: the API is not served to everybody",
+            );
         }
+        self.auth.check(self.tls.is_some())?;
+        self.tenancy.check()?;
         if self.limits.timeout_seconds == 0 {
             return error("limits.timeoutSeconds", "must be at least 1");
         }

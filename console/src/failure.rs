@@ -26,13 +26,18 @@ impl Failure {
         Self { status: StatusCode::BAD_REQUEST, message: message.into(), header: None }
     }
 
-    /// 401: no token, or a wrong one.
-    pub(crate) fn unauthorised() -> Self {
+    /// 401: nobody knows who asks.
+    pub(crate) fn unauthorised(message: &'static str) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
-            message: "send the console's token as `Authorization: Bearer <token>`".into(),
+            message: message.into(),
             header: Some((WWW_AUTHENTICATE, "Bearer realm=\"vedette\"")),
         }
+    }
+
+    /// 403: it is known who asks, and they may not.
+    pub(crate) fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: message.into(), header: None }
     }
 
     /// 404: there is no such thing.
@@ -47,7 +52,7 @@ impl Failure {
     }
 
     /// 503: not now.
-    pub(crate) fn unavailable(message: &'static str) -> Self {
+    pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), header: Some((RETRY_AFTER, "5")) }
     }
 

@@ -6,10 +6,12 @@
 //! - KubeSphere's query endpoints, for its console and its users' scripts.
 //! - `GET /api/v1/status`, for administrators.
 //!
-//! **Invariants.** No request gets past the gate without the token. What an engine says when it fails never reaches a client.
+//! **Invariants.** No request gets past the gate unless it is known who asks and what they may see. What an engine says when it fails never reaches a client.
 //! No answer is held in memory as a whole unless it is small. There are no health pages here: those are on the
 //! administrator's address, as for every service.
 
+mod access;
+mod auth;
 mod books;
 mod config;
 pub mod document;
@@ -18,6 +20,7 @@ mod kubesphere;
 mod metrics;
 mod serve;
 mod status;
+mod tenancy;
 mod token;
 
 use std::net::TcpListener;
@@ -31,13 +34,15 @@ use vedette_archive::{Archive, Mode, OpenError};
 use vedette_bus::{Bus, ConnectError};
 use vedette_service::{Component, Context, chain};
 
+pub use auth::{AuthConfig, AuthError, KubernetesAuth, OidcConfig, ProxyConfig};
 pub use config::{Config, Limits, SettingError, Tls};
+pub use tenancy::{Administrators, TenancyCluster, TenancyConfig};
 pub use token::{TokenError, make_token};
 
+use access::Access;
 use books::SharedLedger;
 use metrics::Metrics;
 use serve::Shared;
-use token::Token;
 
 /// How often what is not there yet is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -49,9 +54,9 @@ pub enum Error {
     /// A setting can't be.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// There is no token.
+    /// Nobody can be let in.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Auth(#[from] AuthError),
     /// The archive can't be opened.
     #[error("open the archive")]
     Archive(#[source] OpenError),
@@ -139,14 +144,14 @@ async fn serve_with(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     config.check()?;
-    let token = Token::load(&config)?;
     let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
+    let access = Access::start(&config, &metrics, ctx, stop).await?;
     let ledger = SharedLedger::default();
     let reader = tokio::spawn(read_books(bus.clone(), ledger.clone(), stop.clone()));
     let announcer = tokio::spawn(announce(bus.clone(), stop.clone()));
     let health = ctx.health.component("api");
     health.ready();
-    let shared = Arc::new(Shared::new(&config, token, archive, bus, ledger, metrics));
+    let shared = Arc::new(Shared::new(&config, access, archive, bus, ledger, metrics));
     let served = serve::serve(listener, &config, shared, ctx).await;
     health.unready("stopped");
     stop.cancel();

@@ -1,7 +1,7 @@
 //! Serving the API: who may ask, how long an answer may take, how many at a time.
 //!
-//! Every request passes the same gate before anything looks at it: the token, then a place among those that are answered
-//! at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
+//! Every request passes the same gate before anything looks at it: who asks and what they may see, then a place among those that
+//! are answered at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
 //! tell, when nobody reads it.
 
 use std::net::TcpListener;
@@ -12,20 +12,23 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use futures::stream;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 use vedette_archive::Archive;
 use vedette_bus::Bus;
-use vedette_service::Context;
+use vedette_service::{Context, tls};
 
 use crate::Error;
+use crate::access::{Access, administrators};
+use crate::auth::Acceptor;
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::failure::Failure;
@@ -33,7 +36,6 @@ use crate::kubesphere;
 use crate::kubesphere::pager::{Chunk, Pager, Rows};
 use crate::metrics::Metrics;
 use crate::status::{self, StatusCache};
-use crate::token::Token;
 
 /// Until a client must have sent its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,7 +54,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// What the handlers share.
 pub(crate) struct Shared {
-    token: Token,
+    access: Access,
     pub(crate) limits: Limits,
     archive: watch::Receiver<Option<Arc<dyn Archive>>>,
     bus: watch::Receiver<Option<Bus>>,
@@ -72,14 +74,14 @@ pub(crate) struct Permit {
 impl Shared {
     pub(crate) fn new(
         config: &Config,
-        token: Token,
+        access: Access,
         archive: watch::Receiver<Option<Arc<dyn Archive>>>,
         bus: watch::Receiver<Option<Bus>>,
         ledger: SharedLedger,
         metrics: Metrics,
     ) -> Self {
         Self {
-            token,
+            access,
             limits: config.limits.clone(),
             archive,
             bus,
@@ -158,8 +160,8 @@ async fn send_rows(sender: mpsc::Sender<Part>, mut pager: Pager, first: Chunk, r
 /// The whole API.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .merge(kubesphere::router())
-        .merge(status::router())
+        .merge(kubesphere::router().route_layer(middleware::from_fn(administrators)))
+        .merge(status::router().route_layer(middleware::from_fn(administrators)))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
@@ -182,9 +184,7 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
 }
 
 async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result<Response, Failure> {
-    if !shared.token.is_in(request.headers().get(AUTHORIZATION)) {
-        return Err(Failure::unauthorised());
-    }
+    shared.access.admit(&mut request).await?;
     let timeout = shared.limits.timeout();
     let place = tokio::time::timeout(timeout, Arc::clone(&shared.places).acquire_owned()).await;
     let busy = || Failure::unavailable("too many requests are being answered");
@@ -223,9 +223,12 @@ pub(crate) async fn serve(
                 server.serve(app).await.map_err(Error::Serve)
             }
             Some(tls) => {
-                let tls = vedette_service::tls::server_config(&tls.cert, &tls.key, None).map_err(Error::Tls)?;
-                let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
-                let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Error::Serve)?.handle(handle);
+                // Asked for, and not needed: only the proxy has one.
+                let clients = config.auth.proxy.as_ref().map(|proxy| proxy.client_ca_file.as_path());
+                let tls = tls::server_config_with(&tls.cert, &tls.key, clients, true).map_err(Error::Tls)?;
+                let acceptor = Acceptor(RustlsAcceptor::new(RustlsConfig::from_config(tls)));
+                let server = axum_server::from_tcp(listener).map_err(Error::Serve)?.handle(handle);
+                let mut server = server.acceptor(acceptor);
                 bound(server.http_builder());
                 server.serve(app).await.map_err(Error::Serve)
             }
