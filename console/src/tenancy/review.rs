@@ -36,7 +36,12 @@ pub(super) struct Sample {
 }
 
 /// Whether Kubernetes lets the caller list events in a namespace, or in all.
-async fn ask(cluster: &Cluster, caller: &Caller, who: &Who, namespace: Option<&str>) -> Result<bool, Denied> {
+pub(super) async fn ask(
+    cluster: &Cluster,
+    caller: &Caller,
+    who: &Who,
+    namespace: Option<&str>,
+) -> Result<bool, Denied> {
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
             user: Some(who.user.clone()),
