@@ -33,10 +33,8 @@ struct Issued {
 impl Oidc {
     pub(super) fn new(config: &OidcConfig) -> Result<Self, AuthError> {
         jwt::install();
-        let mut validation = Validation::default();
-        validation.algorithms = Vec::new();
-        validation.leeway = LEEWAY_SECONDS;
-        validation.validate_nbf = true;
+        let mut validation =
+            Validation { leeway: LEEWAY_SECONDS, validate_nbf: true, algorithms: Vec::new(), ..Validation::default() };
         validation.set_audience(&[&config.client_id]);
         validation.set_issuer(&[&config.issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);

@@ -1,7 +1,8 @@
 //! On a real kube-apiserver with RBAC: what is decided here is what it decides, and what it takes away is gone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ::kube::config::Kubeconfig;
 use tokio::task::spawn_blocking;
 use vedette_e2e::ControlPlane;
 
@@ -85,21 +86,41 @@ struct Lab {
     tenancy: Tenancy,
     metrics: Metrics,
     ctx: Context,
+    kubeconfig: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// What the manual says the console needs, given to a service account; the kubeconfig of that account.
+fn account(kube: &ControlPlane, folder: &Path) -> PathBuf {
+    let manual = std::fs::read_to_string(vedette_e2e::tools::repository("docs/access.md")).unwrap();
+    let blocks = manual.split("```yaml\n").filter_map(|rest| Some(rest.split_once("```")?.0));
+    let role = blocks.filter(|block| block.contains("kind: ClusterRole")).collect::<String>();
+    kube.kubectl_ok(&["apply", "-f", "-"], Some(&role));
+    kube.kubectl_ok(&["create", "serviceaccount", "console", "-n", "default"], None);
+    let bind = ["create", "clusterrolebinding", "console", "--clusterrole=vedette-console", "--serviceaccount=default:console"];
+    kube.kubectl_ok(&bind, None);
+    let token = kube.kubectl_ok(&["create", "token", "console", "-n", "default"], None);
+    let mut config = serde_json::to_value(Kubeconfig::read_from(kube.kubeconfig()).unwrap()).unwrap();
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    let file = folder.join("console.kubeconfig");
+    std::fs::write(&file, config.to_string()).unwrap();
+    file
 }
 
 impl Lab {
     async fn start(objects: &'static str) -> Self {
         vedette_service::tls::install_provider();
-        let kube = spawn_blocking(move || {
-            let kube = ControlPlane::bare();
+        let prepared = spawn_blocking(move || {
+            let (kube, folder) = (ControlPlane::bare(), tempfile::tempdir().unwrap());
             kube.kubectl_ok(&["apply", "-f", "-"], Some(objects));
-            kube
+            let kubeconfig = account(&kube, folder.path());
+            (kube, kubeconfig, folder)
         });
-        let kube = kube.await.unwrap();
+        let (kube, kubeconfig, folder) = prepared.await.unwrap();
         let ctx = Context::new("console", prometheus::Registry::new(), CancellationToken::new());
         let metrics = Metrics::register(&ctx.registry).unwrap();
-        let tenancy = watching(kube.kubeconfig(), &metrics, &ctx).await;
-        Self { kube, tenancy, metrics, ctx }
+        let tenancy = watching(kubeconfig.clone(), &metrics, &ctx).await;
+        Self { kube, tenancy, metrics, ctx, kubeconfig, _folder: folder }
     }
 
     /// Waits until the view of `caller` is as told.
@@ -234,7 +255,7 @@ async fn kube_is_asked_where_it_was_seen_to_deny_and_workspaces_are_found() {
     lab.kube.kubectl_ok(&["apply", "-f", "-"], Some(WORKSPACE));
     let ctx = Context::new("console", prometheus::Registry::new(), lab.ctx.shutdown.clone());
     let metrics = Metrics::register(&ctx.registry).unwrap();
-    let tenancy = watching(lab.kube.kubeconfig(), &metrics, &ctx).await;
+    let tenancy = watching(lab.kubeconfig.clone(), &metrics, &ctx).await;
     let lab = Lab { tenancy, ctx, metrics, ..lab };
     lab.eventually("ann sees her workspace's namespace too", &ann, |view| sees(view, &["one", "three", "two"])).await;
     let view = lab.tenancy.view(&ann).await.unwrap();
