@@ -5,17 +5,16 @@
 //! came, so that nothing that lay in a buffer for a minute passes for news. Who is older than allowed is [`Stale`], and nobody is
 //! answered by them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::DynamicObject;
 use tokio::time::Instant;
 use vedette_service::kept::Kept;
 
-use super::objects::{Kind, Objects, Seen};
+use super::objects::{Key, Kind, Objects, Seen};
 use crate::auth::{AUTHENTICATED, Caller, Kind as Via, SYSTEM};
 
 /// How long what Kubernetes said itself counts, and for how many callers it is kept.
@@ -84,15 +83,15 @@ impl Cluster {
         change(&mut self.objects.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// All objects of `kind`, as they were listed when asked for at `asked`.
-    pub(super) fn listed(&self, kind: Kind, objects: &[DynamicObject], asked: Instant) {
-        self.change(|known| known.replace(kind, objects));
+    /// These are all objects of `kind`, which were set one by one, as they were listed when asked for at `asked`.
+    pub(super) fn listed(&self, kind: Kind, all: &HashSet<Key>, asked: Instant) {
+        self.change(|known| known.retain(kind, all));
         self.prove(kind, asked);
     }
 
     /// There is no such kind: no CustomResourceDefinition, or none that may be read here.
     pub(super) fn absent(&self, kind: Kind) {
-        self.change(|known| known.replace(kind, &[]));
+        self.change(|known| known.retain(kind, &HashSet::new()));
         self.proofs.lock().unwrap_or_else(PoisonError::into_inner).kinds.remove(&kind);
     }
 

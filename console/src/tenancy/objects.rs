@@ -29,7 +29,7 @@ pub(super) enum Kind {
 }
 
 /// An object's kind, namespace and name.
-type Key = (Kind, Arc<str>, Arc<str>);
+pub(super) type Key = (Kind, Arc<str>, Arc<str>);
 
 /// A namespace or a workspace that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +106,8 @@ impl Objects {
         self.members.get(workspace).into_iter().flatten()
     }
 
-    /// These are all objects of `kind`.
-    pub(super) fn replace(&mut self, kind: Kind, all: &[DynamicObject]) {
-        let now: HashSet<_> = all.iter().map(|it| key(kind, it)).collect();
+    /// There are no others of `kind` than these.
+    pub(super) fn retain(&mut self, kind: Kind, all: &HashSet<Key>) {
         let known: Vec<Key> = match kind {
             Kind::Namespace => self.namespaces.keys().map(|name| (kind, Arc::from(""), Arc::clone(name))).collect(),
             Kind::Workspace => self.workspaces.keys().map(|name| (kind, Arc::from(""), Arc::clone(name))).collect(),
@@ -117,11 +116,8 @@ impl Objects {
             }
             _ => self.bindings.keys().filter(|key| key.0 == kind).cloned().collect(),
         };
-        for gone in known.into_iter().filter(|key| !now.contains(key)) {
+        for gone in known.into_iter().filter(|key| !all.contains(key)) {
             self.forget(&gone);
-        }
-        for object in all {
-            self.set(kind, object);
         }
     }
 
@@ -245,7 +241,8 @@ impl Objects {
     }
 }
 
-fn key(kind: Kind, object: &DynamicObject) -> Key {
+/// What tells an object from others.
+pub(super) fn key(kind: Kind, object: &DynamicObject) -> Key {
     let text = |it: &Option<String>| Arc::from(it.as_deref().unwrap_or_default());
     (kind, text(&object.metadata.namespace), text(&object.metadata.name))
 }

@@ -2,7 +2,7 @@ mod kube;
 
 use serde_json::json;
 
-use super::objects::tests::{namespace, object};
+use super::objects::tests::{list, namespace, object};
 use super::*;
 
 /// A cluster that nobody watches, with these objects, all known now.
@@ -204,7 +204,7 @@ async fn a_view_is_made_again_when_something_changes() {
     again.metadata.uid = Some("another".to_owned());
     cluster.change(|known| known.set(Kind::Namespace, &again));
     assert_eq!(&*tenancy.view(&ann).await.unwrap().namespaces[0].uid, "another");
-    cluster.change(|known| known.replace(Kind::RoleBinding, &[]));
+    cluster.change(|known| list(known, Kind::RoleBinding, &[]));
     assert_eq!(*tenancy.view(&ann).await.unwrap(), View::default());
 }
 

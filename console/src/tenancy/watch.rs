@@ -6,6 +6,7 @@
 //! the last version that was seen, so nothing is lost between them, and a window that does not end is given up. A probe reads from storage
 //! beside it, since an apiserver that is cut off from its storage goes on with what it has.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use vedette_service::chain;
 
 use super::cluster::Cluster;
-use super::objects::Kind;
+use super::objects::{self, Kind};
 
 /// Until a question must be answered.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,13 +81,8 @@ pub(super) async fn follow(cluster: Arc<Cluster>, kind: Kind, window: Duration, 
 
 async fn follow_on(cluster: &Cluster, kind: Kind, window: Duration) {
     loop {
-        let asked = Instant::now();
         match list(cluster, kind).await {
-            Ok(Some((api, objects, mut version))) => {
-                cluster.listed(kind, &objects, asked);
-                drop(objects);
-                while !watch(cluster, kind, &api, &mut version, window).await {}
-            }
+            Ok(Some((api, mut version))) => while !watch(cluster, kind, &api, &mut version, window).await {},
             Ok(None) => {
                 cluster.absent(kind);
                 tokio::time::sleep(ABSENT).await;
@@ -99,14 +95,13 @@ async fn follow_on(cluster: &Cluster, kind: Kind, window: Duration) {
     }
 }
 
-type Listed = (Api<DynamicObject>, Vec<DynamicObject>, String);
-
-/// All objects of a kind; `None` if there is no such kind, where it may be missing.
-async fn list(cluster: &Cluster, kind: Kind) -> Result<Option<Listed>, Failure> {
+/// Notes all objects of a kind, and gives where and from which version on they can be watched; `None` if there is no such kind, where it
+/// may be missing.
+async fn list(cluster: &Cluster, kind: Kind) -> Result<Option<(Api<DynamicObject>, String)>, Failure> {
     for resource in kind.resources() {
         let api = Api::<DynamicObject>::all_with(cluster.client.clone(), &resource);
-        match list_all(&api).await {
-            Ok((objects, version)) => return Ok(Some((api, objects, version))),
+        match list_all(cluster, kind, &api).await {
+            Ok(version) => return Ok(Some((api, version))),
             Err(error) if kind.optional() && is_absent(&error) => {}
             Err(error) => return Err(error),
         }
@@ -119,15 +114,21 @@ fn is_absent(error: &Failure) -> bool {
     matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 404 || status.code == 403)
 }
 
-async fn list_all(api: &Api<DynamicObject>) -> Result<(Vec<DynamicObject>, String), Failure> {
-    let mut objects = Vec::new();
+/// Page by page, of which little is kept: a large cluster's bindings at once would take more memory than everything else here.
+async fn list_all(cluster: &Cluster, kind: Kind, api: &Api<DynamicObject>) -> Result<String, Failure> {
+    let asked = Instant::now();
+    let mut all = HashSet::new();
     let mut params = ListParams::default().limit(PAGE);
     loop {
         let page = tokio::time::timeout(PATIENCE, api.list(&params)).await??;
-        objects.extend(page.items);
+        cluster.change(|known| page.items.iter().for_each(|object| known.set(kind, object)));
+        all.extend(page.items.iter().map(|object| objects::key(kind, object)));
         match page.metadata.continue_.filter(|next| !next.is_empty()) {
             Some(next) => params.continue_token = Some(next),
-            None => return Ok((objects, page.metadata.resource_version.unwrap_or_default())),
+            None => {
+                cluster.listed(kind, &all, asked);
+                return Ok(page.metadata.resource_version.unwrap_or_default());
+            }
         }
     }
 }

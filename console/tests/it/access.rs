@@ -1,15 +1,18 @@
 //! Who a real cluster says that callers are.
 
+use std::time::Duration;
+
 use reqwest::Client;
 use vedette_archive::Mode;
-use vedette_console::{Administrators, AuthConfig, Config, KubernetesAuth, TenancyConfig};
+use vedette_console::{Administrators, AuthConfig, Config, KubernetesAuth, TenancyCluster, TenancyConfig};
 use vedette_e2e::ControlPlane;
 
 use super::rig::{Rig, TOKEN};
 
 const STATUS: &str = "/api/v1/status";
+const MAX_AGE: u64 = 8;
 
-async fn rig(kubernetes: KubernetesAuth, folder: &std::path::Path) -> Rig {
+async fn rig(kubernetes: KubernetesAuth, clusters: Vec<TenancyCluster>, folder: &std::path::Path) -> Rig {
     let archive = vedette_archive::Config::embedded(folder);
     let archive = vedette_archive::open(&archive, Mode::Write).await.unwrap();
     let tokens_file = folder.with_extension("csv");
@@ -17,7 +20,8 @@ async fn rig(kubernetes: KubernetesAuth, folder: &std::path::Path) -> Rig {
         .unwrap();
     let auth = AuthConfig { kubernetes: Some(kubernetes), tokens_file: Some(tokens_file), ..AuthConfig::default() };
     let groups = vec!["auditors".to_owned(), "system:serviceaccounts:auditors".to_owned()];
-    let tenancy = TenancyConfig { administrators: Administrators { groups }, ..TenancyConfig::default() };
+    let administrators = Administrators { groups };
+    let tenancy = TenancyConfig { clusters, administrators, max_age_seconds: MAX_AGE, ..TenancyConfig::default() };
     let config = Config { token: Some(TOKEN.into()), auth, tenancy, ..Config::default() };
     vedette_service::tls::install_provider();
     Rig::start_with(archive, config, Client::new()).await
@@ -43,8 +47,10 @@ async fn kubernetes_says_whose_a_token_is() {
         audiences: audiences.iter().map(|it| (*it).to_owned()).collect(),
         ..KubernetesAuth::default()
     };
-    let plain = rig(of(&[]), &folder.path().join("plain")).await;
-    let with_audience = rig(of(&["vedette"]), &folder.path().join("audience")).await;
+    let plain = rig(of(&[]), Vec::new(), &folder.path().join("plain")).await;
+    let with_audience = rig(of(&["vedette"]), Vec::new(), &folder.path().join("audience")).await;
+    let cluster = TenancyCluster { name: "default".to_owned(), kubeconfig: Some(kube.kubeconfig()) };
+    let watching = rig(of(&[]), vec![cluster], &folder.path().join("watching")).await;
     let check = async |rig: &Rig, token: &str, expected: u16| {
         let answer = rig.client.get(rig.url(STATUS)).bearer_auth(token).send().await.unwrap();
         let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
@@ -62,8 +68,28 @@ async fn kubernetes_says_whose_a_token_is() {
         check(&plain, token, expected).await;
     }
 
+    // One that is known and may not see everything; as long as what they may see is not known, that is not said.
+    let bob = async || {
+        let answer = watching.client.get(watching.url(STATUS)).bearer_auth("bobs-token").send().await.unwrap();
+        answer.status().as_u16()
+    };
+    let eventually = async |expected: u16| {
+        let waiting = async {
+            while bob().await != expected {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap_or_else(|_| panic!("never {expected}"));
+    };
+    eventually(403).await;
+
+    let fresh = token("auditors", None);
+    check(&plain, &fresh, 200).await;
     kube.pause();
-    check(&plain, &auditor, 200).await;
+    check(&plain, &fresh, 200).await;
+    eventually(503).await;
+    check(&watching, "anns-token", 200).await;
+    check(&watching, TOKEN, 200).await;
     // A token that nobody was asked about is not let in, and is not called wrong either.
     check(&plain, &token_like(&auditor), 503).await;
     check(&plain, TOKEN, 200).await;

@@ -71,6 +71,12 @@ fn read(text: &str) -> Vec<(Kind, DynamicObject)> {
     text.lines().map(str::trim).filter(|it| !it.is_empty()).map(line).collect()
 }
 
+/// Lists `all` as those that there are of `kind`.
+pub(crate) fn list(objects: &mut Objects, kind: Kind, all: &[DynamicObject]) {
+    all.iter().for_each(|object| objects.set(kind, object));
+    objects.retain(kind, &all.iter().map(|object| key(kind, object)).collect());
+}
+
 fn objects(text: &str) -> Objects {
     let mut objects = Objects::default();
     for (kind, object) in read(text) {
@@ -184,7 +190,7 @@ fn what_is_taken_away_is_gone_and_only_changes_count_as_changes() {
     let before = objects.generation();
     for (kind, object) in read(text) {
         objects.set(kind, &object);
-        objects.replace(kind, &[object]);
+        list(&mut objects, kind, &[object]);
     }
     assert_eq!(objects.generation(), before);
     for (kind, object) in read(text).into_iter().filter(|it| it.0 != Kind::Workspace) {
@@ -194,9 +200,9 @@ fn what_is_taken_away_is_gone_and_only_changes_count_as_changes() {
         assert_ne!(objects.generation(), generation, "{kind:?}");
         objects.set(kind, &object);
         assert_eq!(seen(&objects, "ann", &[]), ["a"], "{kind:?}");
-        objects.replace(kind, &[]);
+        list(&mut objects, kind, &[]);
         assert_eq!(seen(&objects, "ann", &[]), [""; 0], "{kind:?}");
-        objects.replace(kind, &[object]);
+        list(&mut objects, kind, &[object]);
         assert_eq!(seen(&objects, "ann", &[]), ["a"], "{kind:?}");
     }
     objects.set(Kind::Namespace, &namespace("a", "v").1);
@@ -275,7 +281,7 @@ proptest! {
         let mut listed = Objects::default();
         for kind in Kind::KUBERNETES {
             let of: Vec<_> = all.iter().filter(|(key, _)| key.0 == kind).map(|(_, it)| it.clone()).collect();
-            listed.replace(kind, &of);
+            list(&mut listed, kind, &of);
         }
         for user in ["u", "v", "system:serviceaccount:a:u", "nobody"] {
             for groups in [vec![], vec!["g".to_owned()], vec!["g".to_owned(), "h".to_owned()]] {

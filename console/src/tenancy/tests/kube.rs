@@ -97,7 +97,13 @@ fn account(kube: &ControlPlane, folder: &Path) -> PathBuf {
     let role = blocks.filter(|block| block.contains("kind: ClusterRole")).collect::<String>();
     kube.kubectl_ok(&["apply", "-f", "-"], Some(&role));
     kube.kubectl_ok(&["create", "serviceaccount", "console", "-n", "default"], None);
-    let bind = ["create", "clusterrolebinding", "console", "--clusterrole=vedette-console", "--serviceaccount=default:console"];
+    let bind = [
+        "create",
+        "clusterrolebinding",
+        "console",
+        "--clusterrole=vedette-console",
+        "--serviceaccount=default:console",
+    ];
     kube.kubectl_ok(&bind, None);
     let token = kube.kubectl_ok(&["create", "token", "console", "-n", "default"], None);
     let mut config = serde_json::to_value(Kubeconfig::read_from(kube.kubeconfig()).unwrap()).unwrap();
