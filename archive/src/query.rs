@@ -25,9 +25,9 @@ pub const MAX_PAGE_BYTES: usize = 64 << 20;
 /// Parts, beginnings or patterns in one list of a [`Filter`].
 pub const MAX_PARTS: usize = 256;
 /// Conditions in one [`Filter`].
-pub const MAX_CONDITIONS: usize = 2_048;
+pub const MAX_CONDITIONS: usize = 4_096;
 /// How deep conditions may nest.
-pub const MAX_DEPTH: usize = 16;
+pub const MAX_DEPTH: usize = 20;
 /// Different combinations of values that documents are grouped by.
 pub const MAX_GROUPS: usize = 65_536;
 /// Fields whose facets are asked for at a time.

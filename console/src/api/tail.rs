@@ -14,9 +14,11 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use super::event::Event;
 use super::params::{Params, Select};
+use crate::auth::Caller;
 use crate::failure::{Failure, Problem};
 use crate::scope::Scope;
 use crate::serve::Shared;
@@ -24,6 +26,8 @@ use crate::tail::Watching;
 
 /// Between signs of life.
 const ALIVE: Duration = Duration::from_secs(15);
+/// How often it is asked again what the caller may see.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Events as they come
 ///
@@ -37,6 +41,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 pub(crate) async fn tail(
     State(shared): State<Arc<Shared>>,
     Extension(scope): Extension<Arc<Scope>>,
+    Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Result<Response, Failure> {
     let select = Select::read(&mut params);
@@ -48,6 +53,9 @@ pub(crate) async fn tail(
     let watching = shared.tail.watch()?;
     let filter = question.own;
     let tail = Tail {
+        shared: Arc::clone(&shared),
+        caller,
+        asked: Instant::now(),
         watching,
         scope,
         filter: filter.filter,
@@ -63,6 +71,10 @@ pub(crate) async fn tail(
 }
 
 struct Tail {
+    shared: Arc<Shared>,
+    caller: Caller,
+    /// When it was last asked what the caller may see.
+    asked: Instant,
     watching: Watching,
     scope: Arc<Scope>,
     filter: vedette_archive::Filter,
@@ -81,7 +93,17 @@ impl Tail {
             if self.over {
                 return None;
             }
-            match self.watching.next().await {
+            if self.asked.elapsed() >= ASK_AGAIN {
+                match self.shared.scope_now(&self.caller).await {
+                    Ok(scope) => (self.scope, self.asked) = (Arc::new(scope), Instant::now()),
+                    Err(failure) => return Some(self.end(&failure.to_string())),
+                }
+            }
+            let next = match tokio::time::timeout(ASK_AGAIN, self.watching.next()).await {
+                Ok(next) => next,
+                Err(_) => continue,
+            };
+            match next {
                 Ok(documents) => {
                     let seen = documents.iter().rev().filter(|document| {
                         self.start_micros.is_none_or(|start| document.time_micros >= start)
@@ -91,12 +113,14 @@ impl Tail {
                     self.waiting.extend(seen.map(|document| sent("event", &Event::of(&document.json))));
                 }
                 Err(RecvError::Lagged(count)) => return Some(sent("missed", &serde_json::json!({ "count": count }))),
-                Err(RecvError::Closed) => {
-                    self.over = true;
-                    return Some(sent("end", &serde_json::json!({ "reason": "the console stops" })));
-                }
+                Err(RecvError::Closed) => return Some(self.end("the console stops")),
             }
         }
+    }
+
+    fn end(&mut self, reason: &str) -> Sent {
+        self.over = true;
+        sent("end", &serde_json::json!({ "reason": reason }))
     }
 }
 
