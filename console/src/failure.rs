@@ -152,6 +152,7 @@ impl From<End> for Failure {
         match end {
             End::Archive(error) => error.into(),
             End::Slow => Self::timed_out(),
+            End::Failed(failure) => failure,
         }
     }
 }

@@ -24,6 +24,7 @@ mod pager;
 mod scope;
 pub mod search;
 mod serve;
+mod standing;
 mod status;
 mod tail;
 mod tenancy;

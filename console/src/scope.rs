@@ -137,4 +137,4 @@ fn by_time(field: Field, places: &[Visible], old_micros: i64) -> Vec<Filter> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,27 +7,24 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
 
 use super::event::Event;
 use super::params::{Params, Select};
-use crate::auth::Caller;
 use crate::failure::{Failure, Problem};
-use crate::scope::Scope;
 use crate::serve::Shared;
+use crate::standing::Standing;
 use crate::tail::Watching;
 
 /// Between signs of life.
 const ALIVE: Duration = Duration::from_secs(15);
-/// How often it is asked again what the caller may see.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How long nothing is waited for before the caller's right is looked at again.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Events as they come
 ///
@@ -40,24 +37,20 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 )]
 pub(crate) async fn tail(
     State(shared): State<Arc<Shared>>,
-    Extension(scope): Extension<Arc<Scope>>,
-    Extension(caller): Extension<Caller>,
+    mut standing: Standing,
     mut params: Params,
 ) -> Result<Response, Failure> {
     let select = Select::read(&mut params);
     params.end()?;
-    let question = select.question(&scope, Timestamp::now())?;
+    let question = select.question(standing.scope().await?, Timestamp::now())?;
     if question.own.end_micros.is_some() {
         return Err(Failure::bad("end", "a tail has no end: leave out `end` and `until:`"));
     }
     let watching = shared.tail.watch()?;
     let filter = question.own;
     let tail = Tail {
-        shared: Arc::clone(&shared),
-        caller,
-        asked: Instant::now(),
+        standing,
         watching,
-        scope,
         filter: filter.filter,
         start_micros: filter.start_micros,
         waiting: Vec::new(),
@@ -71,12 +64,8 @@ pub(crate) async fn tail(
 }
 
 struct Tail {
-    shared: Arc<Shared>,
-    caller: Caller,
-    /// When it was last asked what the caller may see.
-    asked: Instant,
+    standing: Standing,
     watching: Watching,
-    scope: Arc<Scope>,
     filter: vedette_archive::Filter,
     start_micros: Option<i64>,
     /// What has come and is not sent yet, the last first.
@@ -93,21 +82,18 @@ impl Tail {
             if self.over {
                 return None;
             }
-            if self.asked.elapsed() >= ASK_AGAIN {
-                match self.shared.scope_now(&self.caller).await {
-                    Ok(scope) => (self.scope, self.asked) = (Arc::new(scope), Instant::now()),
-                    Err(failure) => return Some(self.end(&failure.to_string())),
-                }
-            }
-            let next = match tokio::time::timeout(ASK_AGAIN, self.watching.next()).await {
-                Ok(next) => next,
-                Err(_) => continue,
+            // Again now and then, also while nothing comes.
+            let next = tokio::time::timeout(LOOK, self.watching.next()).await;
+            let scope = match self.standing.scope().await {
+                Ok(scope) => scope,
+                Err(failure) => return Some(self.end(&failure.to_string())),
             };
+            let Ok(next) = next else { continue };
             match next {
                 Ok(documents) => {
                     let seen = documents.iter().rev().filter(|document| {
                         self.start_micros.is_none_or(|start| document.time_micros >= start)
-                            && self.scope.allows(document)
+                            && scope.allows(document)
                             && self.filter.matches(document)
                     });
                     self.waiting.extend(seen.map(|document| sent("event", &Event::of(&document.json))));
