@@ -51,6 +51,7 @@ prepare() {
         for jar in "$tmp"/plugin/*.jar; do # one already in lib must not be loaded twice
             [ -e "$tmp/lib/$(basename "$jar")" ] || mv "$jar" "$tmp/lib/"
         done
+        mv "$tmp/plugin/config" "$tmp/users"
         rm -rf "$tmp/zip" "$tmp/plugin"
         "$jdk/bin/javac" -nowarn -cp "$tmp/lib/*" -d "$tmp/classes" "$here/SearchNode.java"
         echo "$key" >"$tmp/key"
@@ -70,7 +71,8 @@ fi
 [ "$(cat "$build/key" 2>/dev/null)" = "$(key)" ] || die "not prepared in $build: run scripts/tools.sh secured"
 data=$(cd "$3" && pwd)
 # The plugin reads nothing outside the server's configuration folder.
-mkdir -p "$data/config"
+mkdir -p "$data/config/opensearch-security"
+cp "$build"/users/*.yml "$data/config/opensearch-security/"
 cp "$4/ca.pem" "$4/node.pem" "$4/node.key" "$data/config/"
 settings=()
 for layer in http transport; do
