@@ -11,9 +11,10 @@
 #   grpcurl        grpcurl, built from e2e/components/grpcurl (about 1 min on two cores; needs Go)
 #   oidc           an OpenID Connect provider for Node, as pinned in console/tests/oidc (needs Node 20 and npm)
 #   es7 es9 opensearch    the jars of a search server (needs Maven and a JDK that fits)
+#   secured        the jars of an OpenSearch with its security plugin (the same)
 #   deny nextest   cargo-deny, cargo-nextest
 #   alertmanager   Debian's prometheus-alertmanager, without its daemon
-#   search         es7 es9 opensearch
+#   search         es7 es9 opensearch secured
 #   test           everything that `make test` needs
 #
 # Programs go to ${XDG_CACHE_HOME:-~/.cache}/vedette/bin; what Debian has is installed from there, which needs root or sudo
@@ -168,6 +169,12 @@ engine() { # ENGINE
     say "$1"
 }
 
+secured() {
+    needs secured mvn maven
+    BUILD=$cache/search/secured bash "$root/e2e/components/secured-search/secured-node.sh" prepare
+    say secured
+}
+
 alertmanager() (
     if [ -x /usr/bin/prometheus-alertmanager ] || command -v prometheus-alertmanager >/dev/null; then
         say "alertmanager"
@@ -203,8 +210,9 @@ part() {
         grpcurl) locked grpcurl go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl "1 min" ;;
         oidc) locked oidc oidc ;;
         es7 | es9 | opensearch) locked "$1" engine "$1" ;;
+        secured) locked secured secured ;;
         alertmanager) locked alertmanager alertmanager ;;
-        search) for p in es7 es9 opensearch; do part $p; done ;;
+        search) for p in es7 es9 opensearch secured; do part $p; done ;;
         test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm grpcurl oidc; do part $p; done ;;
         *) die "unknown part '$1': see the head of scripts/tools.sh" ;;
     esac

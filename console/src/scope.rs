@@ -15,7 +15,7 @@ use crate::auth::Caller;
 use crate::tenancy::{View, Visible};
 
 /// Conditions on names and times, over all clusters: engines bound how many they take.
-const MOST: usize = 128;
+const MOST: usize = 64;
 const MICROS: i64 = 1_000_000;
 
 /// The documents that a caller may see.

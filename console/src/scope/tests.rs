@@ -99,7 +99,7 @@ fn ten_thousand_namespaces_are_few_conditions() {
     });
     let view = View { namespaces: namespaces.collect(), ..View::default() };
     let scope = Scope::of(&caller("x"), &view, 5_000 * SECOND);
-    assert!(conditions(&scope.filter) < 700, "{}", conditions(&scope.filter));
+    assert!(conditions(&scope.filter) < 350, "{}", conditions(&scope.filter));
 }
 
 fn conditions(filter: &Filter) -> usize {

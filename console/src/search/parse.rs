@@ -19,7 +19,7 @@ use super::{MAX_NESTING, MAX_VALUES, Search};
 
 /// Levels and conditions that are left to callers, who add conditions of their own.
 const SPARE_LEVELS: usize = 6;
-const SPARE_CONDITIONS: usize = 2_048;
+const SPARE_CONDITIONS: usize = 400;
 
 /// What has been read, before it is known which part holds for the whole query.
 enum Node {
