@@ -11,4 +11,5 @@ mod it {
     pub(crate) mod query;
     pub(crate) mod rig;
     pub(crate) mod status;
+    pub(crate) mod tail;
 }
