@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio_util::sync::CancellationToken;
@@ -36,16 +37,17 @@ impl Access {
     /// Lets a request in: its [`Caller`] and their [`View`] are among its extensions then.
     pub(crate) async fn admit(&self, request: &mut Request) -> Result<(Caller, Arc<View>), Failure> {
         let peer = request.extensions().get::<Peer>().cloned();
-        let caller = self.authenticator.caller(request.headers(), peer.as_ref()).await?;
-        let view = self.tenancy.view(&caller).await?;
+        let (caller, view) = self.ask(request.headers(), peer.as_ref()).await?;
         request.extensions_mut().insert(caller.clone());
         request.extensions_mut().insert(Arc::clone(&view));
         Ok((caller, view))
     }
 
-    /// What a caller may see now.
-    pub(crate) async fn view(&self, caller: &Caller) -> Result<Arc<View>, Failure> {
-        Ok(self.tenancy.view(caller).await?)
+    /// Who shows this, and what they may see now.
+    pub(crate) async fn ask(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<(Caller, Arc<View>), Failure> {
+        let caller = self.authenticator.caller(headers, peer).await?;
+        let view = self.tenancy.view(&caller).await?;
+        Ok((caller, view))
     }
 }
 
@@ -74,8 +76,18 @@ impl From<Refused> for Failure {
 impl From<Denied> for Failure {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::NotConfigured | Denied::TooMany { .. } => Self::forbidden(denied.to_string()),
-            Denied::Stale { .. } | Denied::Unavailable { .. } => Self::unavailable(denied.to_string()),
+            Denied::NotConfigured => Self::forbidden(denied.to_string()),
+            // Which clusters there are is not for everybody to know.
+            Denied::TooMany { .. } => {
+                tracing::warn!(%denied, "a caller is refused");
+                Self::forbidden(
+                    "what you may see can't be told: RBAC alone does not decide it, and there is too much to ask for",
+                )
+            }
+            Denied::Stale { .. } | Denied::Unavailable { .. } => {
+                tracing::warn!(%denied, "a caller is refused for now");
+                Self::unavailable("what you may see can't be told at the moment: a cluster does not answer")
+            }
         }
     }
 }

@@ -24,12 +24,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::response::{IntoResponse, Json, Response};
-use utoipa::OpenApi;
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use change::{Change, ChangeKind, Place};
-pub use count::{Facet, Facets, Group, Groups, Histogram, Slot, Statistics, Value};
+pub use count::{Facet, FacetValue, Facets, Group, Groups, Histogram, Slot, Statistics};
 pub use coverage::{Coverage, Kept, Losses};
 pub use event::Event;
 pub use events::{Events, Whole};
@@ -48,18 +48,45 @@ use crate::serve::Shared;
     ),
     components(schemas(Problem)),
     security(("token" = [])),
-    modifiers(&Security),
 )]
 struct Description;
 
 struct Security;
 
-impl utoipa::Modify for Security {
+impl Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("see docs/access.md")).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(token));
+    }
+}
+
+/// The answers that every endpoint can give instead.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::{Content, Ref, ResponseBuilder};
+        const REFUSALS: [(&str, &str); 6] = [
+            ("401", "Nobody knows who asks"),
+            ("403", "The caller may not"),
+            ("500", "What is kept is broken"),
+            ("502", "The archive refuses the question"),
+            ("503", "Not now: see Retry-After"),
+            ("504", "It took too long"),
+        ];
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                for (status, description) in REFUSALS {
+                    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                    let response = ResponseBuilder::new().description(description);
+                    let response = response.content("application/json", problem).build();
+                    operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
+                }
+            }
+        }
     }
 }
 
@@ -71,12 +98,11 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
 
 /// The description of the API, as JSON.
 pub fn description() -> String {
-    let (_, document) = described().split_for_parts();
-    document.to_pretty_json().unwrap_or_default() + "\n"
+    document().to_pretty_json().unwrap_or_default() + "\n"
 }
 
 fn described() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    OpenApiRouter::new()
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(count::statistics))
@@ -92,6 +118,14 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
 }
 
 async fn openapi() -> Response {
-    let (_, document) = described().split_for_parts();
-    Json(document).into_response()
+    Json(document()).into_response()
+}
+
+fn document() -> utoipa::openapi::OpenApi {
+    let (_, paths) = described().split_for_parts();
+    let mut document = Description::openapi();
+    document.merge(paths);
+    Security.modify(&mut document);
+    Refusals.modify(&mut document);
+    document
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vedette_archive::{Archive, ArchiveError, Cursor, Page, Query};
+use vedette_archive::{Archive, ArchiveError, Cursor, Hits, Page, Query};
 
 use crate::failure::Failure;
 use crate::standing::Standing;
@@ -67,6 +67,16 @@ impl Rows {
     /// A record a line.
     pub(crate) fn lines() -> Self {
         Self { head: String::new(), separator: "\n", tail: "\n", row: None }
+    }
+}
+
+/// A page that is as large as the archive gives at once: fewer documents where they are too large together.
+pub(crate) async fn fitting(archive: &dyn Archive, query: &Query, mut page: Page) -> Result<Hits, ArchiveError> {
+    loop {
+        match archive.search(query, &page).await {
+            Err(ArchiveError::Invalid { parameter: "size", .. }) if page.size > 1 => page.size /= 2,
+            found => return found,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ const MICROS: i64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Scope {
     caller: Arc<str>,
+    owner: String,
     filter: Filter,
     everything: bool,
     clusters: HashSet<Arc<str>>,
@@ -41,6 +42,7 @@ impl Scope {
         };
         Self {
             caller: caller.name.as_str().into(),
+            owner: owner(caller),
             filter: filter(view, old_micros),
             everything: view.everything,
             clusters: view.clusters.iter().cloned().collect(),
@@ -53,6 +55,16 @@ impl Scope {
     /// Whose it is.
     pub(crate) fn caller(&self) -> &str {
         &self.caller
+    }
+
+    /// What the caller's own things are kept under.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// Whether the caller may see a namespace of this name in some cluster.
+    pub(crate) fn knows_namespace(&self, name: &str) -> bool {
+        self.everything || !self.clusters.is_empty() || self.namespaces.keys().any(|(_, known)| **known == *name)
     }
 
     /// Whether it is all documents.
@@ -82,6 +94,12 @@ impl Scope {
         let place = (Arc::from(fields.cluster.as_str()), Arc::from(name));
         places.get(&place).is_some_and(|made| document.time_micros >= *made)
     }
+}
+
+/// What a caller's own things are kept under: by how they became known, since one name can be another's elsewhere.
+pub(crate) fn owner(caller: &Caller) -> String {
+    let hash = blake3::hash(format!("{:?}\0{}", caller.via, caller.name).as_bytes());
+    hash.to_hex().chars().take(32).collect()
 }
 
 fn tenant(it: &Visible) -> String {

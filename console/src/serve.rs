@@ -4,8 +4,9 @@
 //! are answered at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
 //! tell, when nobody reads it.
 
+use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,7 +15,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -33,14 +34,14 @@ use vedette_service::{Context, tls};
 use crate::Error;
 use crate::access::{Access, administrators};
 use crate::api;
-use crate::auth::{Acceptor, Caller};
+use crate::auth::{Acceptor, Caller, Peer};
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::failure::Failure;
 use crate::kubesphere;
 use crate::metrics::Metrics;
 use crate::pager::{Chunk, Pager, Rows};
-use crate::scope::Scope;
+use crate::scope::{Scope, owner};
 use crate::status::{self, StatusCache};
 use crate::tail::Tail;
 use crate::tenancy::View;
@@ -51,6 +52,12 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(5);
 /// Parts of a long answer that wait for the client to read them.
 const PARTS: usize = 2;
+/// Bytes after which a part is handed over.
+const PART_BYTES: usize = 1 << 20;
+/// Of the requests that are answered at a time, one caller has this part.
+const SHARE: usize = 4;
+/// Requests of one caller that wait for their turn.
+const WAITING: usize = 64;
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -74,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) retention_days: u32,
     policy: watch::Receiver<Option<PolicyWatch>>,
     places: Arc<Semaphore>,
+    /// The places of each caller who has any, by [`Scope::owner`].
+    shares: Mutex<HashMap<String, Weak<Share>>>,
     streams: TaskTracker,
 }
 
@@ -89,6 +98,15 @@ pub(crate) struct Found {
 #[derive(Clone, Debug)]
 pub(crate) struct Permit {
     _place: Arc<OwnedSemaphorePermit>,
+    /// Of those that the caller has.
+    _share: Option<Arc<(OwnedSemaphorePermit, Arc<Share>)>>,
+}
+
+/// What one caller has of the places.
+#[derive(Debug)]
+struct Share {
+    places: Arc<Semaphore>,
+    waiting: Semaphore,
 }
 
 impl Shared {
@@ -113,6 +131,7 @@ impl Shared {
             policy,
             bus,
             places: Arc::new(Semaphore::new(config.limits.concurrent)),
+            shares: Mutex::default(),
             streams: TaskTracker::new(),
         }
     }
@@ -130,10 +149,33 @@ impl Shared {
         Scope::of(caller, view, if self.retention_days == 0 { 0 } else { old })
     }
 
-    /// The same as it is now, for whoever began to read a while ago.
-    pub(crate) async fn scope_now(&self, caller: &Caller) -> Result<Scope, Failure> {
-        let view = self.access.view(caller).await?;
-        Ok(self.scope(caller, &view))
+    /// The same as it is now, for whoever began to read a while ago: with what they showed then.
+    pub(crate) async fn scope_now(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Scope, Failure> {
+        let (caller, view) = self.access.ask(headers, peer).await?;
+        Ok(self.scope(&caller, &view))
+    }
+
+    /// A place among the requests that are answered at a time: of the caller's own first, so that nobody takes all of them.
+    async fn place(&self, owner: &str) -> Result<Permit, Failure> {
+        let share = {
+            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            match shares.get(owner).and_then(Weak::upgrade) {
+                Some(share) => share,
+                None => {
+                    shares.retain(|_, share| share.strong_count() > 0);
+                    let places = (self.limits.concurrent / SHARE).max(1);
+                    let share =
+                        Arc::new(Share { places: Arc::new(Semaphore::new(places)), waiting: Semaphore::new(WAITING) });
+                    shares.insert(owner.to_owned(), Arc::downgrade(&share));
+                    share
+                }
+            }
+        };
+        let waiting = share.waiting.try_acquire().map_err(|_| busy())?;
+        let own = Arc::clone(&share.places).acquire_owned().await.map_err(|_| busy())?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| busy())?;
+        drop(waiting);
+        Ok(Permit { _place: Arc::new(place), _share: Some(Arc::new((own, share))) })
     }
 
     /// The rules in force, where they are configured and once they are there.
@@ -185,9 +227,11 @@ async fn send_rows(sender: mpsc::Sender<Part>, mut pager: Pager, first: Chunk, r
                 Some(row) => out.extend_from_slice(&row(&document)),
                 None => out.extend_from_slice(&document),
             }
+            if out.len() > PART_BYTES && !send(&sender, &mut out, stalled).await {
+                return;
+            }
         }
-        if sender.send_timeout(Part::Rows(Bytes::from(std::mem::take(&mut out))), stalled).await.is_err() {
-            tracing::debug!("a client stopped reading a long answer");
+        if !send(&sender, &mut out, stalled).await {
             return;
         }
         chunk = match pager.next().await {
@@ -201,6 +245,16 @@ async fn send_rows(sender: mpsc::Sender<Part>, mut pager: Pager, first: Chunk, r
     }
     // If nobody reads it any more, nobody misses it.
     let _ = sender.send_timeout(Part::Last(Bytes::from_static(rows.tail.as_bytes())), stalled).await;
+}
+
+/// Hands over what there is; whether there is still somebody who reads.
+async fn send(sender: &mpsc::Sender<Part>, out: &mut Vec<u8>, stalled: Duration) -> bool {
+    let part = Part::Rows(Bytes::from(std::mem::take(out)));
+    let sent = sender.send_timeout(part, stalled).await.is_ok();
+    if !sent {
+        tracing::debug!("a client stopped reading a long answer");
+    }
+    sent
 }
 
 /// The whole API.
@@ -232,13 +286,16 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
 
 async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result<Response, Failure> {
     let (caller, view) = shared.access.admit(&mut request).await?;
-    request.extensions_mut().insert(Arc::new(shared.scope(&caller, &view)));
     let timeout = shared.limits.timeout();
-    let place = tokio::time::timeout(timeout, Arc::clone(&shared.places).acquire_owned()).await;
-    let busy = || Failure::unavailable("too many requests are being answered");
-    let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
-    request.extensions_mut().insert(Permit { _place: Arc::new(place) });
+    let permit = tokio::time::timeout(timeout, shared.place(&owner(&caller))).await.map_err(|_| busy())??;
+    request.extensions_mut().insert(permit);
+    // Not before there is a place: it is large where the caller sees many namespaces.
+    request.extensions_mut().insert(Arc::new(shared.scope(&caller, &view)));
     tokio::time::timeout(timeout, next.run(request)).await.map_err(|_| Failure::timed_out())
+}
+
+fn busy() -> Failure {
+    Failure::unavailable("too many requests are being answered")
 }
 
 /// Serves until `ctx.shutdown`.

@@ -1,13 +1,15 @@
-//! What a caller may see while they read on: asked again, so that who loses a right in the middle of a long answer loses it there.
+//! What a caller may see while they read on: asked again, so that who loses a right, or what let them in, in the middle of a long
+//! answer loses it there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use tokio::time::Instant;
 
-use crate::auth::Caller;
+use crate::auth::Peer;
 use crate::failure::Failure;
 use crate::scope::Scope;
 use crate::serve::Shared;
@@ -18,19 +20,21 @@ const FRESH: Duration = Duration::from_secs(10);
 /// A caller and what they may see.
 pub(crate) struct Standing {
     shared: Arc<Shared>,
-    caller: Caller,
+    /// What the caller showed: a token may be withdrawn, too.
+    headers: HeaderMap,
+    peer: Option<Peer>,
     scope: Arc<Scope>,
     asked: Instant,
 }
 
 impl Standing {
     /// What the caller may see, as it was at most [`FRESH`] ago.
-    pub(crate) async fn scope(&mut self) -> Result<&Scope, Failure> {
+    pub(crate) async fn scope(&mut self) -> Result<Arc<Scope>, Failure> {
         if self.asked.elapsed() >= FRESH {
-            self.scope = Arc::new(self.shared.scope_now(&self.caller).await?);
+            self.scope = Arc::new(self.shared.scope_now(&self.headers, self.peer.as_ref()).await?);
             self.asked = Instant::now();
         }
-        Ok(&self.scope)
+        Ok(Arc::clone(&self.scope))
     }
 }
 
@@ -38,11 +42,9 @@ impl FromRequestParts<Arc<Shared>> for Standing {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Failure> {
-        let (caller, scope) = (parts.extensions.get::<Caller>(), parts.extensions.get::<Arc<Scope>>());
-        let (Some(caller), Some(scope)) = (caller, scope) else {
-            return Err(Failure::broken("nobody was asked who this is"));
-        };
-        let (caller, scope) = (caller.clone(), Arc::clone(scope));
-        Ok(Self { shared: Arc::clone(shared), caller, scope, asked: Instant::now() })
+        let scope = parts.extensions.get::<Arc<Scope>>().cloned();
+        let scope = scope.ok_or_else(|| Failure::broken("nobody was asked who this is"))?;
+        let (headers, peer) = (parts.headers.clone(), parts.extensions.get::<Peer>().cloned());
+        Ok(Self { shared: Arc::clone(shared), headers, peer, scope, asked: Instant::now() })
     }
 }

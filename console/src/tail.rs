@@ -3,6 +3,7 @@
 //! One subscription serves all who watch, and there is none while nobody does. It takes nothing from the archiver: results are
 //! published once, and a plain subscriber sees them pass.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures::StreamExt;
@@ -19,6 +20,8 @@ use crate::failure::Failure;
 const WAITING: usize = 64;
 /// Who may watch at a time.
 const MOST: usize = 64;
+/// Of them, one caller.
+const MOST_OF_ONE: usize = 8;
 
 /// The documents of one result.
 pub(crate) type Passed = Arc<Vec<Document>>;
@@ -29,7 +32,11 @@ pub(crate) struct Tail {
     stop: CancellationToken,
     /// While somebody watches.
     open: Mutex<Weak<Open>>,
+    /// How many are watching for each owner.
+    owners: Owners,
 }
+
+type Owners = Arc<Mutex<HashMap<String, usize>>>;
 
 struct Open {
     results: broadcast::Sender<Passed>,
@@ -41,15 +48,29 @@ pub(crate) struct Watching {
     results: broadcast::Receiver<Passed>,
     stop: CancellationToken,
     _open: Arc<Open>,
+    owner: String,
+    owners: Owners,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = owners.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                owners.remove(&self.owner);
+            }
+        }
+    }
 }
 
 impl Tail {
     pub(crate) fn new(bus: watch::Receiver<Option<Bus>>, stop: CancellationToken) -> Self {
-        Self { bus, stop, open: Mutex::new(Weak::new()) }
+        Self { bus, stop, open: Mutex::new(Weak::new()), owners: Owners::default() }
     }
 
     /// Begins to watch.
-    pub(crate) fn watch(&self) -> Result<Watching, Failure> {
+    pub(crate) fn watch(&self, owner: &str) -> Result<Watching, Failure> {
         let Some(bus) = self.bus.borrow().clone() else { return Err(Failure::unavailable("the broker is away")) };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let there = open.upgrade().unwrap_or_else(|| {
@@ -58,11 +79,16 @@ impl Tail {
             tokio::spawn(read(bus, results.clone(), reading.clone()));
             Arc::new(Open { results, _reader: reading.drop_guard() })
         });
-        if there.results.receiver_count() >= MOST {
-            return Err(Failure::unavailable("too many are watching"));
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = owners.get(owner).copied().unwrap_or_default();
+        if there.results.receiver_count() >= MOST || own >= MOST_OF_ONE {
+            return Err(Failure::unavailable("too many are watching: close another tail"));
         }
+        owners.insert(owner.to_owned(), own + 1);
+        drop(owners);
         *open = Arc::downgrade(&there);
-        Ok(Watching { results: there.results.subscribe(), stop: self.stop.clone(), _open: there })
+        let (results, stop, owners) = (there.results.subscribe(), self.stop.clone(), Arc::clone(&self.owners));
+        Ok(Watching { results, stop, _open: there, owner: owner.to_owned(), owners })
     }
 }
 

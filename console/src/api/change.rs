@@ -4,6 +4,8 @@
 //! the same object recorded. If the request names the version that it changes (an update does), and that is the version
 //! found, nothing came between; otherwise something may have, and the answer says so.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -11,10 +13,13 @@ use vedette_archive::{Archive, Field, Filter, Number, Page, Query};
 
 use super::event::{Event, Members};
 use crate::failure::Failure;
+use crate::pager::fitting;
 use crate::scope::Scope;
 
 /// Places that are told to differ.
 const MOST: usize = 500;
+/// Bytes of their paths and values together.
+const MOST_BYTES: usize = 4 << 20;
 /// Earlier events that are looked into for the state before.
 const LOOK_BACK: u64 = 10;
 /// Members of metadata that the apiserver changes by itself.
@@ -41,7 +46,6 @@ pub struct Change {
     pub places: Vec<Place>,
     /// The patch as it was sent, where no state is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub patch: Option<Value>,
 }
 
@@ -71,29 +75,35 @@ pub struct Place {
     pub path: String,
     /// Absent where there was nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
     /// Absent where there is nothing any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
 }
+
+/// Subresources whose answer is the object itself.
+const WHOLE: [&str; 4] = ["", "status", "ephemeralcontainers", "resize"];
 
 /// What the request of a stored document changed.
 pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Result<Change, Failure> {
     let event = Event::of(json);
-    if !matches!(event.verb.as_str(), "create" | "update" | "patch" | "delete") {
+    if !matches!(event.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection") {
         return Ok(none("it changes nothing"));
     }
     if event.code.is_some_and(|code| code >= 400) {
         return Ok(none("it was refused"));
     }
-    if !event.subresource.is_empty() && !matches!(event.subresource.as_str(), "status" | "scale") {
+    if is_dry_run(&event) {
+        return Ok(none("a dry run: nothing was changed"));
+    }
+    if event.verb == "deletecollection" {
+        return Ok(none("each object that it deleted is told by the requests that finished the deletion, if any"));
+    }
+    if !WHOLE.contains(&event.subresource.as_str()) && event.subresource != "scale" {
         return Ok(none("it is no change of the object itself"));
     }
     let Some(members) = Members::of(json) else { return Ok(none("the record can't be read")) };
     let (request, response) = (body(&members, "RequestObject"), body(&members, "ResponseObject"));
-    let response = response.filter(is_object);
     if request.is_none() && response.is_none() {
         let reason = match event.stage.as_str() {
             "ResponseComplete" | "" => format!("no body: level {}", event.level),
@@ -101,24 +111,22 @@ pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Res
         };
         return Ok(none(&reason));
     }
+    let response = response.filter(is_object);
     match (event.verb.as_str(), request, response) {
         ("create", request, response) => {
-            let after = response.or(request).unwrap_or_default();
-            Ok(Change {
-                kind: ChangeKind::Created,
-                exact: true,
-                places: differences(&Value::Null, &after),
-                ..Change::default()
-            })
+            told(ChangeKind::Created, Value::Null, response.or(request).unwrap_or_default()).await
         }
-        ("delete", _, response) => {
-            let before = response.unwrap_or_default();
-            Ok(Change {
-                kind: ChangeKind::Deleted,
-                exact: true,
-                places: differences(&before, &Value::Null),
-                ..Change::default()
-            })
+        ("patch", _, Some(response)) if event.code == Some(201) => {
+            told(ChangeKind::Created, Value::Null, response).await
+        }
+        ("delete", _, Some(response)) => told(ChangeKind::Deleted, response, Value::Null).await,
+        ("delete", ..) => {
+            // Answered by a status: what was deleted is what was there before.
+            let Some((before, state)) = before(archive, scope, &event, None).await? else {
+                return Ok(Change { kind: ChangeKind::Deleted, reason: unknown(), ..Change::default() });
+            };
+            let change = told(ChangeKind::Deleted, state, Value::Null).await?;
+            Ok(Change { before: Some(before), exact: false, ..change })
         }
         ("patch", Some(patch), None) => {
             let reason = format!("no body of the answer: level {}", event.level);
@@ -126,8 +134,7 @@ pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Res
         }
         (_, request, response) => {
             let base = request.as_ref().and_then(version);
-            let after = response.or(request).unwrap_or_default();
-            compared(archive, scope, &event, after, base).await
+            compared(archive, scope, &event, response.or(request).unwrap_or_default(), base).await
         }
     }
 }
@@ -139,39 +146,67 @@ async fn compared(
     after: Value,
     base: Option<String>,
 ) -> Result<Change, Failure> {
+    let Some((before, state)) = before(archive, scope, event, Some(&after)).await? else {
+        let change = told(ChangeKind::AfterOnly, Value::Null, after).await?;
+        return Ok(Change { reason: unknown(), exact: false, ..change });
+    };
+    let exact = base.is_some() && base == version(&state);
+    let change = told(ChangeKind::Compared, state, after).await?;
+    Ok(Change { exact, before: Some(before), ..change })
+}
+
+fn unknown() -> String {
+    format!("none of the last {LOOK_BACK} events of the object recorded its state")
+}
+
+/// The last state that an earlier event recorded of the same object, if `after` is given: of its kind and uid.
+async fn before(
+    archive: &dyn Archive,
+    scope: &Scope,
+    event: &Event,
+    after: Option<&Value>,
+) -> Result<Option<(Event, Value)>, Failure> {
     let is = |field, value: &str| Filter::is(field, [value]);
+    let subresources = if event.subresource == "scale" { vec!["scale"] } else { WHOLE.to_vec() };
     let filter = Filter::All(vec![
         is(Field::Cluster, &event.cluster),
         is(Field::Namespace, &event.namespace),
         is(Field::Resource, &event.resource),
         is(Field::ApiGroup, &event.api_group),
         is(Field::Name, &event.name),
+        Filter::is(Field::Subresource, subresources),
         Filter::is(Field::Verb, ["create", "update", "patch", "get"]),
         Filter::is(Field::Stage, ["ResponseComplete"]),
         Filter::Within(Number::Code, None, Some(399)),
     ]);
     let time = event.time.parse::<jiff::Timestamp>().map(|time| time.as_microsecond() - 1).ok();
     let query = scope.narrow(&Query { filter, start_micros: None, end_micros: time });
-    let hits = archive.search(&query, &Page { size: LOOK_BACK, total: false, ..Page::default() }).await?;
-    let earlier = hits.documents.iter().find_map(|json| {
-        let state = body(&Members::of(json)?, "ResponseObject").filter(is_object)?;
-        Some((Event::of(json), state))
-    });
-    Ok(match earlier {
-        Some((before, state)) => Change {
-            kind: ChangeKind::Compared,
-            exact: base.is_some() && base == version(&state),
-            places: differences(&state, &after),
-            before: Some(before),
-            ..Change::default()
-        },
-        None => Change {
-            kind: ChangeKind::AfterOnly,
-            reason: "no earlier event recorded a state of the object".to_owned(),
-            places: differences(&Value::Null, &after),
-            ..Change::default()
-        },
-    })
+    let page = Page { size: LOOK_BACK, total: false, ..Page::default() };
+    let hits = fitting(archive, &query, page).await?;
+    let alike = |state: &Value| {
+        let same = |pointer| match (state.pointer(pointer), after.and_then(|after| after.pointer(pointer))) {
+            (Some(old), Some(new)) => old == new,
+            _ => true,
+        };
+        same("/kind") && same("/metadata/uid")
+    };
+    Ok(hits.documents.iter().find_map(|json| {
+        let found = Event::of(json);
+        let state = body(&Members::of(json)?, "ResponseObject").filter(is_object);
+        let state = state.filter(|state| alike(state) && !is_dry_run(&found))?;
+        Some((found, state))
+    }))
+}
+
+fn is_dry_run(event: &Event) -> bool {
+    event.request_uri.split_once('?').is_some_and(|(_, query)| query.split('&').any(|it| it.starts_with("dryRun=")))
+}
+
+/// Where two states differ; off the threads that serve others, since they may be large.
+async fn told(kind: ChangeKind, before: Value, after: Value) -> Result<Change, Failure> {
+    let places = tokio::task::spawn_blocking(move || differences(&before, &after)).await;
+    let places = places.map_err(|_| Failure::broken("the comparison was given up"))?;
+    Ok(Change { kind, exact: true, places, ..Change::default() })
 }
 
 fn none(reason: &str) -> Change {
@@ -194,44 +229,89 @@ fn version(state: &Value) -> Option<String> {
 
 /// Where two states differ, but for what the apiserver keeps for itself.
 fn differences(before: &Value, after: &Value) -> Vec<Place> {
-    let mut places = Vec::new();
-    compare(
-        &mut Vec::new(),
-        Some(before).filter(|value| !value.is_null()),
-        Some(after).filter(|value| !value.is_null()),
-        &mut places,
-    );
-    places
+    let there = |value: &'_ Value| !value.is_null();
+    let mut comparison = Comparison { path: Vec::new(), places: Vec::new(), bytes: 0 };
+    comparison.compare(Some(before).filter(|it| there(it)), Some(after).filter(|it| there(it)));
+    comparison.places
 }
 
-/// The states are at most 128 deep: see [`vedette_audit::MAX_DEPTH`].
-fn compare(path: &mut Vec<String>, before: Option<&Value>, after: Option<&Value>, places: &mut Vec<Place>) {
-    if places.len() >= MOST || before == after {
-        return;
-    }
-    let empty = Map::new();
-    match (before, after) {
-        (Some(Value::Object(before)), Some(Value::Object(after))) => members(path, before, after, places),
-        // The whole of an object that comes or goes is told member by member at its first level.
-        (Some(Value::Object(before)), None) if path.is_empty() => members(path, before, &empty, places),
-        (None, Some(Value::Object(after))) if path.is_empty() => members(path, &empty, after, places),
-        (Some(Value::Array(before)), Some(Value::Array(after))) => elements(path, before, after, places),
-        (before, after) => places.push(Place { path: path.concat(), before: before.cloned(), after: after.cloned() }),
-    }
+struct Comparison {
+    path: Vec<String>,
+    places: Vec<Place>,
+    /// Of the places so far.
+    bytes: usize,
 }
 
-fn members(path: &mut Vec<String>, before: &Map<String, Value>, after: &Map<String, Value>, places: &mut Vec<Place>) {
-    let in_metadata = path.last().is_some_and(|last| last == "metadata");
-    let in_annotations = path.last().is_some_and(|last| last == ".annotations");
-    let new = after.keys().filter(|name| !before.contains_key(*name));
-    for name in before.keys().chain(new) {
-        if (in_metadata && BOOKKEEPING.contains(&name.as_str())) || (in_annotations && name == LAST_APPLIED) {
-            continue;
+impl Comparison {
+    /// The states are at most 128 deep: see [`vedette_audit::MAX_DEPTH`]. Every value is looked at once.
+    fn compare(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        if self.places.len() >= MOST || self.bytes >= MOST_BYTES {
+            return;
         }
-        path.push(step(name, path.is_empty()));
-        compare(path, before.get(name), after.get(name), places);
-        path.pop();
+        let empty = Map::new();
+        match (before, after) {
+            (Some(Value::Object(before)), Some(Value::Object(after))) => self.members(before, after),
+            // The whole of an object that comes or goes is told member by member at its first level.
+            (Some(Value::Object(before)), None) if self.path.is_empty() => self.members(before, &empty),
+            (None, Some(Value::Object(after))) if self.path.is_empty() => self.members(&empty, after),
+            (Some(Value::Array(before)), Some(Value::Array(after))) => self.elements(before, after),
+            (before, after) if before == after => {}
+            (before, after) => {
+                let size = |value: Option<&Value>| value.map_or(0, |value| value.to_string().len());
+                let path = self.path.concat();
+                self.bytes += path.len() + size(before) + size(after);
+                if self.bytes < MOST_BYTES {
+                    self.places.push(Place { path, before: before.cloned(), after: after.cloned() });
+                }
+            }
+        }
     }
+
+    fn step(&mut self, step: String, before: Option<&Value>, after: Option<&Value>) {
+        self.path.push(step);
+        self.compare(before, after);
+        self.path.pop();
+    }
+
+    fn members(&mut self, before: &Map<String, Value>, after: &Map<String, Value>) {
+        let in_metadata = self.path.last().is_some_and(|last| last == "metadata");
+        let in_annotations = self.path.last().is_some_and(|last| last == ".annotations");
+        let new = after.keys().filter(|name| !before.contains_key(*name));
+        for name in before.keys().chain(new) {
+            if (in_metadata && BOOKKEEPING.contains(&name.as_str())) || (in_annotations && name == LAST_APPLIED) {
+                continue;
+            }
+            self.step(step(name, self.path.is_empty()), before.get(name), after.get(name));
+        }
+    }
+
+    /// Elements that have names are known by them, others by their place.
+    fn elements(&mut self, before: &[Value], after: &[Value]) {
+        if let (Some(old), Some(new)) = (named(before), named(after)) {
+            let added = new.iter().filter(|(name, _)| !old.contains_key(*name));
+            for (name, value) in &old {
+                self.step(format!("[name={name}]"), Some(value), new.get(name).copied());
+            }
+            for (name, value) in added {
+                self.step(format!("[name={name}]"), None, Some(value));
+            }
+            return;
+        }
+        for at in 0..before.len().max(after.len()) {
+            self.step(format!("[{at}]"), before.get(at), after.get(at));
+        }
+    }
+}
+
+/// The elements by their names, if all have one of their own.
+fn named(list: &[Value]) -> Option<BTreeMap<&str, &Value>> {
+    let name = |value: &'_ Value| value.get("name").and_then(Value::as_str).is_some();
+    if !list.iter().all(name) {
+        return None;
+    }
+    let named: BTreeMap<&str, &Value> =
+        list.iter().filter_map(|value| Some((value.get("name")?.as_str()?, value))).collect();
+    (named.len() == list.len()).then_some(named)
 }
 
 /// A member's part of a path.
@@ -241,33 +321,6 @@ fn step(name: &str, first: bool) -> String {
         (true, true) => name.to_owned(),
         (true, false) => format!(".{name}"),
         (false, _) => format!("[{}]", Value::from(name)),
-    }
-}
-
-/// Elements that have names are known by them, others by their place.
-fn elements(path: &mut Vec<String>, before: &[Value], after: &[Value], places: &mut Vec<Place>) {
-    let name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
-    let named = |list: &[Value]| list.iter().map(name).collect::<Option<Vec<_>>>();
-    let unique = |names: &[String]| names.iter().collect::<std::collections::HashSet<_>>().len() == names.len();
-    if let (Some(old), Some(new)) = (named(before), named(after))
-        && unique(&old)
-        && unique(&new)
-    {
-        let find = |list: &[Value], names: &[String]| -> Map<String, Value> {
-            names.iter().cloned().zip(list.iter().cloned()).collect()
-        };
-        let (old_values, new_values) = (find(before, &old), find(after, &new));
-        for name in old.iter().chain(new.iter().filter(|name| !old_values.contains_key(*name))) {
-            path.push(format!("[name={name}]"));
-            compare(path, old_values.get(name), new_values.get(name), places);
-            path.pop();
-        }
-        return;
-    }
-    for at in 0..before.len().max(after.len()) {
-        path.push(format!("[{at}]"));
-        compare(path, before.get(at), after.get(at), places);
-        path.pop();
     }
 }
 

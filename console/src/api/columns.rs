@@ -1,7 +1,7 @@
 //! Events as lines of CSV (RFC 4180).
 //!
 //! Fields carry text that attackers choose, and spreadsheets run what begins like a formula: such a cell gets an apostrophe
-//! before it, as OWASP advises.
+//! before it, as OWASP advises, in ASCII and in full width. Cells are quoted for readers that part them at `;` or a tab, too.
 
 use super::event::Event;
 use crate::failure::Failure;
@@ -57,7 +57,15 @@ pub(crate) fn named(names: Option<&str>) -> Result<Vec<Column>, Failure> {
         let name: String = name.chars().take(64).collect();
         Failure::bad("columns", format!("`{name}` is no column: there are {}", all.join(", ")))
     };
-    names.split(',').map(str::trim).map(|name| find(name).ok_or_else(|| unknown(name))).collect()
+    let mut columns: Vec<Column> = Vec::new();
+    for name in names.split(',').map(str::trim) {
+        let column = find(name).ok_or_else(|| unknown(name))?;
+        if columns.iter().any(|known| known.name == column.name) {
+            return Err(Failure::bad("columns", format!("`{}` is named twice", column.name)));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
 }
 
 /// The line with the columns' names.
@@ -73,9 +81,9 @@ pub(crate) fn line(columns: &[Column], event: &Event) -> String {
 }
 
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    if text.contains(['"', ',', ';', '\t', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 #[cfg(test)]
@@ -89,5 +97,7 @@ mod tests {
         check("a,\"b\"\n", "\"a,\"\"b\"\"\n\"");
         check("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\"");
         check("-1", "'-1");
+        check("＝1", "'＝1");
+        check("x;=1", "\"x;=1\"");
     }
 }

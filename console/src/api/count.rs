@@ -103,7 +103,13 @@ pub(crate) async fn histogram(
     let question = select.question(&scope, Timestamp::now())?;
     let archive = shared.archive()?;
     let buckets = interval.fill(archive.histogram(&question.query, interval).await?, MAX_BUCKETS);
-    let total = buckets.iter().map(|bucket| bucket.count).sum();
+    // Too many to be filled up.
+    if buckets.windows(2).any(|pair| matches!(pair, [a, b] if interval.next(a.time_ms) != b.time_ms)) {
+        return Err(Failure::bad(
+            "interval",
+            format!("more than {MAX_BUCKETS} intervals: take a longer one, or less time"),
+        ));
+    }
     let parts = match by {
         Some(by) => parts(archive.as_ref(), &question.query, &by).await?,
         None => Vec::new(),
@@ -124,10 +130,13 @@ pub(crate) async fn histogram(
     if !series.is_empty() {
         series.push("…".to_owned());
         for slot in &mut slots {
-            let rest = slot.count.saturating_sub(slot.counts.iter().sum());
-            slot.counts.push(rest);
+            let counted = slot.counts.iter().sum();
+            // Events may have come in between the questions.
+            slot.count = slot.count.max(counted);
+            slot.counts.push(slot.count - counted);
         }
     }
+    let total = slots.iter().map(|slot| slot.count).sum();
     Ok(Json(Histogram { total, series, buckets: slots }))
 }
 
@@ -165,14 +174,14 @@ pub struct Facet {
     /// Its name.
     pub field: String,
     /// The most frequent first; `""` counts the events without a value.
-    pub values: Vec<Value>,
+    pub values: Vec<FacetValue>,
     /// How often other values occur.
     pub other: u64,
 }
 
 /// A value.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Value {
+pub struct FacetValue {
     /// As it stands in the events.
     pub value: String,
     /// Events with it.
@@ -215,7 +224,7 @@ pub(crate) async fn facets(
     let found = shared.archive()?.facets(&question.query, &by, limit).await?;
     let facets = by.iter().zip(found).map(|(by, facet)| Facet {
         field: by.name().to_owned(),
-        values: facet.values.into_iter().map(|(value, count)| Value { value, count }).collect(),
+        values: facet.values.into_iter().map(|(value, count)| FacetValue { value, count }).collect(),
         other: facet.other,
     });
     Ok(Json(Facets { facets: facets.collect() }))
@@ -230,7 +239,7 @@ pub struct Groups {
     pub rows: Vec<Group>,
     /// How many groups there are.
     pub total: u64,
-    /// The time before `start` in which groups were looked for to tell what is new.
+    /// From when until `start` groups were looked for to tell what is new: from `newSince`, or from the oldest event that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "newSince")]
     pub new_since: Option<String>,
     /// What is kept of the time asked for.
@@ -249,9 +258,21 @@ pub struct Group {
     pub first_seen: String,
     /// The last one's time.
     pub last_seen: String,
-    /// Whether it was not there before: see the parameter `newSince`.
+    /// Whether it was not there before: see the parameter `newSince`. Absent where nothing is kept of the time before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<bool>,
+}
+
+/// How events are grouped.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+pub(crate) struct Grouping {
+    /// One field, or two with a comma between them.
+    by: String,
+    /// Groups at most.
+    #[param(default = 10, minimum = 1, maximum = 1000)]
+    top: Option<u64>,
 }
 
 /// What is new.
@@ -268,7 +289,7 @@ pub(crate) struct Novelty {
 /// Events grouped by one field or two
 #[utoipa::path(
     get, path = "/api/v1/groups", operation_id = "getGroups", tag = "counts",
-    params(Select, Top, Novelty),
+    params(Select, Grouping, Novelty),
     responses((status = 200, body = Groups), (status = 400, body = Problem)),
 )]
 pub(crate) async fn groups(
@@ -291,7 +312,14 @@ pub(crate) async fn groups(
     let earlier = since.map(|since| earlier(&since, &question.query, now)).transpose()?;
     let (found, coverage) =
         tokio::join!(archive.group(&question.query, &by, limit), coverage::of(&shared, &scope, &question));
-    let found = found?;
+    let (found, coverage) = (found?, coverage?);
+    // What is not kept can't be told from what was not there.
+    let oldest = coverage.oldest.as_ref().and_then(|oldest| oldest.parse::<Timestamp>().ok());
+    let earlier = earlier.zip(oldest).map(|(earlier, oldest)| Query {
+        start_micros: earlier.start_micros.max(Some(oldest.as_microsecond())),
+        ..earlier
+    });
+    let earlier = earlier.filter(|earlier| earlier.start_micros <= earlier.end_micros);
     let known = match &earlier {
         Some(earlier) => Some(known(archive.as_ref(), earlier, &by, &found).await?),
         None => None,
@@ -308,7 +336,7 @@ pub(crate) async fn groups(
         total: found.total,
         rows: found.rows.into_iter().map(row).collect(),
         new_since: earlier.and_then(|earlier| earlier.start_micros).map(time),
-        coverage: coverage?,
+        coverage,
     }))
 }
 

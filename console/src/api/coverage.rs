@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use vedette_archive::{Archive, DaySize, Filter, Page, Query};
+use vedette_archive::{Archive, DaySize, Field, Filter, Page, Query};
 use vedette_audit::Level;
 use vedette_rules::Policy;
 use vedette_rules::policy::RuleKind;
@@ -27,6 +27,8 @@ use crate::search::Asked;
 use crate::serve::Shared;
 
 const DAY_MICROS: i64 = 86_400_000_000;
+/// What is asked the rules about where no verb is named: reads, then changes.
+const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
 /// Days without records that are named.
 const MOST_GAPS: usize = 31;
 
@@ -34,15 +36,17 @@ const MOST_GAPS: usize = 31;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Coverage {
-    /// The time of the oldest event that is kept, among those that the caller may see.
+    /// The time of the oldest event that is kept of the clusters asked for, among those that the caller may see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest: Option<String>,
     /// The time of the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<String>,
     /// Days after which events are dropped; 0: never.
+    #[schema(required)]
     pub retention_days: u32,
-    /// Whether the query begins at a time of which events are kept. Events before `oldest` are not here, whatever happened.
+    /// Whether the query begins before `oldest`: what happened before that is not here, whatever it was.
+    #[schema(required)]
     pub begins_before: bool,
     /// UTC days between the oldest and the newest event without any (2026-11-22). Told to those who may see everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -60,10 +64,13 @@ pub struct Coverage {
 #[serde(rename_all = "camelCase", default)]
 pub struct Losses {
     /// Dropped by settings before rules saw them: the audit level, or events of a kube-apiserver where those don't count.
+    #[schema(required)]
     pub dropped: u64,
     /// Unreadable, or refused by the archive: they are dead letters.
+    #[schema(required)]
     pub dead_lettered: u64,
     /// Messages on their way to the archive.
+    #[schema(required)]
     pub in_flight: u64,
 }
 
@@ -72,13 +79,15 @@ pub struct Losses {
 #[serde(rename_all = "camelCase", default)]
 pub struct Kept {
     /// The event in words, as in `get secrets payments/db`.
+    #[schema(required)]
     pub event: String,
     /// Whether it is stored.
+    #[schema(required)]
     pub kept: bool,
-    /// The rules that store it, `<Rule resource>.<rule>`.
+    /// The rules that store it, `<Rule resource>.<rule>`. Told to those who may see everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
-    /// Why it is not, where it is not for want of a rule.
+    /// Why it is not, or what it depends on.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
@@ -103,7 +112,9 @@ pub(crate) async fn coverage(
 /// What is kept of what a question asks for.
 pub(crate) async fn of(shared: &Shared, scope: &Scope, question: &Question) -> Result<Coverage, Failure> {
     let archive = shared.archive()?;
-    let (oldest, newest) = tokio::join!(end(archive.as_ref(), scope, false), end(archive.as_ref(), scope, true));
+    let clusters = clusters(&question.own.filter);
+    let ends = |newest_first| end(archive.as_ref(), scope, &clusters, newest_first);
+    let (oldest, newest) = tokio::join!(ends(false), ends(true));
     let (oldest, newest) = (oldest?, newest?);
     let days = if scope.is_everything() { archive.days().await? } else { Vec::new() };
     let begins_before = match (question.own.start_micros, oldest) {
@@ -118,19 +129,38 @@ pub(crate) async fn of(shared: &Shared, scope: &Scope, question: &Question) -> R
         gaps: gaps(&days),
         losses: if scope.is_everything() { Some(losses(shared).await) } else { None },
         rules: match shared.policy() {
-            Some(policy) => question.asked.iter().map(|asked| kept(&policy, asked)).collect(),
+            Some(policy) => kept(&policy, scope, &question.asked),
             None => Vec::new(),
         },
     })
 }
 
 /// The time of the first or the last event in the scope.
-async fn end(archive: &dyn Archive, scope: &Scope, newest_first: bool) -> Result<Option<i64>, Failure> {
-    let query = scope.narrow(&Query::of(Filter::everything()));
+async fn end(
+    archive: &dyn Archive,
+    scope: &Scope,
+    clusters: &Filter,
+    newest_first: bool,
+) -> Result<Option<i64>, Failure> {
+    let query = scope.narrow(&Query::of(clusters.clone()));
     let page = Page { size: 1, newest_first, total: false, ..Page::default() };
     let hits = archive.search(&query, &page).await?;
     let found = hits.documents.first().map(|document| Event::of(document));
     Ok(found.and_then(|event| event.time.parse::<Timestamp>().ok()).map(Timestamp::as_microsecond))
+}
+
+/// What of a condition, all of which must hold, is about the cluster.
+fn clusters(filter: &Filter) -> Filter {
+    let about = |filter: &&Filter| {
+        matches!(
+            filter,
+            Filter::Is(Field::Cluster, _) | Filter::Like(Field::Cluster, _) | Filter::Contains(Field::Cluster, _)
+        )
+    };
+    match filter {
+        Filter::All(filters) => Filter::All(filters.iter().filter(about).cloned().collect()),
+        other => Filter::All(Some(other).filter(about).cloned().into_iter().collect()),
+    }
 }
 
 /// Days without events between others.
@@ -161,30 +191,61 @@ async fn losses(shared: &Shared) -> Losses {
     }
 }
 
-/// What the rules in force would do with such an event.
-fn kept(policy: &Policy, asked: &Asked) -> Kept {
-    let event = words(asked);
-    let refused =
-        |reason: &str| Kept { event: event.clone(), kept: false, rules: Vec::new(), reason: reason.to_owned() };
+/// What the rules in force would do with such events. Rules can be told apart by what they do: so those alone are told of a
+/// namespace who may see its events, and only those are told a rule's name who may see everything.
+fn kept(policy: &Policy, scope: &Scope, asked: &[Asked]) -> Vec<Kept> {
+    let told = |asked: &&Asked| match asked.namespace.as_deref() {
+        Some(namespace) if !namespace.is_empty() => scope.knows_namespace(namespace),
+        _ => scope.is_everything(),
+    };
+    let mut all: Vec<(Asked, Kept)> = Vec::new();
+    for asked in asked.iter().filter(told) {
+        // Rules tell reads from changes: where the question does not, both are told.
+        let verbs: &[&str] = if asked.verb.is_some() || asked.path.is_some() { &[""] } else { &VERBS };
+        for verb in verbs {
+            let mut one = asked.clone();
+            one.verb = asked.verb.clone().or_else(|| Some((*verb).to_owned()).filter(|verb| !verb.is_empty()));
+            let mut found = decided(policy, &one);
+            if !scope.is_everything() {
+                found.rules.clear();
+            }
+            // Verbs with which the same becomes of it stand together.
+            let alike = all.last_mut().filter(|(before, kept)| {
+                let alike = (&kept.rules, kept.kept, &kept.reason) == (&found.rules, found.kept, &found.reason);
+                alike && Asked { verb: None, ..before.clone() } == Asked { verb: None, ..one.clone() }
+            });
+            match (alike, one.verb.as_deref()) {
+                (Some((before, _)), Some(verb)) => {
+                    before.verb = before.verb.take().map(|verbs| format!("{verbs}, {verb}"))
+                }
+                _ => all.push((one, found)),
+            }
+        }
+    }
+    all.into_iter().map(|(asked, kept)| Kept { event: words(&asked), ..kept }).collect()
+}
+
+fn decided(policy: &Policy, asked: &Asked) -> Kept {
+    let refused = |reason: &str| Kept { reason: reason.to_owned(), ..Kept::default() };
     if policy.settings.audit_level == Level::None {
         return refused("the audit level is None: nothing is kept");
-    }
-    if !policy.settings.k8s_auditing_enabled {
-        return refused("events of a kube-apiserver don't count: k8sAuditingEnabled is off");
     }
     let Ok(decision) = policy.rules.decide(example(asked, policy.settings.audit_level).to_string().as_bytes()) else {
         return refused("the rules can't decide it");
     };
+    if !decision.archive {
+        return refused("no rule in force stores such an event");
+    }
     let named = decision.matched.iter().map(|index| policy.rules.rule(*index));
     let stores = |rule: &&vedette_rules::policy::RuleInfo| {
         rule.kind == RuleKind::Archiving || rule.priority < policy.settings.alerting_priority
     };
-    let rules: Vec<String> = named.filter(stores).map(|rule| rule.qualified.clone()).collect();
-    let reason = match decision.archive {
-        true => String::new(),
-        false => "no rule in force stores such an event".to_owned(),
+    let reason = match policy.settings.k8s_auditing_enabled {
+        true => "",
+        false => "if it comes through KubeSphere: k8sAuditingEnabled is off",
     };
-    Kept { event, kept: decision.archive, rules: if decision.archive { rules } else { Vec::new() }, reason }
+    let rules = named.filter(stores).map(|rule| rule.qualified.clone()).collect();
+    Kept { kept: true, rules, reason: reason.to_owned(), ..Kept::default() }
 }
 
 /// The event in words, as in `get secrets payments/db`.
@@ -214,6 +275,8 @@ fn example(asked: &Asked, level: Level) -> serde_json::Value {
         object.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
     }
     json!({
+        "cluster": asked.cluster.as_deref().unwrap_or("default"),
+        "workspace": asked.workspace.as_deref().unwrap_or_default(),
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
         "level": level.as_str(),

@@ -14,8 +14,10 @@ use utoipa::ToSchema;
 #[schema(as = Event)]
 pub struct Event {
     /// Its identity.
+    #[schema(required)]
     pub id: String,
     /// When the apiserver received the request.
+    #[schema(required)]
     pub time: String,
     /// When the request reached the stage.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -27,22 +29,29 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_micros: Option<i64>,
     /// The cluster.
+    #[schema(required)]
     pub cluster: String,
     /// KubeSphere's workspace.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub workspace: String,
     /// `Metadata`, `Request` or `RequestResponse`.
+    #[schema(required)]
     pub level: String,
     /// `RequestReceived`, `ResponseStarted`, `ResponseComplete` or `Panic`.
+    #[schema(required)]
     pub stage: String,
     /// The request's id, which its client may have chosen.
     #[serde(rename = "auditID")]
+    #[schema(required)]
     pub audit_id: String,
     /// The verb.
+    #[schema(required)]
     pub verb: String,
     /// Who acted in effect: the impersonated user, else the authenticated one.
+    #[schema(required)]
     pub actor: String,
     /// The authenticated user.
+    #[schema(required)]
     pub user: String,
     /// The user acted as.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -105,8 +114,10 @@ pub struct Event {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// Whether the request's body was recorded.
+    #[schema(required)]
     pub request_body: bool,
     /// Whether the response's body was recorded.
+    #[schema(required)]
     pub response_body: bool,
 }
 

@@ -17,6 +17,7 @@ use super::coverage::{self, Coverage};
 use super::event::Event;
 use super::params::{Params, Select, newest_first};
 use crate::failure::{Failure, Problem};
+use crate::pager::fitting;
 use crate::scope::Scope;
 use crate::serve::Shared;
 
@@ -48,7 +49,7 @@ pub(crate) struct Paging {
     /// `desc`, the newest first, or `asc`.
     #[param(default = "desc")]
     sort: Option<String>,
-    /// Events on a page.
+    /// Events on a page at most; fewer where they are too large together.
     #[param(default = 50, minimum = 0, maximum = 1000)]
     limit: Option<u64>,
     /// Where the page begins: `next` of the page before. The other parameters must be the same.
@@ -75,7 +76,7 @@ pub(crate) async fn list(
     let first = after.is_none();
     let page = Page { from: 0, size, newest_first, after, total: first };
     let archive = shared.archive()?;
-    let hits = archive.search(&question.query, &page);
+    let hits = fitting(archive.as_ref(), &question.query, page);
     let (hits, coverage) = if first {
         let (hits, coverage) = tokio::join!(hits, coverage::of(&shared, &scope, &question));
         (hits?, Some(coverage?))
@@ -138,7 +139,7 @@ async fn stages(archive: &dyn Archive, scope: &Scope, event: &Event) -> Result<V
     }
     let filter = Filter::is(Field::AuditId, [&event.audit_id]).and(Filter::is(Field::Cluster, [&event.cluster]));
     let page = Page { size: BESIDE, newest_first: false, total: false, ..Page::default() };
-    let hits = archive.search(&scope.narrow(&Query::of(filter)), &page).await?;
+    let hits = fitting(archive, &scope.narrow(&Query::of(filter)), page).await?;
     let found = hits.documents.iter().map(|document| Event::of(document));
     Ok(found.filter(|found| found.id != event.id).collect())
 }

@@ -64,7 +64,7 @@ pub(crate) async fn export(
     let newest_first = newest_first(&mut params)?;
     let limit = params.number("limit", u64::MAX, 1..=u64::MAX)?;
     params.end()?;
-    let question = select.question(standing.scope().await?, Timestamp::now())?;
+    let question = select.question(&*standing.scope().await?, Timestamp::now())?;
     let limit = (limit != u64::MAX).then_some(limit);
     let mut pager =
         Pager::new(shared.archive()?, standing, shared.limits.timeout(), question.own, 0, newest_first, limit);

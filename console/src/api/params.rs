@@ -15,6 +15,9 @@ use crate::failure::Failure;
 use crate::scope::Scope;
 use crate::search::{Asked, Search};
 
+/// Parameters of a request: more than any endpoint has.
+const MOST: usize = 16;
+
 /// The parameters of a request, each of which must be asked for before it is answered.
 #[derive(Debug)]
 pub(crate) struct Params {
@@ -34,6 +37,9 @@ impl Params {
     pub(crate) fn parse(query: &str) -> Result<Self, Failure> {
         let mut given: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if given.len() == MOST {
+                return Err(Failure::bad_request(format!("at most {MOST} parameters")));
+            }
             if given.iter().any(|(known, _)| *known == name) {
                 return Err(Failure::bad(name.chars().take(64).collect::<String>(), "is given twice"));
             }

@@ -168,10 +168,9 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What the caller's entry is called: their name can have any characters.
+/// What the caller's entry is called.
 fn owner(scope: &Scope) -> String {
-    let hash = blake3::hash(scope.caller().as_bytes());
-    format!("searches-{}", hash.to_hex())
+    format!("searches-{}", scope.owner())
 }
 
 fn fresh_id() -> String {

@@ -13,10 +13,13 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
+use vedette_archive::Filter;
+use vedette_audit::Document;
 
 use super::event::Event;
 use super::params::{Params, Select};
 use crate::failure::{Failure, Problem};
+use crate::scope::Scope;
 use crate::serve::Shared;
 use crate::standing::Standing;
 use crate::tail::Watching;
@@ -28,7 +31,8 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Events as they come
 ///
-/// Server-sent events: `event` with an `Event`, `missed` with `{"count": N}` where the client or the console could not keep up, and
+/// Server-sent events: `event` with an `Event`, `missed` with `{"count": N}` where the client or the console could not keep up (N
+/// results of evaluators, each of which may have many events), and
 /// `end` with the reason when the tail is over.
 #[utoipa::path(
     get, path = "/api/v1/tail", operation_id = "tailEvents", tag = "events",
@@ -42,16 +46,16 @@ pub(crate) async fn tail(
 ) -> Result<Response, Failure> {
     let select = Select::read(&mut params);
     params.end()?;
-    let question = select.question(standing.scope().await?, Timestamp::now())?;
+    let question = select.question(&*standing.scope().await?, Timestamp::now())?;
     if question.own.end_micros.is_some() {
         return Err(Failure::bad("end", "a tail has no end: leave out `end` and `until:`"));
     }
-    let watching = shared.tail.watch()?;
+    let watching = shared.tail.watch(standing.scope().await?.owner())?;
     let filter = question.own;
     let tail = Tail {
         standing,
         watching,
-        filter: filter.filter,
+        filter: Arc::new(filter.filter),
         start_micros: filter.start_micros,
         waiting: Vec::new(),
         over: false,
@@ -66,7 +70,7 @@ pub(crate) async fn tail(
 struct Tail {
     standing: Standing,
     watching: Watching,
-    filter: vedette_archive::Filter,
+    filter: Arc<Filter>,
     start_micros: Option<i64>,
     /// What has come and is not sent yet, the last first.
     waiting: Vec<Sent>,
@@ -91,12 +95,10 @@ impl Tail {
             let Ok(next) = next else { continue };
             match next {
                 Ok(documents) => {
-                    let seen = documents.iter().rev().filter(|document| {
-                        self.start_micros.is_none_or(|start| document.time_micros >= start)
-                            && scope.allows(document)
-                            && self.filter.matches(document)
-                    });
-                    self.waiting.extend(seen.map(|document| sent("event", &Event::of(&document.json))));
+                    let (filter, start) = (Arc::clone(&self.filter), self.start_micros);
+                    // Whatever is asked, other requests go on meanwhile.
+                    let found = tokio::task::spawn_blocking(move || seen(&documents, &scope, &filter, start)).await;
+                    self.waiting.extend(found.unwrap_or_default());
                 }
                 Err(RecvError::Lagged(count)) => return Some(sent("missed", &serde_json::json!({ "count": count }))),
                 Err(RecvError::Closed) => return Some(self.end("the console stops")),
@@ -108,6 +110,16 @@ impl Tail {
         self.over = true;
         sent("end", &serde_json::json!({ "reason": reason }))
     }
+}
+
+/// The documents that are asked for and may be seen, the last first.
+fn seen(documents: &[Document], scope: &Scope, filter: &Filter, start_micros: Option<i64>) -> Vec<Sent> {
+    let wanted = |document: &&Document| {
+        start_micros.is_none_or(|start| document.time_micros >= start)
+            && scope.allows(document)
+            && filter.matches(document)
+    };
+    documents.iter().rev().filter(wanted).map(|document| sent("event", &Event::of(&document.json))).collect()
 }
 
 fn sent(name: &str, data: &impl serde::Serialize) -> Sent {

@@ -163,10 +163,12 @@ pub(super) fn reads(value: &Value<'_>) -> Result<Condition, SearchError> {
     Ok(Condition { filter: any(vec![get.filter, all(all_of)]), asked })
 }
 
-/// What changed objects: a verb that changes, no failure, and not a request that only asks or opens a stream.
+/// What changed objects: a verb that changes, done and without failure, and not a request that only asks or opens a stream. Earlier
+/// stages of a request don't say yet how it ends.
 pub(super) fn changes() -> Condition {
     let none = |filter| Filter::Not(Box::new(filter));
     verbs(&CHANGES)
+        .and(Condition::silent(Filter::is(Field::Stage, ["ResponseComplete", ""])))
         .and(Condition::silent(none(Filter::Within(Number::Code, Some(400), None))))
         .and(Condition::silent(none(like(Field::Subresource, &TRANSIENT))))
         .and(Condition::silent(none(like(Field::Resource, &QUESTIONS))))

@@ -182,7 +182,7 @@ impl<'a> Asking<'a> {
             let (caller, scope, place) = (caller.clone(), Arc::clone(&scope), Arc::clone(&place));
             async move {
                 let place = place.acquire_owned().await.unwrap();
-                request.extensions_mut().insert(Permit { _place: Arc::new(place) });
+                request.extensions_mut().insert(Permit { _place: Arc::new(place), _share: None });
                 request.extensions_mut().insert(caller);
                 request.extensions_mut().insert(scope);
                 next.run(request).await
