@@ -53,12 +53,18 @@ pub struct Fields {
     pub user: String,
     /// Who acted in effect: the impersonated user, else the authenticated one.
     pub actor: String,
+    /// The user acted as.
+    pub impersonated: String,
+    /// The credential that the authenticated user showed.
+    pub credential: String,
     /// The last of the source addresses.
     pub source_ip: String,
     /// What the client says that it is.
     pub user_agent: String,
     /// The kind of resource, in its plural.
     pub resource: String,
+    /// The object's namespace, told from others of its name: `<cluster>/<uid>`; empty where its uid is not known.
+    pub tenant: String,
     /// The object's namespace.
     pub namespace: String,
     /// The object's name.
@@ -77,6 +83,12 @@ pub struct Fields {
     pub source_ips: Vec<String>,
     /// The response's HTTP status code.
     pub code: Option<i64>,
+    /// What an exec or attach runs: see [`crate::command`].
+    pub command: String,
+    /// How long the request took to its stage, in microseconds.
+    pub duration_micros: Option<i64>,
+    /// The path that a request about no resource asks for, without its query.
+    pub path: String,
     /// The rules that matched, `<Rule resource>.<rule>`.
     pub rules: Vec<String>,
     /// Cluster and uid of the object's namespace.
@@ -133,9 +145,12 @@ impl Fields {
             verb: event.verb().into_owned(),
             user: event.username().into_owned(),
             actor: event.actor().into_owned(),
+            impersonated: event.impersonated_username().into_owned(),
+            credential: event.credential().into_owned(),
             source_ip: event.source_ip().into_owned(),
             user_agent: event.user_agent().into_owned(),
             resource: event.resource().into_owned(),
+            tenant: tenant(event),
             namespace: event.namespace().into_owned(),
             name: event.name().into_owned(),
             subresource: event.subresource().into_owned(),
@@ -145,10 +160,18 @@ impl Fields {
             groups: event.groups().map(|group| group.into_owned()).collect(),
             source_ips: event.source_ips().map(|address| address.into_owned()).collect(),
             code: event.code(),
+            command: event.command().unwrap_or_default(),
+            duration_micros: event.duration_micros(),
+            path: event.path().into_owned(),
             rules: rules.to_vec(),
             ..Self::default()
         }
     }
+}
+
+fn tenant(event: &Event<'_>) -> String {
+    let uid = event.namespace_uid();
+    if uid.is_empty() { String::new() } else { format!("{}/{uid}", event.cluster()) }
 }
 
 /// The instant of an RFC 3339 text.
@@ -156,7 +179,7 @@ fn micros(timestamp: &str) -> Option<i64> {
     timestamp.parse::<Timestamp>().ok().map(Timestamp::as_microsecond)
 }
 
-/// Appends the member `Vedette`.
+/// Appends the member `Vedette`; of what an event need not have, only what it has.
 fn push_own(id: EventId, fields: &Fields, received_micros: i64, out: &mut Vec<u8>) {
     let received = Timestamp::from_microsecond(received_micros).unwrap_or(Timestamp::UNIX_EPOCH);
     out.extend_from_slice(b"\"Vedette\":{\"EventID\":");
@@ -174,5 +197,20 @@ fn push_own(id: EventId, fields: &Fields, received_micros: i64, out: &mut Vec<u8
     text::push_string(out, &fields.actor);
     out.extend_from_slice(b",\"SourceIP\":");
     text::push_string(out, &fields.source_ip);
+    let optional = |name: &str, text: &str, out: &mut Vec<u8>| {
+        if !text.is_empty() {
+            out.push(b',');
+            text::push_string(out, name);
+            out.push(b':');
+            text::push_string(out, text);
+        }
+    };
+    optional("CredentialID", &fields.credential, out);
+    optional("Command", &fields.command, out);
+    if let Some(micros) = fields.duration_micros {
+        out.extend_from_slice(format!(",\"DurationMicros\":{micros}").as_bytes());
+    }
+    optional("Path", &fields.path, out);
+    optional("Tenant", &fields.tenant, out);
     out.push(b'}');
 }

@@ -15,10 +15,12 @@ pub(crate) mod tests;
 use std::borrow::Cow;
 
 pub use error::{BadCode, EventError, EventErrorKind};
-pub use rewrite::{OVERSIZE_ANNOTATION, Rewritten};
+pub use rewrite::{OVERSIZE_ANNOTATION, Placed, Rewritten};
 
 use crate::{
+    command,
     identity::EventId,
+    instant::Instant,
     level::Level,
     scan::{Scanner, Span},
     text,
@@ -56,6 +58,7 @@ struct Fields {
     response_object: Span,
     request_received_timestamp: Span,
     stage_timestamp: Span,
+    namespace_uid: Span,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,7 @@ struct UserFields {
     username: Span,
     /// The whole array.
     groups: Span,
+    credential: Span,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -88,7 +92,7 @@ struct Cuts {
     len: usize,
     more: Vec<Cut>,
     /// How many there are of each kind.
-    named: [u8; 7],
+    named: [u8; 8],
 }
 
 /// One top-level member with what separates it from the one before.
@@ -113,6 +117,7 @@ enum CutKind {
     ResponseObject,
     Annotations,
     Workspace,
+    Vedette,
 }
 
 /// So often may an event name one of these members: no sender does so twice, and each takes more memory here than in the
@@ -192,6 +197,9 @@ impl<'a> Event<'a> {
         verb = verb;
         /// The authenticated user.
         username = user.username;
+        /// The credential that the authenticated user showed: the first `authentication.kubernetes.io/credential-id` of its
+        /// extra, which an apiserver sets itself.
+        credential = user.credential;
         /// The user acted as.
         impersonated_username = impersonated.username;
         /// What the client says that it is.
@@ -210,6 +218,9 @@ impl<'a> Event<'a> {
         status = status.status;
         /// Why the request failed, in one word.
         reason = status.reason;
+        /// What tells the object's namespace from others of its name, where [`Self::rewrite_in`] wrote it. INVARIANT: in an event
+        /// that was rewritten it is never the sender's word.
+        namespace_uid = namespace_uid;
         /// When the apiserver received the request (RFC 3339).
         request_received_timestamp = request_received_timestamp;
         /// When the request reached its stage (RFC 3339).
@@ -225,6 +236,37 @@ impl<'a> Event<'a> {
     pub fn actor(&self) -> Cow<'a, str> {
         let impersonated = self.impersonated_username();
         if impersonated.is_empty() { self.username() } else { impersonated }
+    }
+
+    /// The event's own time: when the request was received, else when it reached its stage; `None` if neither is said.
+    pub fn time(&self) -> Option<Instant> {
+        Instant::parse(&self.request_received_timestamp()).or_else(|| Instant::parse(&self.stage_timestamp()))
+    }
+
+    /// How long the request took to its stage, in microseconds; `None` where a timestamp is missing, is none, or is the later one.
+    pub fn duration_micros(&self) -> Option<i64> {
+        let received = Instant::parse(&self.request_received_timestamp())?;
+        Instant::parse(&self.stage_timestamp())?.micros_since(received)
+    }
+
+    /// What an exec or attach runs: see [`crate::command`].
+    pub fn command(&self) -> Option<String> {
+        matches!(&*self.subresource(), "exec" | "attach").then(|| command::of(&self.request_uri()))?
+    }
+
+    /// The path that a request about no resource asks for, without its query; empty for others.
+    pub fn path(&self) -> Cow<'a, str> {
+        if !self.fields.object.resource.of(self.bytes).is_empty() {
+            return Cow::Borrowed("");
+        }
+        let before = |uri: &str| uri.find('?').unwrap_or(uri.len());
+        match self.request_uri() {
+            Cow::Borrowed(uri) => Cow::Borrowed(uri.split_at(before(uri)).0),
+            Cow::Owned(mut uri) => {
+                uri.truncate(before(&uri));
+                Cow::Owned(uri)
+            }
+        }
     }
 
     /// The authenticated user's groups.

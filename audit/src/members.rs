@@ -63,7 +63,7 @@ members! {
         RequestReceivedTimestamp = "RequestReceivedTimestamp",
         StageTimestamp = "StageTimestamp",
         Annotations = "Annotations",
-        // Ours, in stored documents alone.
+        // Ours.
         Vedette = "Vedette",
     }
 }
@@ -101,5 +101,12 @@ members! {
         Reason = "reason",
         Details = "details",
         Code = "code",
+    }
+}
+
+members! {
+    /// The member of `Vedette` that an event on its way holds. A stored document's are others, written as they are made.
+    OwnMember {
+        NamespaceUid = "NamespaceUID",
     }
 }

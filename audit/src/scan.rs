@@ -41,6 +41,28 @@ impl Span {
     }
 }
 
+/// Who is told what a value is made of while it is taken. Offsets are from the start of the scanned bytes.
+pub(crate) trait Visit {
+    /// An object or array begins with the bracket at `at`.
+    #[inline]
+    fn open(&mut self, _object: bool, _at: usize) {}
+    /// The innermost object or array has ended.
+    #[inline]
+    fn close(&mut self) {}
+    /// A member's name; its value comes next.
+    #[inline]
+    fn name(&mut self, _name: Span) {}
+    /// A string that is no name.
+    #[inline]
+    fn string(&mut self, _string: Span) {}
+    /// A number.
+    #[inline]
+    fn number(&mut self, _start: usize, _end: usize) {}
+}
+
+/// Nobody.
+impl Visit for () {}
+
 /// A cursor over one JSON text.
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -127,28 +149,42 @@ impl<'a> Scanner<'a> {
 
     /// Takes a whole value of any kind.
     pub(crate) fn value(&mut self) -> Result<(), Fault> {
+        self.visit(&mut ())
+    }
+
+    /// The same, telling `visitor` what it is made of.
+    pub(crate) fn visit(&mut self, visitor: &mut impl Visit) -> Result<(), Fault> {
         let base = self.depth;
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    self.string()?;
+                    let string = self.string()?;
+                    visitor.string(string);
                 }
                 Some(b'{') => {
+                    visitor.open(true, self.pos);
                     self.open(true)?;
                     if self.peek() != Some(b'}') {
-                        self.name()?;
+                        visitor.name(self.name()?);
                         continue;
                     }
                     self.close();
+                    visitor.close();
                 }
                 Some(b'[') => {
+                    visitor.open(false, self.pos);
                     self.open(false)?;
                     if self.peek() != Some(b']') {
                         continue;
                     }
                     self.close();
+                    visitor.close();
                 }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(b'-' | b'0'..=b'9') => {
+                    let start = self.pos;
+                    self.number()?;
+                    visitor.number(start, self.pos);
+                }
                 Some(b't') => self.literal(b"true")?,
                 Some(b'f') => self.literal(b"false")?,
                 Some(b'n') => self.literal(b"null")?,
@@ -164,12 +200,18 @@ impl<'a> Scanner<'a> {
                     Some(b',') => {
                         self.pos += 1;
                         if object {
-                            self.name()?;
+                            visitor.name(self.name()?);
                         }
                         break;
                     }
-                    Some(b'}') if object => self.close(),
-                    Some(b']') if !object => self.close(),
+                    Some(b'}') if object => {
+                        self.close();
+                        visitor.close();
+                    }
+                    Some(b']') if !object => {
+                        self.close();
+                        visitor.close();
+                    }
                     _ if object => return Err(self.expected("`,` or `}`")),
                     _ => return Err(self.expected("`,` or `]`")),
                 }

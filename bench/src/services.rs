@@ -42,7 +42,11 @@ impl Rules {
 /// HTTPS with a certificate of its own making, anonymous senders, everything else as by default.
 pub(crate) fn ingest(broker: &str, rules: &Rules) -> Gateway {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
-    let config = format!("listen: \"{listen}\"\ntls: {{ directory: tls }}\n{}{}", nats(broker), rules.section());
+    let config = format!(
+        "listen: \"{listen}\"\ntls: {{ directory: tls }}\nredaction: {{ keyFile: redaction.key }}\n{}{}",
+        nats(broker),
+        rules.section()
+    );
     let service = Service::start("vedette-ingest", &config);
     Gateway { service, url: format!("https://{listen}/audit/webhook/event") }
 }

@@ -1,21 +1,18 @@
-//! The one token that opens the API, and how a token is made.
+//! The one token that opens the API.
 
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use axum::http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
+use vedette_service::secret::{self, SecretError};
 
 use crate::config::Config;
 
-/// Bytes of chance in a token that is made here.
-const BYTES: usize = 32;
 /// Below so many characters a token can be guessed.
 const SHORT: usize = 16;
-/// A file larger than this is no token's.
-const FILE_LIMIT: u64 = 4_096;
+/// What the log calls it.
+const WHAT: &str = "token";
 
 /// The token.
 #[derive(Debug, Clone)]
@@ -25,30 +22,12 @@ pub(crate) struct Token(SecretString);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The file can't be read.
-    #[error("read the token in {}", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file can't be made.
-    #[error("write a new token to {}", file.display())]
-    Write {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    /// The file can't be read or made.
+    #[error("have the token in a file")]
+    File(#[from] SecretError),
     /// The token can't be sent in a header.
     #[error("the token must be of visible ASCII characters, and not empty")]
     Characters,
-    /// The system gives no random bytes.
-    #[error("make a token: the system gives no random bytes")]
-    Random,
 }
 
 impl Token {
@@ -56,7 +35,7 @@ impl Token {
     pub(crate) fn load(config: &Config) -> Result<Self, TokenError> {
         let token = match (&config.token, &config.token_file) {
             (Some(token), _) => token.clone(),
-            (None, Some(file)) => from_file(file)?,
+            (None, Some(file)) => secret::load(file, WHAT)?,
             (None, None) => return Err(TokenError::Characters),
         };
         let text = token.expose_secret();
@@ -80,72 +59,12 @@ impl Token {
     }
 }
 
-fn from_file(file: &Path) -> Result<SecretString, TokenError> {
-    let read = |source| TokenError::Read { file: file.to_owned(), source };
-    match std::fs::metadata(file) {
-        Ok(metadata) => {
-            if metadata.permissions().mode() & 0o077 != 0 {
-                tracing::warn!(file = %file.display(), "others than its owner can read the token");
-            }
-            if metadata.len() > FILE_LIMIT {
-                return Err(TokenError::Characters);
-            }
-            let text = std::fs::read_to_string(file).map_err(read)?;
-            Ok(SecretString::from(text.trim()))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_token(file)?;
-            from_file(file)
-        }
-        Err(error) => Err(read(error)),
-    }
-}
-
-/// Writes a new token to `file`, for its owner alone, unless there is one. Whoever looks at the file sees none or the whole
-/// one, also if this is killed meanwhile; of two that make it at the same time, one wins.
+/// Writes a new token to `file`, for its owner alone, unless there is one.
 ///
 /// # Errors
 /// If the file cannot be written, or the system gives no random bytes.
 pub fn make_token(file: &Path) -> Result<(), TokenError> {
-    if file.exists() {
-        return Ok(());
-    }
-    let write = |source| TokenError::Write { file: file.to_owned(), source };
-    let token = random()?;
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).map_err(write)?;
-    }
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let new = file.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = || {
-        let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        out.write_all(token.as_bytes())?;
-        out.write_all(b"\n")?;
-        out.sync_all()?;
-        std::fs::hard_link(&new, file)
-    };
-    let result = written();
-    // Its name is only a step to the right one.
-    let _ = std::fs::remove_file(&new);
-    match result {
-        Ok(()) => {
-            tracing::info!(file = %file.display(), "made a token");
-            Ok(())
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(write(error)),
-    }
-}
-
-fn random() -> Result<String, TokenError> {
-    let mut bytes = [0; BYTES];
-    let provider = rustls::crypto::ring::default_provider();
-    provider.secure_random.fill(&mut bytes).map_err(|_| TokenError::Random)?;
-    Ok(bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|half| char::from_digit(half.into(), 16))
-        .collect())
+    Ok(secret::make(file, WHAT)?)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct NatsServer {
     process: Process,
     port: u16,
     monitor: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl NatsServer {
@@ -41,7 +41,7 @@ impl NatsServer {
         let plan = Plan::new("nats-server", tools::path("nats-server"), folder.path().join("nats.log"))
             .args([Path::new("-c"), &file]);
         let process = plan.start();
-        let mut server = Self { plan, process, port, monitor, _folder: folder };
+        let mut server = Self { plan, process, port, monitor, folder };
         server.wait_ready();
         server
     }
@@ -54,6 +54,11 @@ impl NatsServer {
     /// Where its monitoring pages are (`/jsz`, `/varz`).
     pub fn monitor(&self) -> SocketAddr {
         self.monitor
+    }
+
+    /// Where it keeps its files, JetStream's and its configuration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Stops it where it stands: it holds its connections and says nothing.

@@ -9,6 +9,7 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
+use vedette_audit::redact::FieldRule;
 use vedette_service::{admin::AdminConfig, policy::PolicyConfig};
 
 use crate::{budget, label};
@@ -31,6 +32,8 @@ pub struct Config {
     /// Files of bearer tokens by cluster, one a line, so that an old one stays valid while senders are changed. They are
     /// read again when they change.
     pub token_files: BTreeMap<String, PathBuf>,
+    /// What is replaced before anything goes on.
+    pub redaction: RedactionConfig,
     /// What is taken at most.
     pub limits: Limits,
     /// The broker's monitoring address, as `http://127.0.0.1:8222`: it is asked at start when the broker syncs.
@@ -76,6 +79,33 @@ pub enum TlsMode {
     Off,
 }
 
+/// What is replaced before anything goes on: Secrets and tokens, and what is named here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RedactionConfig {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// The key that values are hashed with, 64 hexadecimal digits; else that of `key_file`.
+    pub key: Option<SecretString>,
+    /// The file of the key, which is made if there is none. Replicas need the same key, or one secret has several hashes.
+    pub key_file: PathBuf,
+    /// Fields of other resources. Of rules for one resource the first counts.
+    pub fields: Vec<FieldsConfig>,
+}
+
+/// Fields of a resource that are replaced like a Secret's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FieldsConfig {
+    /// The resource's API group, empty for the core one; any, if it is not said.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The kind of resource, in its plural.
+    pub resource: String,
+    /// Paths as `spec.password`; `*` is any member, and an array's elements stand for it.
+    pub fields: Vec<String>,
+}
+
 /// What is taken at most.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -115,6 +145,7 @@ impl Default for Config {
             tls: TlsConfig::default(),
             tokens: BTreeMap::new(),
             token_files: BTreeMap::new(),
+            redaction: RedactionConfig::default(),
             limits: Limits::default(),
             monitor_url: None,
             durability: Durability::default(),
@@ -135,6 +166,24 @@ impl Default for TlsConfig {
             names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             client_ca: None,
         }
+    }
+}
+
+impl Default for RedactionConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            key: None,
+            key_file: PathBuf::from("/var/lib/vedette/ingest/redaction.key"),
+            fields: Vec::new(),
+        }
+    }
+}
+
+impl From<&FieldsConfig> for FieldRule {
+    fn from(config: &FieldsConfig) -> Self {
+        let FieldsConfig { group, resource, fields } = config.clone();
+        Self { group, resource, fields }
     }
 }
 

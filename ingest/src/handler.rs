@@ -13,7 +13,10 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, field};
-use vedette_audit::list::{self, Cutter};
+use vedette_audit::{
+    Redactor,
+    list::{self, Cutter},
+};
 use vedette_bus::Bus;
 use vedette_service::{namespaces::Namespaces, policy::PolicyWatch, telemetry::SPANS};
 
@@ -41,6 +44,7 @@ pub(crate) struct Handler {
     pub(crate) guard: Arc<Guard>,
     pub(crate) policy: PolicyWatch,
     pub(crate) namespaces: Namespaces,
+    pub(crate) redactor: Option<Arc<Redactor>>,
     pub(crate) bus: Bus,
     /// Why nothing may be published now: without their consumers, the streams would drop what they acknowledge.
     pub(crate) closed: watch::Receiver<Option<&'static str>>,
@@ -192,6 +196,7 @@ impl Handler {
             audit_level: policy.settings.audit_level,
             k8s_auditing_enabled: policy.settings.k8s_auditing_enabled,
             namespaces: self.namespaces.cluster(cluster),
+            redactor: self.redactor.clone(),
         }
     }
 

@@ -11,8 +11,8 @@ mod tests;
 use std::sync::Arc;
 
 use vedette_audit::{
-    Dialect, Event, EventId, Level, MAX_EVENT_BYTES,
-    event::{BadCode, EventErrorKind},
+    Dialect, Event, EventId, Level, MAX_EVENT_BYTES, Redactor,
+    event::{BadCode, EventErrorKind, Placed},
     list::{self, Cutter, Item, ListError},
 };
 use vedette_service::namespaces::Cluster;
@@ -41,6 +41,8 @@ pub(crate) struct Terms {
     pub(crate) k8s_auditing_enabled: bool,
     /// The cluster's namespaces, with the workspaces that they belong to.
     pub(crate) namespaces: Cluster,
+    /// What replaces secrets; nothing does, if there is none.
+    pub(crate) redactor: Option<Arc<Redactor>>,
 }
 
 /// One body that is coming in.
@@ -160,8 +162,9 @@ impl Work {
             self.letter(BadCode::TooLarge, "the event is over 8 MiB without its bodies", bytes, bytes.len());
             return;
         }
-        let workspace = workspace(event, &self.terms.namespaces);
-        let write = |out: &mut Vec<u8>| event.rewrite_in(level, &self.terms.cluster, workspace, out).oversize;
+        let placed = placed(event, &self.terms.namespaces);
+        let redactor = self.terms.redactor.as_deref();
+        let write = |out: &mut Vec<u8>| event.rewrite_in(level, &self.terms.cluster, placed, redactor, out);
         self.part.publish(id, bytes.len(), write);
     }
 
@@ -189,16 +192,23 @@ impl Work {
     }
 }
 
-/// The workspace of what an event is about, where the event says none: Kubernetes knows nothing of workspaces. That of its
-/// namespace; requests about a namespace itself may carry its name alone.
-fn workspace<'a>(event: &Event<'_>, namespaces: &'a Cluster) -> Option<&'a str> {
-    if namespaces.is_empty() || !event.workspace().is_empty() {
-        return None;
+/// Where what an event is about belongs: the sender of Kubernetes' events knows nothing of workspaces, and none knows uids. It is told
+/// by the namespace; requests about a namespace itself may carry its name alone.
+///
+/// An event from before the namespace was made is of an earlier one of its name, of which nothing is known.
+fn placed<'a>(event: &Event<'_>, namespaces: &'a Cluster) -> Placed<'a> {
+    if namespaces.is_empty() {
+        return Placed::default();
     }
-    let mut namespace = event.namespace();
-    if namespace.is_empty() && event.resource() == "namespaces" && event.api_group().is_empty() {
-        namespace = event.name();
+    let mut name = event.namespace();
+    if name.is_empty() && event.resource() == "namespaces" && event.api_group().is_empty() {
+        name = event.name();
     }
-    let workspace = if namespace.is_empty() { None } else { namespaces.workspace(&namespace) };
-    workspace.map(|workspace| &**workspace)
+    let Some(namespace) = (if name.is_empty() { None } else { namespaces.namespace(&name) }) else {
+        return Placed::default();
+    };
+    if event.time().is_some_and(|time| time.second() < namespace.created_unix_seconds) {
+        return Placed::default();
+    }
+    Placed { workspace: namespace.workspace.as_deref(), namespace_uid: Some(&namespace.uid) }
 }

@@ -5,7 +5,7 @@
 //! before everything is stored; and the sender's retry makes the same messages under the same names.
 //!
 //! The way of a body: [`server`] → [`handler`] (path, [`auth`]) → [`body`] (deadlines, unpacking) → [`intake`] (cutting,
-//! reading, stripping, collecting into parts) → [`publish`].
+//! reading, stripping, redacting, collecting into parts) → [`publish`].
 //!
 //! **Invariants.** Memory is bounded by `limits.inFlightBytes`, whoever sends whatever. The intake knows no I/O. No
 //! event is logged.
@@ -21,6 +21,7 @@ mod label;
 mod loss;
 mod metrics;
 mod publish;
+mod redaction;
 mod refusal;
 mod server;
 
@@ -43,6 +44,7 @@ use vedette_service::{
 pub use auth::TokenError;
 pub use config::Config;
 use config::TlsMode;
+pub use redaction::RedactionError;
 
 /// How often the broker is asked whether events may be published.
 const PROBE: Duration = Duration::from_secs(2);
@@ -59,6 +61,9 @@ pub enum Error {
     /// Tokens can't be read.
     #[error("read the senders' tokens")]
     Tokens(#[from] TokenError),
+    /// There is no key to redact with.
+    #[error("set up redaction")]
+    Redaction(#[from] RedactionError),
     /// There is no certificate.
     #[error("set up TLS")]
     Tls(#[from] tls::TlsError),
@@ -128,6 +133,7 @@ impl Ingest {
         let broker = context.health.component("broker");
         let metrics = metrics::Metrics::new(&context)?;
         let guard = Arc::new(auth::Guard::new(&config)?);
+        let redactor = redaction::load(&config.redaction)?;
         let (tls, ca) = tls_of(&config)?;
         let policy = policy::watch(&config.policy, &context).await?;
         let namespaces = namespaces::watch(&config.policy, &context).await?;
@@ -144,6 +150,7 @@ impl Ingest {
             guard: Arc::clone(&guard),
             policy,
             namespaces,
+            redactor,
             bus: bus.clone(),
             closed,
             budget: budget::Budget::new(config.limits.in_flight_bytes, metrics.in_flight.clone()),
@@ -275,6 +282,7 @@ async fn announce(
     let metadata = BTreeMap::from([
         ("authentication".to_owned(), guard.method().to_owned()),
         ("durability".to_owned(), durability.as_str().to_owned()),
+        ("redaction".to_owned(), if config.redaction.enabled { "on" } else { "off" }.to_owned()),
         ("listen".to_owned(), listen),
         ("cluster".to_owned(), config.cluster.clone()),
     ]);

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     dead_lettered: IntCounterVec,
     duplicate: IntCounter,
     oversize: IntCounter,
+    redacted: IntCounter,
     pub(crate) sender_lost: IntCounter,
     requests: IntCounterVec,
     pub(crate) bytes: IntCounter,
@@ -38,6 +39,7 @@ impl Metrics {
             dead_lettered: context.counters("dead_lettered_total", "Bad events, kept as dead letters.", &["reason"])?,
             duplicate: context.counter("duplicate_total", "Events that the broker had already, sent again.")?,
             oversize: context.counter("oversize_total", "Events that lost their bodies for their size.")?,
+            redacted: context.counter("redacted_values_total", "Values of secrets that were replaced in bodies.")?,
             sender_lost: context.counter(
                 "sender_lost_total",
                 "Events that were not stored and whose sender never sends again (KubeSphere's), as far as they were read.",
@@ -60,8 +62,8 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// A part of a list that the broker has stored.
-    pub(crate) fn count(&self, counts: &IngestCounts, duplicate: bool) {
+    /// A part of a list that the broker has stored, and the values that were replaced in it.
+    pub(crate) fn count(&self, counts: &IngestCounts, redacted: u64, duplicate: bool) {
         self.received.inc_by(counts.received);
         if duplicate {
             self.duplicate.inc_by(counts.received);
@@ -69,6 +71,7 @@ impl Metrics {
         }
         self.published.inc_by(counts.published);
         self.oversize.inc_by(counts.oversize);
+        self.redacted.inc_by(redacted);
         for (reason, events) in &counts.dropped {
             self.dropped.with_label_values(&[reason]).inc_by(*events);
         }

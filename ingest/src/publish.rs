@@ -86,7 +86,7 @@ async fn store(
         .map(|part| async move {
             let left = deadline.saturating_duration_since(Instant::now());
             let published = bus.publish_events(cluster, &part.batch, &part.counts, part.message, left).await?;
-            metrics.count(&part.counts, published.duplicate);
+            metrics.count(&part.counts, part.redacted, published.duplicate);
             Ok((part.counts, published.duplicate))
         })
         .buffer_unordered(PARTS_AT_ONCE);

@@ -8,7 +8,7 @@
 mod tests;
 
 use crate::syntax::ast::Step;
-use crate::value::Instant;
+use vedette_audit::Instant;
 
 /// A field that is made of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Derived {
         let first = |source| texts(source).find(|text| !text.is_empty());
         match self {
             Self::Actor => first(0).or_else(|| first(1)).map(|name| Made::Text(name.to_owned())),
-            Self::Command => command(first(0)?).map(Made::Text),
+            Self::Command => vedette_audit::command::of(first(0)?).map(Made::Text),
             Self::SourceIp => texts(0).last().map(|address| Made::Text(address.to_owned())),
             Self::Duration => {
                 let received = Instant::parse(first(0)?)?;
@@ -91,46 +91,4 @@ pub(crate) fn length(seconds: &str) -> String {
         (0, _) => format!("{sign}{minutes}m{seconds}{fraction}s"),
         _ => format!("{sign}{hours}h{minutes}m{seconds}{fraction}s"),
     }
-}
-
-/// The command of `…/exec?command=sh&command=-c`, as an apiserver reads it: Go's `url.ParseQuery` leaves out a pair that holds a `;`
-/// or an escape that is none, and so must we, or such a pair would hide what runs.
-fn command(uri: &str) -> Option<String> {
-    let (_, query) = uri.split_once('?')?;
-    let mut words = query.split('&').filter_map(|pair| {
-        if pair.contains(';') {
-            return None;
-        }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name)? == "command").then(|| decode(value))?
-    });
-    let mut command = words.next()?;
-    for word in words {
-        command.push(' ');
-        command.push_str(&word);
-    }
-    Some(command)
-}
-
-/// A part of a query, its escapes undone; what is no UTF-8 becomes U+FFFD. `None` if an escape is none.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        match (first, after) {
-            (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) => {
-                bytes.push(hex(*high)? << 4 | hex(*low)?);
-                rest = after;
-            }
-            (b'%', _) => return None,
-            (byte, _) => bytes.push(*byte),
-        }
-    }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|it| u8::try_from(it).ok())
 }

@@ -19,7 +19,8 @@ use crate::pattern::{Pattern, PatternError};
 use crate::schema;
 use crate::syntax::ast::Step;
 use crate::text::Networks;
-use crate::value::{Instant, Number};
+use crate::value::Number;
+use vedette_audit::Instant;
 
 /// How deep nodes may stand in each other.
 pub(crate) const DEPTH_LIMIT: usize = 512;

@@ -35,6 +35,7 @@ pub mod operator;
 pub mod place;
 pub mod policy;
 pub mod program;
+pub mod secret;
 pub mod snapshot;
 pub mod telemetry;
 pub mod tls;

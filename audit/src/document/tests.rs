@@ -45,6 +45,8 @@ fn a_kube_apiservers_event_is_stored_in_kubespheres_spelling() {
         verb: "create".into(),
         user: "admin".into(),
         actor: "zo\u{eb}".into(),
+        impersonated: "zo\u{eb}".into(),
+        credential: "X509SHA256=00ff".into(),
         source_ip: "10.0.0.4".into(),
         user_agent: "kubectl/v1.36.3".into(),
         resource: "pods".into(),
@@ -56,6 +58,7 @@ fn a_kube_apiservers_event_is_stored_in_kubespheres_spelling() {
         groups: vec!["system:masters".into(), "a \"quoted\" group".into()],
         source_ips: vec!["203.0.113.7".into(), "10.0.0.4".into()],
         code: Some(409),
+        duration_micros: Some(19_165),
         rules: vec!["archiving-rule.archiving".into()],
         ..Fields::default()
     };
@@ -127,6 +130,76 @@ fn the_time_is_the_events_own_if_it_has_one() {
     assert_eq!(time(r#","requestReceivedTimestamp":"1970-01-01T01:00:01.5+01:00""#), 1_500_000);
     assert_eq!(time(r#","requestReceivedTimestamp":"yesterday","stageTimestamp":"1970-01-01T00:00:09Z""#), 9_000_000);
     assert_eq!(time(""), RECEIVED / 1000);
+}
+
+#[test]
+fn what_is_made_of_others_is_stored_where_there_is_any() {
+    for (members, expected) in [
+        ("", json!({"Path": "/exec"})),
+        (r#","objectRef":{"resource":"pods","subresource":"exec"}"#, json!({"Command": "sh -c ls /"})),
+        (r#","ObjectRef":{"Resource":"pods","Subresource":"attach"}"#, json!({"Command": "sh -c ls /"})),
+        (r#","objectRef":{"resource":"pods","subresource":"log"}"#, json!({})),
+        (r#","objectRef":{"resource":""}"#, json!({"Path": "/exec"})),
+        (
+            r#","requestReceivedTimestamp":"2026-11-22T00:00:00Z","stageTimestamp":"2026-11-22T00:00:01.0000015Z""#,
+            json!({"Path": "/exec", "DurationMicros": 1_000_001}),
+        ),
+        (
+            r#","requestReceivedTimestamp":"2026-11-22T00:00:02Z","stageTimestamp":"2026-11-22T00:00:01Z""#,
+            json!({"Path": "/exec"}),
+        ),
+        (r#","stageTimestamp":"2026-11-22T00:00:01Z""#, json!({"Path": "/exec"})),
+    ] {
+        let document = build(&format!(r#"{{"requestURI":"/exec?command=sh&command=-c&command=ls+%2F"{members}}}"#));
+        let mut stored = stored(&document)["Vedette"].clone();
+        for always in ["EventID", "ReceivedTimestamp", "Rules", "Actor", "SourceIP"] {
+            assert!(stored.as_object_mut().unwrap().remove(always).is_some());
+        }
+        assert_eq!(stored, expected, "{members}");
+        let fields = &document.fields;
+        let text = |name: &str| expected[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!((&fields.command, &fields.path), (&text("Command"), &text("Path")));
+        assert_eq!(fields.duration_micros, expected["DurationMicros"].as_i64());
+    }
+}
+
+#[test]
+fn the_credential_is_the_authenticated_users_first() {
+    for (members, expected) in [
+        (r#""user":{"extra":{"authentication.kubernetes.io/credential-id":["a","b"]}}"#, "a"),
+        (r#""User":{"Extra":{"x":["y"],"Authentication.Kubernetes.io/Credential-ID" : [ "\u0061\"", 7]}}"#, "a\""),
+        (r#""user":{"extra":{"authentication.kubernetes.io/\u0063redential-id":["a"]}}"#, "a"),
+        (r#""impersonatedUser":{"extra":{"authentication.kubernetes.io/credential-id":["a"]}}"#, ""),
+        (r#""user":{"extra":{"authentication.kubernetes.io/credential-id":[]}}"#, ""),
+        (r#""user":{"extra":{"authentication.kubernetes.io/credential-id":[["a"]]}}"#, ""),
+        (r#""user":{"extra":{"authentication.kubernetes.io/credential-id":"a"}}"#, ""),
+        (
+            r#""user":{"extra":{"authentication.kubernetes.io/credential-id":["a"],"authentication.kubernetes.io/credential-id":[]}}"#,
+            "",
+        ),
+        (r#""user":{"extra":null}"#, ""),
+    ] {
+        let document = build(&format!(r#"{{"verb":"get",{members}}}"#));
+        assert_eq!(document.fields.credential, expected, "{members}");
+        let stored = stored(&document);
+        assert_eq!(stored["Vedette"].get("CredentialID"), (!expected.is_empty()).then(|| json!(expected)).as_ref());
+    }
+}
+
+#[test]
+fn the_tenant_is_the_namespace_by_its_uid() {
+    for (own, tenant) in [
+        (r#","Vedette":{"NamespaceUID":"u-1"}"#, "c1/u-1"),
+        (r#","Vedette":{"NamespaceUID":""}"#, ""),
+        (r#","Vedette":{"Rules":[]}"#, ""),
+        ("", ""),
+    ] {
+        let document = build(&format!(r#"{{"Cluster":"c1"{own},"verb":"get"}}"#));
+        assert_eq!(document.fields.tenant, tenant);
+        let own = &stored(&document)["Vedette"];
+        assert_eq!(own.get("Tenant"), (!tenant.is_empty()).then(|| json!(tenant)).as_ref());
+        assert_eq!(own.get("NamespaceUID"), None);
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use super::{BadCode, Cut, CutKind, Event, EventError, Fields, ObjectFields, StatusFields, UserFields};
 use crate::{
-    members::{Member, ObjectMember, StatusMember, Top, UserMember},
+    members::{Member, ObjectMember, OwnMember, StatusMember, Top, UserMember},
     scan::{Fault, Scanner, Span},
     text,
 };
+
+/// The extra of a user that tells its credentials apart.
+const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 
 pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
     if let Err(error) = std::str::from_utf8(item) {
@@ -84,7 +87,11 @@ pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
                 reader.map("expected `annotations` to be an object")?;
                 cut = Some(CutKind::Annotations);
             }
-            Some(Top::Message | Top::Vedette) | None => {
+            Some(Top::Vedette) => {
+                fields.namespace_uid = reader.namespace_uid()?;
+                cut = Some(CutKind::Vedette);
+            }
+            Some(Top::Message) | None => {
                 reader.scanner.value()?;
                 if matches!(raw, b"kind" | b"apiVersion") {
                     cut = Some(CutKind::Type);
@@ -241,12 +248,59 @@ impl<'a> Reader<'a> {
                 Some(UserMember::Groups) => {
                     user.groups = reader.strings("expected the user's `groups` to be an array of strings")?;
                 }
-                Some(UserMember::Extra) => reader.map("expected the user's `extra` to be an object")?,
+                Some(UserMember::Extra) => user.credential = reader.credential()?,
                 None => reader.scanner.value()?,
             }
             Ok(())
         })?;
         Ok(user)
+    }
+
+    /// The first credential that a user's extra names. Its values may be any JSON: what is no list of strings names none.
+    fn credential(&mut self) -> Result<Span, Fault> {
+        let mut credential = Span::default();
+        if self.scanner.peek() != Some(b'{') {
+            self.other("expected the user's `extra` to be an object")?;
+            return Ok(credential);
+        }
+        self.object(|reader, _, _, name| {
+            let named = name.eq_ignore_ascii_case(CREDENTIAL.as_bytes());
+            if named {
+                credential = Span::default();
+            }
+            if !named || reader.scanner.peek() != Some(b'[') {
+                return reader.scanner.value();
+            }
+            // The list is looked into first and taken as a whole then.
+            let rest = reader.bytes.get(reader.scanner.pos()..).unwrap_or_default();
+            let first = rest.iter().skip(1).position(|byte| !byte.is_ascii_whitespace()).map(|at| at + 1);
+            let start = reader.scanner.pos() + first.unwrap_or_default();
+            reader.scanner.value()?;
+            if reader.bytes.get(start) == Some(&b'"') {
+                let mut string = Scanner::new(reader.bytes.get(start..).unwrap_or_default());
+                let span = string.string()?;
+                credential = Span { start: start + span.start, end: start + span.end, ..span };
+            }
+            Ok(())
+        })?;
+        Ok(credential)
+    }
+
+    /// The namespace's uid in our own member. A sender may have put anything there, which must not make the event a bad one.
+    fn namespace_uid(&mut self) -> Result<Span, Fault> {
+        let mut uid = Span::default();
+        if self.scanner.peek() != Some(b'{') {
+            self.scanner.value()?;
+            return Ok(uid);
+        }
+        self.object(|reader, _, _, name| {
+            if OwnMember::find(name).is_some() && reader.scanner.peek() == Some(b'"') {
+                uid = reader.scanner.string()?;
+                return Ok(());
+            }
+            reader.scanner.value()
+        })?;
+        Ok(uid)
     }
 
     fn object_ref(&mut self) -> Result<ObjectFields, Fault> {

@@ -1,16 +1,32 @@
 //! The event as it goes on: less than was received, never more.
 
 use super::{Cut, CutKind, Event};
-use crate::{MAX_EVENT_BYTES, level::Level, text};
+use crate::{
+    MAX_EVENT_BYTES,
+    level::Level,
+    redact::{Edit, Redactor},
+    text,
+};
 
 /// The annotation, with the value `"true"`, of an event that lost its bodies for being over [`MAX_EVENT_BYTES`].
 pub const OVERSIZE_ANNOTATION: &str = "vedette.dev/oversize";
+
+/// Where an event belongs, which its sender does not know: what is told of the namespace that it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placed<'a> {
+    /// The workspace that the namespace belongs to.
+    pub workspace: Option<&'a str>,
+    /// What tells the namespace from others of its name, earlier ones and those of other clusters.
+    pub namespace_uid: Option<&'a str>,
+}
 
 /// What [`Event::rewrite`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewritten {
     /// The event was over [`MAX_EVENT_BYTES`] and lost its bodies.
     pub oversize: bool,
+    /// Values that were replaced, each string or number one.
+    pub redacted: u64,
 }
 
 impl Event<'_> {
@@ -24,26 +40,51 @@ impl Event<'_> {
     /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
     /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
     pub fn rewrite(&self, level: Level, cluster: &str, out: &mut Vec<u8>) -> Rewritten {
-        self.rewrite_in(level, cluster, None, out)
+        self.rewrite_in(level, cluster, Placed::default(), None, out)
     }
 
-    /// As [`Self::rewrite`], for an event of something that belongs to `workspace`: `Workspace` is set to it, unless the event
-    /// says one of its own.
-    pub fn rewrite_in(&self, level: Level, cluster: &str, workspace: Option<&str>, out: &mut Vec<u8>) -> Rewritten {
-        let workspace = workspace.filter(|workspace| !workspace.is_empty() && self.workspace().is_empty());
+    /// As [`Self::rewrite`], for an event that is `placed`: `Workspace` is set to that workspace, unless the event says one of its
+    /// own, and [`Self::namespace_uid`] to that uid.
+    ///
+    /// Whatever a sender says in `Vedette`, where the uid stands, goes: a forged one would show its record to another tenant.
+    ///
+    /// What `redactor` finds in the bodies is replaced: see [`crate::redact`].
+    pub fn rewrite_in(
+        &self,
+        level: Level,
+        cluster: &str,
+        placed: Placed<'_>,
+        redactor: Option<&Redactor>,
+        out: &mut Vec<u8>,
+    ) -> Rewritten {
+        let uid = placed.namespace_uid.unwrap_or_default();
+        let workspace = placed.workspace.filter(|workspace| !workspace.is_empty() && self.workspace().is_empty());
         let stays = |cut: &Cut, level| cut.stays(level) && (workspace.is_none() || cut.what != CutKind::Workspace);
         let (oversize, level) = self.lowered(level);
         // A level that we don't know may record anything.
         let lower = self.recorded_level().is_none_or(|recorded| recorded > level);
         let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();
         let start = out.len();
+        let mut edits = Vec::new();
+        let redacted = redactor.map_or(0, |redactor| {
+            let bodies = self
+                .cuts
+                .iter()
+                .filter(|cut| matches!(cut.what, CutKind::RequestObject | CutKind::ResponseObject) && cut.stays(level));
+            redactor.event(self, bodies.map(|cut| cut.value..cut.end), &mut edits)
+        });
 
-        out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + 128);
+        out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + uid.len() + 128);
         out.extend_from_slice(b"{\"Cluster\":");
         text::push_string(out, cluster);
         if let Some(workspace) = workspace {
             out.extend_from_slice(b",\"Workspace\":");
             text::push_string(out, workspace);
+        }
+        if !uid.is_empty() {
+            out.extend_from_slice(b",\"Vedette\":{\"NamespaceUID\":");
+            text::push_string(out, uid);
+            out.push(b'}');
         }
         if oversize && annotations.is_none() {
             out.extend_from_slice(b",\"Annotations\":");
@@ -58,12 +99,12 @@ impl Event<'_> {
         let mut from = open + 1;
         for cut in self.cuts.iter() {
             if !stays(cut, level) {
-                self.copy(from, cut.separator, out);
+                self.copy(from, cut.separator, &edits, out);
             } else if cut.what == CutKind::Level && lower && self.bytes.get(cut.value) == Some(&b'"') {
-                self.copy(from, cut.value, out);
+                self.copy(from, cut.value, &edits, out);
                 text::push_string(out, level.as_str());
             } else if oversize && annotations.is_some_and(|last| last.separator == cut.separator) {
-                self.copy(from, cut.value, out);
+                self.copy(from, cut.value, &edits, out);
                 self.annotate(Some(cut), out);
             } else {
                 continue;
@@ -71,11 +112,11 @@ impl Event<'_> {
             from = cut.end;
         }
         let end = self.bytes.iter().rposition(|byte| *byte == b'}').map_or(self.bytes.len(), |brace| brace + 1);
-        self.copy(from, end, out);
+        self.copy(from, end, &edits, out);
         if self.lone_surrogate {
             text::mend_surrogates(out.get_mut(start..).unwrap_or_default());
         }
-        Rewritten { oversize }
+        Rewritten { oversize, redacted }
     }
 
     /// The bytes of the event, as received, that [`Self::rewrite`] lets through at this level.
@@ -92,7 +133,15 @@ impl Event<'_> {
         (oversize, if bodiless { level.min(Level::Metadata) } else { level })
     }
 
-    fn copy(&self, from: usize, to: usize, out: &mut Vec<u8>) {
+    /// Appends the bytes of a range with the edits within it. INVARIANT: no edit reaches over the end of what is copied at once,
+    /// since edits lie inside bodies, which are copied as a whole or not at all.
+    fn copy(&self, mut from: usize, to: usize, edits: &[Edit], out: &mut Vec<u8>) {
+        let begin = edits.partition_point(|edit| edit.start < from);
+        for edit in edits.iter().skip(begin).take_while(|edit| edit.end <= to) {
+            out.extend_from_slice(self.bytes.get(from..edit.start).unwrap_or_default());
+            edit.push(out);
+            from = edit.end;
+        }
         out.extend_from_slice(self.bytes.get(from..to).unwrap_or_default());
     }
 
@@ -113,7 +162,7 @@ impl Cut {
     /// Whether the member goes on at this level as it came, or with another value.
     fn stays(&self, level: Level) -> bool {
         match self.what {
-            CutKind::Cluster => false,
+            CutKind::Cluster | CutKind::Vedette => false,
             CutKind::RequestObject => level >= Level::Request,
             CutKind::ResponseObject => level >= Level::RequestResponse,
             CutKind::Type | CutKind::Level | CutKind::Annotations | CutKind::Workspace => true,

@@ -59,7 +59,7 @@ fn check_rewrite(json: &str, level: Level, expected: &str) {
     let mut out = b"before".to_vec();
     let rewritten = parse(json).rewrite(level, "c1", &mut out);
     assert_eq!(String::from_utf8(out.split_off(6)).unwrap(), expected, "{json}");
-    assert_eq!(rewritten, Rewritten { oversize: false });
+    assert_eq!(rewritten, Rewritten::default());
     parse(expected);
 }
 
@@ -254,16 +254,45 @@ fn rewriting_fills_in_a_workspace_where_there_is_none() {
         ),
     ] {
         let mut out = Vec::new();
-        parse(json).rewrite_in(Level::Metadata, "c1", Some("w"), &mut out);
+        let placed = |workspace| Placed { workspace, ..Placed::default() };
+        parse(json).rewrite_in(Level::Metadata, "c1", placed(Some("w")), None, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), expected, "{json}");
         let event = parse(expected);
         assert_eq!((event.workspace().is_empty(), event.cluster()), (false, "c1".into()));
         // Nothing is no workspace.
         for none in [None, Some("")] {
             let (mut filled, mut plain) = (Vec::new(), Vec::new());
-            parse(json).rewrite_in(Level::Metadata, "c1", none, &mut filled);
+            parse(json).rewrite_in(Level::Metadata, "c1", placed(none), None, &mut filled);
             parse(json).rewrite(Level::Metadata, "c1", &mut plain);
             assert_eq!(filled, plain);
+        }
+    }
+}
+
+#[test]
+fn rewriting_puts_the_namespaces_uid_in_place_of_whatever_a_sender_says() {
+    let verb = r#""verb":"get""#;
+    for json in [
+        r#"{"verb":"get"}"#,
+        r#"{"Vedette":{"NamespaceUID":"forged"},"verb":"get"}"#,
+        r#"{"verb":"get","vedette":{"namespaceUID":"forged"}}"#,
+        r#"{"verb":"get","V\u0065DETTE":{"N\u0061mespaceUID":"forged"}}"#,
+        r#"{"Vedette":{"NamespaceUID":"forged"},"verb":"get","VEDETTE":1,"vedette":{"NamespaceUID":"forged"}}"#,
+        r#"{"Vedette":{"NamespaceUID":"a","NamespaceUID":"b"},"vedette":[{"NamespaceUID":"c"}],"verb":"get"}"#,
+        r#"{"Vedette":null,"Vedette":"forged","verb":"get"}"#,
+    ] {
+        for uid in [None, Some(""), Some("u-1")] {
+            let mut out = Vec::new();
+            let placed = Placed { namespace_uid: uid, ..Placed::default() };
+            parse(json).rewrite_in(Level::Metadata, "c1", placed, None, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            let expected = match uid {
+                Some("u-1") => format!(r#"{{"Cluster":"c1","Vedette":{{"NamespaceUID":"u-1"}},{verb}}}"#),
+                _ => format!(r#"{{"Cluster":"c1",{verb}}}"#),
+            };
+            assert_eq!(text, expected, "{json}");
+            assert_eq!(parse(&text).namespace_uid(), uid.unwrap_or_default());
+            assert_eq!(parse(json).kept_bytes(Level::Metadata), r#"{"verb":"get"}"#.len(), "{json}");
         }
     }
 }
@@ -343,9 +372,17 @@ fn rewriting_mends_lone_surrogates() {
 #[test]
 fn a_member_that_is_named_again_and_again_makes_no_event() {
     let named = |name: &str, times: usize| format!(r#"{{"verb":"get"{}}}"#, format!(r#","{name}":null"#).repeat(times));
-    for name in
-        ["kind", "apiVersion", "level", "cluster", "requestObject", "responseObject", "annotations", "workspace"]
-    {
+    for name in [
+        "kind",
+        "apiVersion",
+        "level",
+        "cluster",
+        "requestObject",
+        "responseObject",
+        "annotations",
+        "workspace",
+        "vedette",
+    ] {
         let most = named(name, 64);
         // What goes on is read again.
         let mut out = Vec::new();

@@ -74,9 +74,13 @@ fn notes(status: &Status) -> Vec<String> {
     if !status.blind_rules.is_empty() && !status.blind_rules_complete {
         notes.push("more rules could not decide than are listed".to_owned());
     }
-    let open = status.services.iter().any(|it| it.metadata.get("authentication").is_some_and(|how| how == "none"));
-    if open {
+    let says =
+        |key: &str, what: &str| status.services.iter().any(|it| it.metadata.get(key).is_some_and(|how| how == what));
+    if says("authentication", "none") {
         notes.push("the webhook takes events from anyone: no token and no client certificate is configured".to_owned());
+    }
+    if says("redaction", "off") {
+        notes.push("secrets in bodies are stored as they are: redaction is off".to_owned());
     }
     notes
 }

@@ -191,7 +191,7 @@ mod tests {
                 "clusters":{"default":{"ingest":{"received":3},"archive":{"stored":2,"ignored":1},"alert":{"alerts":2}}}},
                 "broker":{"connected":true,"version":"2.15.1","streams":[{"name":"VEDETTE_BOOKS","messages":4,"bytes":2048,"maxBytes":1000000}]},
                 "archive":{"ready":true,"detail":"embedded","events":2,"days":1,"bytes":900},
-                "services":[{"name":"vedette-ingest","metadata":{"authentication":"none","listen":"127.0.0.1:8443"}},
+                "services":[{"name":"vedette-ingest","metadata":{"authentication":"none","listen":"127.0.0.1:8443","redaction":"off"}},
                             {"name":"vedette-evaluator"},{"name":"vedette-evaluator"},{"name":"vedette-archiver"},{"name":"vedette-alerter"}],
                 "blindRulesComplete":true,
                 "blindRules":[{"rule":"r","field":"f","level":"Metadata","events":1}]}"#,
@@ -212,6 +212,7 @@ mod tests {
         );
         assert!(text.contains("BLIND RULE"), "{text}");
         assert!(text.contains("\n! the webhook takes events from anyone"), "{text}");
+        assert!(text.contains("\n! secrets in bodies are stored as they are"), "{text}");
         assert!(!text.contains('✗'), "{text}");
     }
 }

@@ -96,6 +96,10 @@ impl Services {
                 ..vedette_ingest::config::TlsConfig::default()
             },
             token_files: wiring.sender_tokens,
+            redaction: vedette_ingest::config::RedactionConfig {
+                key_file: folder.join("redaction.key"),
+                ..vedette_ingest::config::RedactionConfig::default()
+            },
             monitor_url: Some(wiring.nats_monitor),
             nats: nats.clone(),
             policy: rules.clone(),

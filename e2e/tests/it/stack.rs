@@ -82,7 +82,11 @@ impl Stack {
         for (i, port) in ingests.iter().enumerate() {
             let name = format!("ingest-{i}");
             let tls = state(&name).join("tls");
-            let own = format!("listen: \"127.0.0.1:{port}\"\ntls: {{ directory: {tls:?} }}\ndurability: synced\n");
+            // Replicas have one key.
+            let key = folder.path().join("redaction.key");
+            let own = format!(
+                "listen: \"127.0.0.1:{port}\"\ntls: {{ directory: {tls:?} }}\nredaction: {{ keyFile: {key:?} }}\ndurability: synced\n"
+            );
             plans.push(("vedette-ingest", format!("{own}{broker}{}", rules(&name)), name));
         }
         for name in ["evaluator-0", "evaluator-1"] {

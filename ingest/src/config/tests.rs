@@ -66,7 +66,18 @@ fn what_makes_no_sense_is_named() {
 }
 
 #[test]
-fn tokens_are_not_shown() {
-    let config = load("tokens: {member-1: hush}");
+fn tokens_and_keys_are_not_shown() {
+    let config = load("{tokens: {member-1: hush}, redaction: {key: '00hush00'}}");
     assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn fields_to_redact_are_of_a_group_or_any() {
+    let config = load(
+        "redaction: {keyFile: /k, fields: [{resource: databases, fields: [spec.password]}, {group: '', resource: configmaps, fields: ['data.*']}]}",
+    );
+    assert!(config.redaction.enabled && config.redaction.key_file.ends_with("k"));
+    let groups: Vec<_> = config.redaction.fields.iter().map(|rule| rule.group.as_deref()).collect();
+    assert_eq!(groups, [None, Some("")]);
+    assert!(parse::<Config>("test.yaml", "redaction: {fields: [{resource: a}]}").is_err());
 }

@@ -7,7 +7,11 @@ use prost::{
     Message,
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
 };
-use vedette_audit::{EventId, MAX_EVENT_BYTES, event::BadCode, identity::BatchHasher};
+use vedette_audit::{
+    EventId, MAX_EVENT_BYTES,
+    event::{BadCode, Rewritten},
+    identity::BatchHasher,
+};
 use vedette_proto::bus::v1::{DeadLetter, EventBatch, IngestCounts};
 
 use super::{PART_BYTES, Terms};
@@ -30,6 +34,8 @@ pub(super) struct Part {
     received_bytes: usize,
     names: BatchHasher,
     counts: IngestCounts,
+    /// Values that were replaced.
+    redacted: u64,
     /// The message so far, encoded.
     message: Vec<u8>,
     letters: Vec<Letter>,
@@ -45,6 +51,8 @@ pub(crate) struct Finished {
     /// Its name: the message's id.
     pub(crate) batch: String,
     pub(crate) counts: IngestCounts,
+    /// Values that were replaced.
+    pub(crate) redacted: u64,
     /// The compressed message.
     pub(crate) message: Bytes,
     pub(crate) letters: Vec<Letter>,
@@ -82,6 +90,7 @@ impl Part {
             received_bytes: 0,
             names: BatchHasher::new(),
             counts: IngestCounts::default(),
+            redacted: 0,
             message: head.encode_to_vec(),
             letters: Vec::new(),
             shared: Vec::new(),
@@ -112,23 +121,23 @@ impl Part {
         self.names.push(id);
     }
 
-    /// The item just received, of `length` bytes, goes on as what `write` appends; that returns whether it lost its bodies
-    /// for its size.
-    pub(super) fn publish(&mut self, id: EventId, length: usize, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+    /// The item just received, of `length` bytes, goes on as what `write` appends.
+    pub(super) fn publish(&mut self, id: EventId, length: usize, write: impl FnOnce(&mut Vec<u8>) -> Rewritten) {
         // Encoded by hand: an event's own message would be allocated and copied only to be copied once more. Lengths stand
         // before what they are of: they are written as if nothing changed, and put right afterwards.
         let out = &mut self.message;
         let start = out.len();
         head(id, length, out);
         let json = out.len();
-        let oversize = write(out);
+        let rewritten = write(out);
         let mut right = [0; HEAD_BYTES];
         let mut left = right.as_mut_slice();
         head(id, out.len() - json, &mut left);
         let right_len = HEAD_BYTES - left.len();
         drop(out.splice(start..json, right.into_iter().take(right_len)));
         self.counts.published += 1;
-        self.counts.oversize += u64::from(oversize);
+        self.counts.oversize += u64::from(rewritten.oversize);
+        self.redacted += rewritten.redacted;
     }
 
     /// The item just received is dropped.
@@ -186,6 +195,7 @@ impl Part {
         Finished {
             batch: self.names.finish(),
             counts: self.counts,
+            redacted: self.redacted,
             message: vedette_bus::pack(&self.message),
             letters: self.letters,
         }

@@ -15,6 +15,7 @@ fn terms(level: Level, k8s: bool) -> Terms {
         audit_level: level,
         k8s_auditing_enabled: k8s,
         namespaces: Cluster::default(),
+        redactor: None,
     }
 }
 
@@ -175,6 +176,39 @@ fn events_that_lack_a_workspace_get_that_of_their_namespace() {
     };
     assert_eq!(workspaces(&filled), ["retail"; 4]);
     assert_eq!(workspaces(&left), ["own", "", "", "", "", ""]);
+}
+
+#[test]
+fn events_belong_to_the_namespace_that_was_there_at_their_time() {
+    let created =
+        |created_unix_seconds| Namespace { uid: "u-2".into(), workspace: Some("retail".into()), created_unix_seconds };
+    // 2026-11-22T00:00:10Z, and not known.
+    let namespaces = [("shop", created(1_795_305_610)), ("old", created(0))];
+    let terms = Terms { namespaces: namespaces.into_iter().collect(), ..terms(Level::RequestResponse, true) };
+    let at = |namespace: &str, received: &str, stage: &str| {
+        let times = format!(r#""requestReceivedTimestamp":"{received}","stageTimestamp":"{stage}""#);
+        format!(r#"{{"verb":"get","objectRef":{{"resource":"pods","namespace":"{namespace}"}},{times}}}"#)
+    };
+    let forged = r#"{"verb":"get","objectRef":{"resource":"nodes"},"vedette":{"NamespaceUID":"u-2"},"VEDETTE":{"namespaceuid":"u-2"}}"#;
+    for (item, inside) in [
+        (at("shop", "2026-11-22T00:00:10.000000Z", ""), true),
+        (at("shop", "2026-11-22T00:00:09.999999Z", "2026-11-22T00:00:11Z"), false),
+        (at("shop", "2026-11-22T01:00:10+01:00", "2020-11-22T00:00:00Z"), true),
+        (at("shop", "never", "2026-11-22T00:00:11Z"), true),
+        (at("shop", "", "2026-11-22T00:00:09Z"), false),
+        (at("shop", "", ""), true),
+        (at("old", "1999-01-01T00:00:00Z", ""), true),
+        (at("other", "2026-11-22T00:00:10Z", ""), false),
+        (forged.to_owned(), false),
+        (forged.replace("nodes\"", "pods\",\"namespace\":\"shop\"").replace("u-2", "u-1"), true),
+    ] {
+        let parts = take_with(list(std::slice::from_ref(&item)).as_bytes(), terms.clone(), usize::MAX).unwrap();
+        let json = events(&parts).remove(0);
+        let event = Event::parse(json.as_bytes()).unwrap();
+        let expected = if inside { ("u-2", "retail") } else { ("", "") };
+        assert_eq!((&*event.namespace_uid(), &*event.workspace()), expected, "{item}");
+        assert_eq!(json.to_ascii_lowercase().matches("vedette").count(), usize::from(inside), "{json}");
+    }
 }
 
 #[test]
@@ -348,9 +382,15 @@ proptest! {
             for (with, without) in unpack(with).events.iter().zip(&unpack(without).events) {
                 prop_assert_eq!(&with.id, &without.id);
                 let plain = String::from_utf8(without.json.to_vec()).unwrap();
-                let shop = plain.contains(r#""namespace":"shop""#);
-                let filled = plain.replacen(r#""c1","#, r#""c1","Workspace":"retail","#, 1);
-                prop_assert_eq!(&with.json, if shop { &filled } else { &plain }.as_bytes());
+                let added = if plain.contains(r#""namespace":"shop""#) {
+                    r#""c1","Workspace":"retail","Vedette":{"NamespaceUID":"u"},"#
+                } else if plain.contains(r#""namespace":"bare""#) {
+                    r#""c1","Vedette":{"NamespaceUID":"u"},"#
+                } else {
+                    r#""c1","#
+                };
+                let filled = plain.replacen(r#""c1","#, added, 1);
+                prop_assert_eq!(&with.json, filled.as_bytes());
             }
         }
     }

@@ -11,5 +11,6 @@ mod accepts;
 mod authenticates;
 mod broker;
 mod operator;
+mod redacts;
 mod rejects;
 mod rig;

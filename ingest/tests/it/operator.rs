@@ -57,7 +57,7 @@ async fn operator() -> String {
     let namespace = |cluster: &str, name: &str, workspace: &str| Namespace {
         cluster: cluster.to_owned(),
         name: name.to_owned(),
-        uid: "u".to_owned(),
+        uid: format!("{cluster}-{name}"),
         workspace: workspace.to_owned(),
         created: None,
     };
@@ -78,7 +78,9 @@ async fn takes_settings_and_workspaces_from_an_operator() {
         config.policy = PolicyConfig { operator, ..PolicyConfig::default() };
     })
     .await;
-    let item = r#"{"verb":"get","objectRef":{"resource":"pods","namespace":"shop"},"requestObject":1}"#;
+    let forged = r#""Vedette":{"NamespaceUID":"forged"},"vedette":{"namespaceUid":"forged"}"#;
+    let item =
+        format!(r#"{{"verb":"get",{forged},"objectRef":{{"resource":"pods","namespace":"shop"}},"requestObject":1}}"#);
     let body = format!(r#"{{"items":[{item}]}}"#);
     for path in [PATH.to_owned(), format!("{PATH}/c2"), format!("{PATH}/c3")] {
         assert_eq!(rig.post_to(&path, body.clone()).await.status, 200);
@@ -90,11 +92,14 @@ async fn takes_settings_and_workspaces_from_an_operator() {
         let event = Event::parse(&batch.events[0].json).unwrap();
         assert_eq!(&batch.events[0].id[..], Event::parse(item.as_bytes()).unwrap().id(&batch.cluster).as_bytes());
         assert!(event.request_object().is_none(), "the level is the operator's");
-        found.push((batch.cluster.clone(), event.workspace().into_owned()));
+        found.push((batch.cluster.clone(), event.workspace().into_owned(), event.namespace_uid().into_owned()));
     }
     found.sort();
-    let expected = [("c2", "other"), ("c3", ""), ("default", "retail")];
-    assert_eq!(found, expected.map(|(cluster, workspace)| (cluster.to_owned(), workspace.to_owned())));
+    let expected = [("c2", "other", "c2-shop"), ("c3", "", ""), ("default", "retail", "default-shop")];
+    assert_eq!(
+        found,
+        expected.map(|(cluster, workspace, uid)| (cluster.to_owned(), workspace.to_owned(), uid.to_owned()))
+    );
     rig.stop();
     rig.stopped().await;
 }

@@ -63,6 +63,7 @@ impl Rig {
             ..Config::default()
         };
         config.tls.directory = folder.path().join("tls");
+        config.redaction.key_file = folder.path().join("redaction.key");
         config.nats.url = nats.url();
         adjust(&mut config, folder.path());
         let context = Context::new("ingest", prometheus::Registry::new(), CancellationToken::new());

@@ -112,6 +112,7 @@ impl Component {
                 } else {
                     set("TLS__MODE", "off".to_owned());
                 }
+                set("REDACTION__KEY_FILE", format!("{MOUNTS}/redaction/key"));
                 if let Some(url) = &settings.monitor_url {
                     set("MONITOR_URL", url.clone());
                 }

@@ -12,7 +12,7 @@ use super::cluster::Cluster;
 use super::condition::{self, Finding};
 use super::objects::{self, Kind, Observed};
 use super::permissions::Permission;
-use super::secrets::{self, AUTHORITY, CONSOLE_TOKEN};
+use super::secrets::{self, AUTHORITY};
 use super::{Error, Settings, kubesphere, webhook};
 use crate::api::Webhook;
 use crate::authority::Authority;
@@ -120,9 +120,10 @@ async fn objects(
     if let Some(authority) = authority {
         certificates(cluster, settings, authority, Some(webhook), address, now, problems).await;
     }
-    if let Some(found) = problems.keep(cluster.secret(CONSOLE_TOKEN).await) {
+    for random in &secrets::RANDOM {
+        let Some(found) = problems.keep(cluster.secret(random.secret).await) else { continue };
         let data = found.as_ref().map(|it| &it.data);
-        if let Some(object) = secrets::console_token(data, webhook, settings) {
+        if let Some(object) = secrets::random(random, data, webhook, settings) {
             problems.keep(cluster.apply(&object).await);
         }
     }

@@ -50,6 +50,7 @@ pub const SECRETS: &[&str] = &[
     "vedette-evaluator-client",
     "vedette-alerter-client",
     "vedette-console-token",
+    "vedette-redaction-key",
 ];
 
 /// What reconciling needs.

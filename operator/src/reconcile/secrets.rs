@@ -1,4 +1,5 @@
-//! The Secrets: certificates for those who listen, for those who ask for rules, and the console's token.
+//! The Secrets: certificates for those who listen, for those who ask for rules, the console's token and the key that
+//! ingest hashes secrets with.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,11 @@ pub const OPERATOR_TLS: &str = "vedette-operator-tls";
 pub const CONSOLE_TOKEN: &str = "vedette-console-token";
 /// Its key there.
 pub(crate) const TOKEN: &str = "token";
+
+/// The key that ingest hashes secrets with; all replicas have the same.
+pub const REDACTION_KEY: &str = "vedette-redaction-key";
+/// Its key there.
+pub(crate) const HASHING: &str = "key";
 
 /// A Secret with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,22 +121,38 @@ pub(crate) fn object(
     secret(held.secret, held.component, webhook, settings, body)
 }
 
-/// The Secret with the console's token: what it holds, or a new one.
-pub(crate) fn console_token(
+/// A Secret that holds 32 random bytes as hexadecimal text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Random {
+    /// The Secret.
+    pub(crate) secret: &'static str,
+    key: &'static str,
+    component: Component,
+}
+
+/// Those that are made once.
+pub(crate) const RANDOM: [Random; 2] = [
+    Random { secret: CONSOLE_TOKEN, key: TOKEN, component: Component::Console },
+    Random { secret: REDACTION_KEY, key: HASHING, component: Component::Ingest },
+];
+
+/// The Secret: what it holds, or something new.
+pub(crate) fn random(
+    random: &Random,
     found: Option<&BTreeMap<String, String>>,
     webhook: &api::Webhook,
     settings: &Settings,
 ) -> Option<Object> {
-    let token = match found.and_then(|it| it.get(TOKEN)).filter(|token| !token.trim().is_empty()) {
-        Some(token) => token.clone(),
+    let text = match found.and_then(|it| it.get(random.key)).filter(|text| !text.trim().is_empty()) {
+        Some(text) => text.clone(),
         None => {
             let mut bytes = [0; 32];
             rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes).ok()?;
             hex::encode(bytes)
         }
     };
-    let body = json!({"type": "Opaque", "stringData": {TOKEN: token}});
-    Some(secret(CONSOLE_TOKEN, Some(Component::Console), Some(webhook), settings, body))
+    let body = json!({"type": "Opaque", "stringData": {random.key: text}});
+    Some(secret(random.secret, Some(random.component), Some(webhook), settings, body))
 }
 
 fn secret(

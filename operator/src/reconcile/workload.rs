@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::component::{Component, MOUNTS, STATE};
 use super::objects::{self, Kind, Object};
-use super::secrets::CONSOLE_TOKEN;
+use super::secrets::{CONSOLE_TOKEN, REDACTION_KEY};
 use super::{Settings, image};
 use crate::api;
 
@@ -131,8 +131,10 @@ fn mounts(component: Component, webhook: &api::Webhook, settings: &Settings) -> 
     if let Some(name) = component.client_secret() {
         secret("client", name);
     }
-    if component == Component::Console {
-        secret("token", CONSOLE_TOKEN);
+    match component {
+        Component::Console => secret("token", CONSOLE_TOKEN),
+        Component::Ingest => secret("redaction", REDACTION_KEY),
+        _ => {}
     }
     if let Some(name) = &settings.nats_secret {
         secret("nats", name);

@@ -265,6 +265,8 @@ async fn certificates_are_renewed_before_they_end() {
     assert_eq!(pem(&first[0], "tls.crt"), file(&folders[0], "tls.crt"), "the operator's own is kept");
     let token = pem(&plane.get("secrets/vedette-console-token").unwrap(), "token");
     assert_eq!(token.len(), 64);
+    let key = pem(&plane.get("secrets/vedette-redaction-key").unwrap(), "key");
+    assert!(key.len() == 64 && key != token);
     let same = |a: &Value, b: &Value, key: &str| pem(a, key) == pem(b, key);
     let later = pass(59).await;
     assert!(first.iter().zip(&later).all(|(a, b)| same(a, b, "tls.crt")));
@@ -278,6 +280,7 @@ async fn certificates_are_renewed_before_they_end() {
     let ends = Certificate::read(&pem(&renewed[1], "tls.crt")).unwrap().ends();
     assert_eq!(ends, at(61 + 90).as_second());
     assert_eq!(pem(&plane.get("secrets/vedette-console-token").unwrap(), "token"), token);
+    assert_eq!(pem(&plane.get("secrets/vedette-redaction-key").unwrap(), "key"), key);
 
     // The authority: after eight years another is trusted, after nine it signs, and what it signed before is long gone then.
     let count = |all: &[Value]| all.iter().map(|it| pem(it, "ca.crt").matches("BEGIN").count()).collect::<Vec<_>>();

@@ -8,7 +8,8 @@ use crate::event::Scalar;
 use crate::kubesphere::{Given, printed};
 use crate::program::{Comparison, Items, Literal, Matcher, Predicate, Test};
 use crate::text::fold;
-use crate::value::{Instant, Number};
+use crate::value::Number;
+use vedette_audit::Instant;
 
 /// Whether a value satisfies a predicate's test; `None` if it is of a type for which the test has no answer.
 ///

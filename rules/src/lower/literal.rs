@@ -11,7 +11,8 @@ use crate::program::{Comparison, Items, Literal, Matcher, Node, NodeId, PathId, 
 use crate::schema::{self, Kind};
 use crate::syntax::ast::{self, LiteralKind, Operator, Right};
 use crate::syntax::{Problem, quoted};
-use crate::value::{Instant, Number};
+use crate::value::Number;
+use vedette_audit::Instant;
 
 impl Compiler<'_, '_> {
     pub(super) fn test(&mut self, context: &mut Context<'_>, test: &ast::Test, span: &Range<usize>) -> Option<NodeId> {

@@ -9,7 +9,8 @@ use crate::names::DefinitionId;
 use crate::schema::Kind;
 use crate::syntax::ast::{Literal, LiteralKind, Operator, Step, Test};
 use crate::syntax::{Problem, quoted};
-use crate::value::{Instant, Number};
+use crate::value::Number;
+use vedette_audit::Instant;
 
 impl Compiler<'_, '_> {
     /// Names a rule that KubeSphere takes otherwise, be it for a macro that it uses.

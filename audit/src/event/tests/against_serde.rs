@@ -129,7 +129,7 @@ proptest! {
             (
                 prop::sample::select(vec![
                     "requestObject", "RequestObject", "responseObject", "RESPONSEOBJECT", "level", "Level", "Cluster",
-                    "cluster", "kind", "a", "annotations", "objectRef", "workspace", "Workspace",
+                    "cluster", "kind", "a", "annotations", "objectRef", "workspace", "Workspace", "vedette", "Vedette",
                 ]),
                 0..3usize,
             ),
@@ -137,6 +137,7 @@ proptest! {
         ),
         target in prop::sample::select(vec![Level::Metadata, Level::Request, Level::RequestResponse]),
         workspace in prop::sample::select(vec![None, Some("w")]),
+        uid in prop::sample::select(vec![None, Some("u")]),
         spaces in proptest::collection::vec(0..6usize, 1..20),
         verb_at in any::<prop::sample::Index>(),
     ) {
@@ -150,6 +151,7 @@ proptest! {
                     "cluster" => "theirs".into(),
                     "workspace" => [json!(""), Value::Null, json!("own")][pick].clone(),
                     "annotations" => json!({"a": pick}),
+                    "vedette" => [json!({"NamespaceUID": "forged"}), json!({"namespaceUid": 1}), json!("forged")][pick].clone(),
                     "objectref" => objects[pick].clone(),
                     _ => json!([{"Cluster": pick, "level": "x"}, "} ,"]),
                 };
@@ -170,9 +172,10 @@ proptest! {
         let workspace = workspace.filter(|_| own.is_none_or(|(_, own)| *own != json!("own")));
         let mut expected = vec![("Cluster".to_owned(), json!("c"))];
         expected.extend(workspace.map(|workspace| ("Workspace".to_owned(), json!(workspace))));
+        expected.extend(uid.map(|uid| ("Vedette".to_owned(), json!({"NamespaceUID": uid}))));
         for (name, value) in &members {
             match name.to_ascii_lowercase().as_str() {
-                "cluster" => {}
+                "cluster" | "vedette" => {}
                 "workspace" if workspace.is_some() => {}
                 "requestobject" if applied < Level::Request => {}
                 "responseobject" if applied < Level::RequestResponse => {}
@@ -182,7 +185,8 @@ proptest! {
         }
         let json = respaced(&write(&members), &spaces);
         let mut out = Vec::new();
-        Event::parse(json.as_bytes()).unwrap().rewrite_in(target, "c", workspace, &mut out);
+        Event::parse(json.as_bytes()).unwrap().rewrite_in(target, "c", Placed { workspace, namespace_uid: uid }, None, &mut out);
+        prop_assert_eq!(Event::parse(&out).unwrap().namespace_uid(), uid.unwrap_or_default());
         prop_assert!(is_json(std::str::from_utf8(&out).unwrap()));
         let compact = EventId::of("", &out, true, std::iter::empty());
         prop_assert_eq!(compact, EventId::of("", write(&expected).as_bytes(), true, std::iter::empty()), "{}", json);

@@ -94,6 +94,18 @@ fn the_service_answers_on_the_ports_of_both_documents() {
 }
 
 #[test]
+fn ingest_alone_has_the_key_that_secrets_are_hashed_with() {
+    let wanted = wanted_of(&json!({}));
+    let volume = json!({"name": "redaction", "secret": {"secretName": "vedette-redaction-key", "defaultMode": 0o440}});
+    for component in Component::ALL {
+        let pod = pod(&wanted, &component.program());
+        let mounted = pod["volumes"].as_array().unwrap().contains(&volume);
+        assert_eq!(mounted, component == Component::Ingest, "{}", component.name());
+    }
+    assert_eq!(variable(&wanted, "ingest", "REDACTION__KEY_FILE"), Some("/etc/vedette/redaction/key"));
+}
+
+#[test]
 fn an_image_of_the_reference_is_named_and_not_run() {
     let ours = "vedette/vedette-ingest:0.1.0";
     for image in [
@@ -259,7 +271,11 @@ fn the_files_for_a_kube_apiserver_are_ready_to_use() {
 fn secrets_that_are_made_are_those_that_may_be() {
     let mut made: Vec<_> =
         crate::reconcile::secrets::held(&Settings::default(), None, true).iter().map(|it| it.secret).collect();
-    made.extend([crate::reconcile::secrets::AUTHORITY, crate::reconcile::secrets::CONSOLE_TOKEN]);
+    made.extend([
+        crate::reconcile::secrets::AUTHORITY,
+        crate::reconcile::secrets::CONSOLE_TOKEN,
+        crate::reconcile::secrets::REDACTION_KEY,
+    ]);
     made.sort_unstable();
     let mut allowed = crate::reconcile::permissions::SECRETS.to_vec();
     allowed.sort_unstable();

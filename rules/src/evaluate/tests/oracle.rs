@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use crate::syntax::ast::{Expr, ExprKind, Literal, LiteralKind, Operand, Operator, Right, Step, Test};
 use crate::syntax::{Dialect, parse_condition, parse_operand};
-use crate::value::Instant;
+use vedette_audit::Instant;
 
 use super::generate::ALIASES;
 use super::theirs;
