@@ -91,16 +91,6 @@ pub struct Fields {
     pub path: String,
     /// The rules that matched, `<Rule resource>.<rule>`.
     pub rules: Vec<String>,
-    /// Cluster and uid of the object's namespace.
-    pub tenant: String,
-    /// The id of the credential that the user authenticated with.
-    pub credential: String,
-    /// The command that was executed in a container.
-    pub command: String,
-    /// The path of a request that names no resource.
-    pub path: String,
-    /// From the request's arrival to the event's stage, in microseconds.
-    pub duration_micros: Option<i64>,
 }
 
 impl Document {
@@ -164,7 +154,6 @@ impl Fields {
             duration_micros: event.duration_micros(),
             path: event.path().into_owned(),
             rules: rules.to_vec(),
-            ..Self::default()
         }
     }
 }
