@@ -44,7 +44,7 @@ impl Bus {
     /// # Errors
     /// [`ShelfError::Away`].
     pub async fn shelf(&self, owner: &str) -> Result<Shelf, ShelfError> {
-        let entry = self.bucket().await?.entry(owner).await.map_err(|error| away(error))?;
+        let entry = self.bucket().await?.entry(owner).await.map_err(away)?;
         let entry = entry.filter(|entry| entry.operation == Operation::Put);
         Ok(entry.map_or_else(Shelf::default, |entry| Shelf { content: entry.value, revision: entry.revision }))
     }
@@ -80,7 +80,7 @@ impl Bus {
             num_replicas: self.config().replicas,
             ..Config::default()
         };
-        self.jetstream().create_or_update_key_value(config).await.map_err(|error| away(error))
+        self.jetstream().create_or_update_key_value(config).await.map_err(away)
     }
 }
 
