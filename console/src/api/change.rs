@@ -5,7 +5,7 @@
 //! found, nothing came between; otherwise something may have, and the answer says so.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use vedette_archive::{Archive, Field, Filter, Number, Page, Query};
 
@@ -19,6 +19,10 @@ const MOST: usize = 500;
 const LOOK_BACK: u64 = 10;
 /// Members of metadata that the apiserver changes by itself.
 const BOOKKEEPING: [&str; 3] = ["managedFields", "resourceVersion", "generation"];
+/// The subresource that holds how many there are of an object.
+const SCALE: &str = "scale";
+/// Why the state before is not told.
+const UNKNOWN: &str = "no earlier event recorded a state of the object";
 /// What kubectl keeps for itself.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -60,7 +64,7 @@ pub enum ChangeKind {
     AfterOnly,
     /// Only the patch is known.
     Patch,
-    /// The object was deleted.
+    /// The object was deleted: `places` has its last known members.
     Deleted,
 }
 
@@ -88,16 +92,29 @@ pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Res
     if event.code.is_some_and(|code| code >= 400) {
         return Ok(none("it was refused"));
     }
-    if !event.subresource.is_empty() && !matches!(event.subresource.as_str(), "status" | "scale") {
+    if !event.subresource.is_empty() && !matches!(event.subresource.as_str(), "status" | SCALE) {
         return Ok(none("it is no change of the object itself"));
     }
     let Some(members) = Members::of(json) else { return Ok(none("the record can't be read")) };
     let (request, response) = (body(&members, "RequestObject"), body(&members, "ResponseObject"));
     let response = response.filter(is_object);
+    let complete = matches!(event.stage.as_str(), "ResponseComplete" | "");
+    if event.verb == "delete" && complete {
+        // Most kinds answer a deletion without the object: what it was, an earlier event may have recorded.
+        return match response {
+            Some(before) => Ok(Change {
+                kind: ChangeKind::Deleted,
+                exact: true,
+                places: differences(&before, &Value::Null),
+                ..Change::default()
+            }),
+            None => deleted(archive, scope, &event).await,
+        };
+    }
     if request.is_none() && response.is_none() {
-        let reason = match event.stage.as_str() {
-            "ResponseComplete" | "" => format!("no body: level {}", event.level),
-            stage => format!("no body at stage {stage}"),
+        let reason = match complete {
+            true => format!("no body: level {}", event.level),
+            false => format!("no body at stage {}", event.stage),
         };
         return Ok(none(&reason));
     }
@@ -108,15 +125,6 @@ pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Res
                 kind: ChangeKind::Created,
                 exact: true,
                 places: differences(&Value::Null, &after),
-                ..Change::default()
-            })
-        }
-        ("delete", _, response) => {
-            let before = response.unwrap_or_default();
-            Ok(Change {
-                kind: ChangeKind::Deleted,
-                exact: true,
-                places: differences(&before, &Value::Null),
                 ..Change::default()
             })
         }
@@ -139,13 +147,50 @@ async fn compared(
     after: Value,
     base: Option<String>,
 ) -> Result<Change, Failure> {
+    // The scale of an object is a part of it that is told in a shape of its own.
+    let scale = event.subresource == SCALE;
+    let part = |state: Value| if scale { replicas(&state) } else { state };
+    Ok(match earlier(archive, scope, event, scale).await? {
+        Some((before, state)) => Change {
+            kind: ChangeKind::Compared,
+            exact: base.is_some() && base == version(&state),
+            places: differences(&part(state), &part(after)),
+            before: Some(before),
+            ..Change::default()
+        },
+        None => Change {
+            kind: ChangeKind::AfterOnly,
+            reason: UNKNOWN.to_owned(),
+            places: differences(&Value::Null, &part(after)),
+            ..Change::default()
+        },
+    })
+}
+
+async fn deleted(archive: &dyn Archive, scope: &Scope, event: &Event) -> Result<Change, Failure> {
+    let deleted = Change { kind: ChangeKind::Deleted, ..Change::default() };
+    Ok(match earlier(archive, scope, event, false).await? {
+        Some((before, state)) => Change { places: differences(&state, &Value::Null), before: Some(before), ..deleted },
+        None => Change { reason: UNKNOWN.to_owned(), ..deleted },
+    })
+}
+
+/// The last state of the object that an event before this one recorded: of the whole object, or of its scale, too.
+async fn earlier(
+    archive: &dyn Archive,
+    scope: &Scope,
+    event: &Event,
+    or_scale: bool,
+) -> Result<Option<(Event, Value)>, Failure> {
     let is = |field, value: &str| Filter::is(field, [value]);
+    let subresources = ["", "status", SCALE];
     let filter = Filter::All(vec![
         is(Field::Cluster, &event.cluster),
         is(Field::Namespace, &event.namespace),
         is(Field::Resource, &event.resource),
         is(Field::ApiGroup, &event.api_group),
         is(Field::Name, &event.name),
+        Filter::is(Field::Subresource, subresources.into_iter().filter(|name| or_scale || *name != SCALE)),
         Filter::is(Field::Verb, ["create", "update", "patch", "get"]),
         Filter::is(Field::Stage, ["ResponseComplete"]),
         Filter::Within(Number::Code, None, Some(399)),
@@ -153,25 +198,18 @@ async fn compared(
     let time = event.time.parse::<jiff::Timestamp>().map(|time| time.as_microsecond() - 1).ok();
     let query = scope.narrow(&Query { filter, start_micros: None, end_micros: time });
     let hits = archive.search(&query, &Page { size: LOOK_BACK, total: false, ..Page::default() }).await?;
-    let earlier = hits.documents.iter().find_map(|json| {
+    Ok(hits.documents.iter().find_map(|json| {
         let state = body(&Members::of(json)?, "ResponseObject").filter(is_object)?;
         Some((Event::of(json), state))
-    });
-    Ok(match earlier {
-        Some((before, state)) => Change {
-            kind: ChangeKind::Compared,
-            exact: base.is_some() && base == version(&state),
-            places: differences(&state, &after),
-            before: Some(before),
-            ..Change::default()
-        },
-        None => Change {
-            kind: ChangeKind::AfterOnly,
-            reason: "no earlier event recorded a state of the object".to_owned(),
-            places: differences(&Value::Null, &after),
-            ..Change::default()
-        },
-    })
+    }))
+}
+
+/// What a scale and an object that has one have in common.
+fn replicas(state: &Value) -> Value {
+    match state.pointer("/spec/replicas") {
+        Some(replicas) => json!({ "spec": { "replicas": replicas } }),
+        None => json!({}),
+    }
 }
 
 fn none(reason: &str) -> Change {
@@ -275,7 +313,7 @@ fn elements(path: &mut Vec<String>, before: &[Value], after: &[Value], places: &
 mod tests {
     use serde_json::{Value, json};
 
-    use super::differences;
+    use super::{differences, replicas};
 
     fn check(before: Value, after: Value, expected: &[(&str, Value, Value)]) {
         let found: Vec<_> = differences(&before, &after)
@@ -319,6 +357,14 @@ mod tests {
             json!({"l": [1, 3, 4]}),
             &[("l[1]", json!(2), json!(3)), ("l[2]", Value::Null, json!(4))],
         );
+    }
+
+    #[test]
+    fn a_scale_is_compared_with_its_object() {
+        let deployment = json!({"kind": "Deployment", "spec": {"replicas": 4, "paused": true}});
+        let scale = json!({"kind": "Scale", "spec": {"replicas": 1}, "status": {"replicas": 4}});
+        check(replicas(&deployment), replicas(&scale), &[("spec.replicas", json!(4), json!(1))]);
+        check(replicas(&json!({"kind": "Scale"})), replicas(&scale), &[("spec", Value::Null, json!({"replicas": 1}))]);
     }
 
     #[test]
