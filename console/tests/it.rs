@@ -5,6 +5,7 @@ mod it {
     pub(crate) mod api;
     pub(crate) mod engines;
     pub(crate) mod gate;
+    pub(crate) mod incidents;
     pub(crate) mod query;
     pub(crate) mod rig;
     pub(crate) mod status;
