@@ -9,10 +9,12 @@
 #   kube           etcd and kube-apiserver, built from e2e/components/kube (about 7 min on two cores; needs Go)
 #   helm           helm, built from e2e/components/helm (about 4 min on two cores; needs Go)
 #   grpcurl        grpcurl, built from e2e/components/grpcurl (about 1 min on two cores; needs Go)
+#   oidc           an OpenID Connect provider for Node, as pinned in console/tests/oidc (needs Node 20 and npm)
 #   es7 es9 opensearch    the jars of a search server (needs Maven and a JDK that fits)
+#   secured        the jars of an OpenSearch with its security plugin (the same)
 #   deny nextest   cargo-deny, cargo-nextest
 #   alertmanager   Debian's prometheus-alertmanager, without its daemon
-#   search         es7 es9 opensearch
+#   search         es7 es9 opensearch secured
 #   test           everything that `make test` needs
 #
 # Programs go to ${XDG_CACHE_HOME:-~/.cache}/vedette/bin; what Debian has is installed from there, which needs root or sudo
@@ -144,10 +146,33 @@ go_tool() { # NAME PACKAGE TIME: a program in Go, as pinned in e2e/components/NA
     stamp "$1" "$key"
 }
 
+oidc() {
+    local folder=$cache/oidc key
+    needs "the OpenID Connect provider" node nodejs npm
+    needs "the OpenID Connect provider" npm npm
+    key=$(cd "$root/console/tests/oidc" && { cat package.json package-lock.json; node --version; } | sha256sum | cut -d' ' -f1)
+    if fresh oidc "$key" && [ -d "$folder/node_modules/oidc-provider" ]; then
+        say "oidc-provider"
+        return
+    fi
+    echo "tools: fetching oidc-provider"
+    mkdir -p "$folder"
+    cp "$root"/console/tests/oidc/package.json "$root"/console/tests/oidc/package-lock.json "$folder/"
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$cache/oidc.log" 2>&1 ||
+        { tail -n 20 "$cache/oidc.log" >&2; die "oidc-provider could not be installed; see $cache/oidc.log"; }
+    stamp oidc "$key"
+}
+
 engine() { # ENGINE
     needs "$1" mvn maven
     ENGINE=$1 BUILD=$cache/search/$1 bash "$root/e2e/components/search/search-node.sh" prepare
     say "$1"
+}
+
+secured() {
+    needs secured mvn maven
+    BUILD=$cache/search/secured bash "$root/e2e/components/secured-search/secured-node.sh" prepare
+    say secured
 }
 
 alertmanager() (
@@ -183,10 +208,12 @@ part() {
         kube) locked kube kube ;;
         helm) locked helm go_tool helm helm.sh/helm/v3/cmd/helm "4 min" ;;
         grpcurl) locked grpcurl go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl "1 min" ;;
+        oidc) locked oidc oidc ;;
         es7 | es9 | opensearch) locked "$1" engine "$1" ;;
+        secured) locked secured secured ;;
         alertmanager) locked alertmanager alertmanager ;;
-        search) for p in es7 es9 opensearch; do part $p; done ;;
-        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm grpcurl; do part $p; done ;;
+        search) for p in es7 es9 opensearch secured; do part $p; done ;;
+        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm grpcurl oidc; do part $p; done ;;
         *) die "unknown part '$1': see the head of scripts/tools.sh" ;;
     esac
 }

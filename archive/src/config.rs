@@ -40,6 +40,10 @@ pub struct EmbeddedConfig {
     pub writer_memory_bytes: usize,
     /// Days that may be open for writing at a time; at least 1.
     pub open_days: usize,
+    /// Bytes of all days together, above which the oldest are dropped; 0 for no such bound.
+    pub max_bytes: u64,
+    /// Bytes of the disk that stay free: the oldest days are dropped for it, and with none left to drop nothing is written.
+    pub min_free_bytes: u64,
 }
 
 /// Settings of Elasticsearch/OpenSearch.
@@ -48,7 +52,8 @@ pub struct EmbeddedConfig {
 pub struct SearchConfig {
     /// Base URLs of the cluster's nodes, http or https; tried in turn.
     pub urls: Vec<String>,
-    /// Indices are named `<prefix>-YYYY.MM.DD`.
+    /// Indices are named `<prefix>-YYYY.MM.DD`. `{cluster}` in it stands for the document's cluster, so that each has indices
+    /// of its own: `{cluster}-auditing`, as KubeSphere 4 has it.
     pub index_prefix: String,
     /// User name for basic authentication.
     pub user: Option<String>,
@@ -66,6 +71,8 @@ pub struct SearchConfig {
     pub bulk_bytes: usize,
     /// Documents in one bulk request.
     pub bulk_documents: usize,
+    /// Bulk requests under way at a time, 1 to 16.
+    pub bulk_in_flight: usize,
     /// Seconds until a request is given up.
     pub timeout_seconds: u64,
 }
@@ -112,7 +119,13 @@ impl Default for Config {
 
 impl Default for EmbeddedConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("archive"), writer_memory_bytes: 96 << 20, open_days: 4 }
+        Self {
+            dir: PathBuf::from("archive"),
+            writer_memory_bytes: 96 << 20,
+            open_days: 4,
+            max_bytes: 0,
+            min_free_bytes: 1 << 30,
+        }
     }
 }
 
@@ -127,8 +140,9 @@ impl Default for SearchConfig {
             ca_file: None,
             shards: 1,
             replicas: 0,
-            bulk_bytes: 5 << 20,
+            bulk_bytes: 2 << 20,
             bulk_documents: 5_000,
+            bulk_in_flight: 2,
             timeout_seconds: 30,
         }
     }

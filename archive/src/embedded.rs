@@ -195,10 +195,30 @@ impl Archive for Embedded {
         Ok(Purged { days, events })
     }
 
+    async fn trim(&self) -> Result<Purged, ArchiveError> {
+        let mut writer = self.writer()?.lock().await;
+        let (days, events) = blocking(|| writer.trim())?;
+        Ok(Purged { days, events })
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        match self.days.others().len() {
+            0 => Vec::new(),
+            1 => vec!["1 day was made by another version and is not shown".to_owned()],
+            days => vec![format!("{days} days were made by another version and are not shown")],
+        }
+    }
+
     async fn health(&self) -> Health {
+        if self.writer.is_none()
+            && let Err(error) = blocking(|| self.days.refresh())
+        {
+            return Health { ready: false, detail: error.to_string() };
+        }
+        let warnings = self.warnings().await;
         match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(trouble) => Health { ready: false, detail: trouble.clone() },
-            None => Health { ready: true, detail: "embedded".to_owned() },
+            None => Health::ready("embedded", &warnings),
         }
     }
 

@@ -96,6 +96,21 @@ pub trait Archive: Send + Sync + 'static {
     /// Whether the archive can take and answer now. Never fails: trouble is what it reports.
     async fn health(&self) -> Health;
 
+    /// What people should know though nothing fails: who else deletes what is stored, what is there and not shown. Never
+    /// fails; [`Archive::health`] says the same in its detail.
+    async fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Drops the oldest days while the archive is larger than it may be, or leaves too little of the disk free; never the
+    /// newest. Engines that are not ours to size drop nothing.
+    ///
+    /// # Errors
+    /// The engine's trouble; days dropped so far stay dropped.
+    async fn trim(&self) -> Result<Purged, ArchiveError> {
+        Ok(Purged::default())
+    }
+
     /// The UTC days that have documents, the oldest first.
     ///
     /// # Errors
@@ -214,6 +229,15 @@ pub struct Purged {
     pub days: u64,
     /// Documents in them.
     pub events: u64,
+}
+
+impl Health {
+    /// It works, and this is to be known beside.
+    pub(crate) fn ready(engine: &str, warnings: &[String]) -> Self {
+        let detail =
+            if warnings.is_empty() { engine.to_owned() } else { format!("{engine}; but {}", warnings.join("; ")) };
+        Self { ready: true, detail }
+    }
 }
 
 /// Whether the archive works now.

@@ -24,10 +24,11 @@ pub const MAX_BUCKETS: usize = 10_000;
 pub const MAX_PAGE_BYTES: usize = 64 << 20;
 /// Parts, beginnings or patterns in one list of a [`Filter`].
 pub const MAX_PARTS: usize = 256;
-/// Conditions in one [`Filter`].
-pub const MAX_CONDITIONS: usize = 2_048;
+/// Conditions in one [`Filter`]; each part, beginning or pattern counts as one, and a list of whole values as one however
+/// long it is. What the strictest engine takes is 1,024 clauses in all.
+pub const MAX_CONDITIONS: usize = 1_000;
 /// How deep conditions may nest.
-pub const MAX_DEPTH: usize = 16;
+pub const MAX_DEPTH: usize = 20;
 /// Different combinations of values that documents are grouped by.
 pub const MAX_GROUPS: usize = 65_536;
 /// Fields whose facets are asked for at a time.
@@ -74,8 +75,8 @@ pub struct Cursor {
 pub(crate) enum CursorKey {
     /// The event's id.
     Event(EventId),
-    /// What a document has that we did not write.
-    Foreign { audit_id: Option<String>, stage: Option<String> },
+    /// What a document has that we did not write. The engine's own number for it tells those apart that were written twice.
+    Foreign { audit_id: Option<String>, stage: Option<String>, number: i64 },
 }
 
 /// Not a cursor.
@@ -129,8 +130,8 @@ impl fmt::Display for Cursor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.key {
             CursorKey::Event(id) => write!(out, "{}.{id}", self.time_nanos),
-            CursorKey::Foreign { audit_id, stage } => {
-                let key = serde_json::to_vec(&(audit_id, stage)).unwrap_or_default();
+            CursorKey::Foreign { audit_id, stage, number } => {
+                let key = serde_json::to_vec(&(audit_id, stage, number)).unwrap_or_default();
                 write!(out, "{}.~{}", self.time_nanos, URL_SAFE_NO_PAD.encode(key))
             }
         }
@@ -147,8 +148,8 @@ impl FromStr for Cursor {
             None => CursorKey::Event(key.parse().map_err(|_| CursorError)?),
             Some(key) => {
                 let key = URL_SAFE_NO_PAD.decode(key).map_err(|_| CursorError)?;
-                let (audit_id, stage) = serde_json::from_slice(&key).map_err(|_| CursorError)?;
-                CursorKey::Foreign { audit_id, stage }
+                let (audit_id, stage, number) = serde_json::from_slice(&key).map_err(|_| CursorError)?;
+                CursorKey::Foreign { audit_id, stage, number }
             }
         };
         Ok(Self { time_nanos, key })
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_as_it_is_written() {
         let id = EventId::from_bytes([7; 16]);
-        let foreign = CursorKey::Foreign { audit_id: Some("a~.b".to_owned()), stage: None };
+        let foreign = CursorKey::Foreign { audit_id: Some("a~.b".to_owned()), stage: None, number: 7 };
         for cursor in [Cursor::at(-5, id), Cursor { time_nanos: 12, key: foreign }] {
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }

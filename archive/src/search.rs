@@ -5,9 +5,12 @@ mod bulk;
 mod compile;
 mod document;
 mod grouping;
+mod names;
+mod policies;
 mod template;
 mod transport;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -29,6 +32,8 @@ use crate::{
 
 use answer::{Aggregation, Found};
 use compile::TIME;
+use names::Names;
+use policies::Policies;
 use transport::{Body, Reason, SHORT, Transport};
 
 /// Indices whose names go into one request.
@@ -37,9 +42,11 @@ const NAMES_IN_A_PATH: usize = 64;
 pub(crate) struct Search {
     transport: Transport,
     config: SearchConfig,
+    names: Names,
     mode: Mode,
     /// The engine's name and version, once it has told them and, for writing, has the template.
     ready: OnceCell<String>,
+    policies: Policies,
     /// What the last write failed with, if it did.
     trouble: Mutex<Option<String>>,
 }
@@ -48,17 +55,24 @@ impl Search {
     pub(crate) async fn open(config: &SearchConfig, mode: Mode) -> Result<Self, OpenError> {
         check(config)?;
         let search = Self {
+            names: Names::new(&config.index_prefix)?,
             transport: Transport::new(config)?,
             config: config.clone(),
             mode,
             ready: OnceCell::new(),
+            policies: Policies::default(),
             trouble: Mutex::new(None),
         };
         match search.ready().await {
             Err(error) if error.is_retryable() => {
                 tracing::warn!(error = %error, "the archive's engine is away; it is tried again with each request");
             }
-            ready => drop(ready.map_err(OpenError::Engine)?),
+            ready => {
+                ready.map_err(OpenError::Engine)?;
+                for warning in search.warnings().await {
+                    tracing::warn!(warning, "the archive's engine has plans of its own");
+                }
+            }
         }
         Ok(search)
     }
@@ -117,7 +131,7 @@ impl Search {
             #[serde(default)]
             version: u64,
         }
-        let path = format!("_index_template/{}", template::name(&self.config));
+        let path = format!("_index_template/{}", self.names.template());
         let there = self.transport.send(Method::GET, &path, None, SHORT).await?;
         if there.status.is_success() {
             let there: Templates = there.parse()?;
@@ -126,7 +140,7 @@ impl Search {
                 return Ok(());
             }
         }
-        let template = template::template(&self.config);
+        let template = template::template(&self.config, &self.names);
         let _: Value = self.transport.json(Method::PUT, &path, Some(&template), SHORT).await?;
         Ok(())
     }
@@ -146,7 +160,7 @@ impl Search {
         let path = format!(
             "{}/_search?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=open\
              &allow_partial_search_results=false",
-            compile::indices(&self.config, query)
+            self.names.of_query(query)
         );
         let answer = self.transport.send(Method::POST, &path, Some(Body::json(&body)), limit).await;
         let answer = match answer {
@@ -168,17 +182,20 @@ impl Search {
     /// Our daily indices.
     async fn indices(&self) -> Result<Vec<(Day, IndexLine)>, ArchiveError> {
         let path = format!(
-            "_cat/indices/{}-*?format=json&bytes=b&h=index,docs.count,store.size&expand_wildcards=open,closed",
-            self.config.index_prefix
+            "_cat/indices/{}?format=json&bytes=b&h=index,docs.count,store.size&expand_wildcards=open,closed",
+            self.names.pattern()
         );
         let answer = self.transport.send(Method::GET, &path, None, SHORT).await?;
         if answer.status.as_u16() == 404 {
             return Ok(Vec::new());
         }
         let lines: Vec<IndexLine> = answer.success()?.parse()?;
-        let day =
-            |line: &IndexLine| Day::parse(line.index.strip_prefix(&self.config.index_prefix)?.strip_prefix('-')?, '.');
-        Ok(lines.into_iter().filter_map(|line| day(&line).map(|day| (day, line))).collect())
+        let day = |line: IndexLine| self.names.day(&line.index).map(|day| (day, line));
+        Ok(lines.into_iter().filter_map(day).collect())
+    }
+
+    fn target(&self) -> bulk::Target<'_> {
+        bulk::Target { transport: &self.transport, config: &self.config, names: &self.names }
     }
 
     fn note<T>(&self, result: &Result<T, ArchiveError>) {
@@ -194,7 +211,7 @@ impl Archive for Search {
             return Err(ArchiveError::refused("it is open for reading alone"));
         }
         let written = match self.ready().await {
-            Ok(_) => bulk::write(&self.transport, &self.config, batches).await,
+            Ok(_) => bulk::write(self.target(), batches).await,
             Err(error) => Err(error),
         };
         self.note(&written);
@@ -211,10 +228,12 @@ impl Archive for Search {
             // An index that KubeSphere made has milliseconds: `numeric_type` makes them comparable.
             "sort": [
                 { TIME: { "order": order, "numeric_type": "date_nanos", "unmapped_type": "date_nanos" } },
-                { "Vedette.EventID": { "order": order, "unmapped_type": "keyword" } },
+                { compile::EVENT_ID: { "order": order, "unmapped_type": "keyword" } },
                 // For documents that we did not write, and that have no id.
                 { "AuditID.keyword": { "order": order, "unmapped_type": "keyword" } },
                 { "Stage.keyword": { "order": order, "unmapped_type": "keyword" } },
+                // And for those of them that were written twice.
+                { "_seq_no": { "order": "asc" } },
             ],
         });
         if let Some(cursor) = &page.after {
@@ -289,12 +308,12 @@ impl Archive for Search {
     async fn purge(&self, older_than_micros: i64) -> Result<Purged, ArchiveError> {
         let old: Vec<_> =
             self.indices().await?.into_iter().filter(|(day, _)| day.end_micros() <= older_than_micros).collect();
-        let mut purged = Purged::default();
+        let days = old.iter().map(|(day, _)| *day).collect::<BTreeSet<_>>().len() as u64;
+        let mut purged = Purged { days, events: 0 };
         for part in old.chunks(NAMES_IN_A_PATH) {
             let names: Vec<&str> = part.iter().map(|(_, line)| line.index.as_str()).collect();
             let path = format!("{}?ignore_unavailable=true", names.join(","));
             let _: Value = self.transport.json(Method::DELETE, &path, None, SHORT).await?;
-            purged.days += part.len() as u64;
             purged.events += part.iter().map(|(_, line)| line.documents()).sum::<u64>();
         }
         Ok(purged)
@@ -317,25 +336,29 @@ impl Archive for Search {
             }
             Ok(_) => {}
         }
+        let warnings = self.policies.warnings(&self.transport, &self.names).await;
         match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(trouble) => Health { ready: false, detail: trouble.clone() },
-            None => Health { ready: true, detail: engine.to_owned() },
+            None => Health::ready(engine, &warnings),
+        }
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        match self.ready().await {
+            Ok(_) => self.policies.warnings(&self.transport, &self.names).await,
+            Err(_) => Vec::new(),
         }
     }
 
     async fn days(&self) -> Result<Vec<DaySize>, ArchiveError> {
-        let mut days: Vec<_> = self
-            .indices()
-            .await?
-            .into_iter()
-            .map(|(day, line)| DaySize {
-                start_micros: day.start_micros(),
-                events: line.documents(),
-                bytes: line.bytes(),
-            })
-            .collect();
-        days.sort_by_key(|day| day.start_micros);
-        Ok(days)
+        let mut days: BTreeMap<Day, DaySize> = BTreeMap::new();
+        for (day, line) in self.indices().await? {
+            let size = days.entry(day).or_default();
+            size.start_micros = day.start_micros();
+            size.events += line.documents();
+            size.bytes += line.bytes();
+        }
+        Ok(days.into_values().collect())
     }
 }
 
@@ -346,19 +369,13 @@ fn insert(object: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// Checks what goes into names and paths.
+/// Checks the bounds of requests.
 fn check(config: &SearchConfig) -> Result<(), OpenError> {
-    let prefix = &config.index_prefix;
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
-    let starts = prefix.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    if !starts || prefix.len() > 200 || !prefix.bytes().all(allowed) {
-        return Err(OpenError::Setting {
-            key: "search.indexPrefix",
-            message: "lower-case letters, digits, `-`, `_` and `.`, a letter or digit first, at most 200".to_owned(),
-        });
-    }
     if config.bulk_bytes == 0 || config.bulk_documents == 0 {
         return Err(OpenError::Setting { key: "search.bulkBytes", message: "must be above 0".to_owned() });
+    }
+    if !(1..=16).contains(&config.bulk_in_flight) {
+        return Err(OpenError::Setting { key: "search.bulkInFlight", message: "1 to 16".to_owned() });
     }
     Ok(())
 }

@@ -18,5 +18,9 @@ mod oracle;
 mod questions;
 #[path = "it/search.rs"]
 mod search;
+#[path = "it/secured.rs"]
+mod secured;
+#[path = "it/stand_in.rs"]
+mod stand_in;
 #[path = "it/suite.rs"]
 mod suite;

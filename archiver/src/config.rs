@@ -24,7 +24,7 @@ pub struct Config {
 pub struct CommitConfig {
     /// Documents.
     pub documents: usize,
-    /// Bytes of the events as they came; 16 MiB for the embedded engine and 4 MiB for the others unless told. Twice as
+    /// Bytes of the events as they came; 16 MiB for the embedded engine and 3 MiB for the others unless told. Twice as
     /// much can be in hand: what is being written, and what is gathered meanwhile.
     pub bytes: Option<usize>,
     /// Milliseconds since the first of them came.
@@ -36,7 +36,7 @@ impl Config {
     pub(crate) fn commit_bytes(&self) -> usize {
         self.commit.bytes.unwrap_or(match self.archive.engine {
             Engine::Embedded => 16 << 20,
-            Engine::Search => 4 << 20,
+            Engine::Search => 3 << 20,
         })
     }
 }

@@ -3,7 +3,8 @@
 //! The archiver pulls archive results, gathers them into commits, writes each commit to the archive, then its books to the
 //! broker, and acknowledges last. `gather` makes commits, `commit` takes one through its steps (and says what happens
 //! when a process is killed between any two of them), `gate` leaves batches to others while the archive is away, `hand` keeps
-//! those at work from being delivered to someone else meanwhile, `upkeep` drops old days and tells whether the archive works.
+//! those at work from being delivered to someone else meanwhile, `upkeep` drops old days, makes
+//! room, and tells whether the archive works.
 //!
 //! **Invariants.** A batch is acknowledged after the archive and the books have it, never before. Of a batch's documents
 //! each is stored, a duplicate, or rejected with a dead letter, and the books say which. At most two commits are in
@@ -81,7 +82,8 @@ pub async fn run_with(archive: Arc<dyn Archive>, config: Config, ctx: Context) -
     bus.ensure().await.map_err(Error::Ensure)?;
     broker_ready.ready();
     ctx.spawn(announce(bus.clone(), ctx.shutdown.clone()));
-    ctx.spawn(upkeep::watch(Arc::clone(&archive), archive_ready.clone(), ctx.shutdown.clone()));
+    ctx.spawn(upkeep::watch(Arc::clone(&archive), archive_ready.clone(), metrics.clone(), ctx.shutdown.clone()));
+    ctx.spawn(upkeep::trim(Arc::clone(&archive), metrics.clone(), ctx.shutdown.clone()));
     let retention = config.archive.retention_days;
     ctx.spawn(upkeep::retain(Arc::clone(&archive), retention, metrics.clone(), ctx.shutdown.clone()));
 

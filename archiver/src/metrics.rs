@@ -26,6 +26,9 @@ pub(crate) struct Metrics {
     pub(crate) pending: IntGauge,
     pub(crate) purged_days: IntCounter,
     pub(crate) purge_failures: IntCounter,
+    pub(crate) trimmed_days: IntCounter,
+    pub(crate) trimmed_events: IntCounter,
+    pub(crate) archive_warnings: IntGauge,
 }
 
 impl Metrics {
@@ -51,6 +54,12 @@ impl Metrics {
             pending: ctx.gauge("pending_batches", "Batches that wait at the broker.")?,
             purged_days: ctx.counter("purged_days_total", "Days dropped for their age.")?,
             purge_failures: ctx.counter("purge_failures_total", "Purges that failed; the next one makes up for it.")?,
+            trimmed_days: ctx.counter("trimmed_days_total", "Days dropped before their time, for want of room.")?,
+            trimmed_events: ctx.counter("trimmed_events_total", "Events of days dropped for want of room.")?,
+            archive_warnings: ctx.gauge(
+                "archive_warnings",
+                "What people should know of the archive: policies of the engine's that delete, days that can't be shown.",
+            )?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What goes on beside the commits: retention, and telling whether the archive works.
+//! What goes on beside the commits: retention, making room, and telling whether the archive works.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +13,8 @@ use crate::metrics::Metrics;
 const PURGE: Duration = Duration::from_secs(15 * 60);
 /// After a purge that failed.
 const PURGE_AGAIN: Duration = Duration::from_secs(60);
+/// Between looks whether the archive has become too large.
+const TRIM: Duration = Duration::from_secs(10);
 /// Between looks at the archive's health.
 const HEALTH: Duration = Duration::from_secs(5);
 const DAY_SECONDS: u64 = 86_400;
@@ -47,13 +49,45 @@ pub(crate) async fn retain(archive: Arc<dyn Archive>, days: u32, metrics: Metric
     }
 }
 
-/// Keeps the archive's readiness true while nothing is written.
-pub(crate) async fn watch(archive: Arc<dyn Archive>, component: Component, stop: CancellationToken) {
+/// Drops the oldest days while there is no room for them.
+pub(crate) async fn trim(archive: Arc<dyn Archive>, metrics: Metrics, stop: CancellationToken) {
     loop {
-        let health = tokio::select! {
+        let trimmed = tokio::select! {
             () = stop.cancelled() => return,
-            health = archive.health() => health,
+            trimmed = archive.trim() => trimmed,
         };
+        match trimmed {
+            Ok(trimmed) if trimmed.days > 0 => {
+                tracing::warn!(trimmed.days, trimmed.events, "dropped days before their time, for want of room");
+                metrics.trimmed_days.inc_by(trimmed.days);
+                metrics.trimmed_events.inc_by(trimmed.events);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "no room could be made in the archive");
+                metrics.purge_failures.inc();
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TRIM) => {}
+        }
+    }
+}
+
+/// Keeps the archive's readiness true while nothing is written, and tells its warnings, each when it is new.
+pub(crate) async fn watch(archive: Arc<dyn Archive>, component: Component, metrics: Metrics, stop: CancellationToken) {
+    let mut told: Vec<String> = Vec::new();
+    loop {
+        let (health, warnings) = tokio::select! {
+            () = stop.cancelled() => return,
+            both = async { (archive.health().await, archive.warnings().await) } => both,
+        };
+        for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
+            tracing::warn!(warning, "the archive has something to tell");
+        }
+        metrics.archive_warnings.set(i64::try_from(warnings.len()).unwrap_or(i64::MAX));
+        told = warnings;
         if health.ready {
             component.ready();
         } else {

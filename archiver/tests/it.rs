@@ -252,3 +252,28 @@ async fn old_days_are_dropped() {
     assert_eq!(hits.total, 0, "the sample is of 2020");
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drops_the_oldest_days_for_want_of_room_and_counts_them() {
+    let mut rig = Rig::with_max_bytes(1).await;
+    rig.publish(&result("a", 10, 0..3)).await;
+    // A day later.
+    rig.publish(&result("b", 10, 1_000..1_001)).await;
+    rig.start(rig.archive());
+    rig.metric_reaches("vedette_archiver_trimmed_events_total", 3.0).await;
+    assert_eq!(rig.metric("vedette_archiver_trimmed_days_total"), 1.0);
+    rig.books(2).await.balance();
+    assert_eq!(rig.names().await, ["pod-1000"], "the newest day stays");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tells_what_the_archive_warns_of() {
+    let mut rig = Rig::new().await;
+    let warns = Failing::new(rig.archive(), Fault::Warns);
+    rig.start(warns.clone());
+    rig.metric_reaches("vedette_archiver_archive_warnings", 1.0).await;
+    warns.mend();
+    rig.metric_reaches("vedette_archiver_archive_warnings", 0.0).await;
+    rig.stop().await;
+}

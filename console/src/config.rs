@@ -9,6 +9,9 @@ use serde::Deserialize;
 use vedette_service::admin::AdminConfig;
 use vedette_service::policy::PolicyConfig;
 
+use crate::auth::AuthConfig;
+use crate::tenancy::TenancyConfig;
+
 /// The settings of `vedette-console`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -17,11 +20,15 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The certificate to serve it with; without one it is plain HTTP, which belongs on loopback alone.
     pub tls: Option<Tls>,
-    /// The token that every request must bring. Better in `tokenFile`, or in the variable of this setting.
+    /// The administrator's token: who brings it sees everything. Better in `tokenFile`, or in the variable of this setting.
     pub token: Option<SecretString>,
     /// A file that holds the token; made with a new token, readable by its owner alone, if there is none. Not looked at
-    /// where `token` is set; one of both is needed.
+    /// where `token` is set; one of both is needed, or a way in of `auth`.
     pub token_file: Option<PathBuf>,
+    /// Who else may ask.
+    pub auth: AuthConfig,
+    /// What they may see.
+    pub tenancy: TenancyConfig,
     /// The archive that is read.
     pub archive: vedette_archive::Config,
     /// The broker, whose state and books are shown.
@@ -72,6 +79,8 @@ impl Default for Config {
             tls: None,
             token: None,
             token_file: None,
+            auth: AuthConfig::default(),
+            tenancy: TenancyConfig::default(),
             archive: vedette_archive::Config::default(),
             nats: vedette_bus::Config::default(),
             policy: None,
@@ -94,9 +103,14 @@ impl Config {
     /// The first setting that can't be.
     pub fn check(&self) -> Result<(), SettingError> {
         let error = |key, message| Err(SettingError { key, message });
-        if self.token.is_none() && self.token_file.is_none() {
-            return error("tokenFile", "is needed where there is no `token`: the API is not served without one");
+        if self.token.is_none() && self.token_file.is_none() && !self.auth.any() {
+            return error(
+                "tokenFile",
+                "is needed where there is no `token` and no `auth`: the API is not served to everybody",
+            );
         }
+        self.auth.check(self.tls.is_some())?;
+        self.tenancy.check()?;
         if self.limits.timeout_seconds == 0 {
             return error("limits.timeoutSeconds", "must be at least 1");
         }
@@ -125,15 +139,51 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_are_named() {
-        let check = |change: fn(&mut Config)| {
+        let check = |change: &dyn Fn(&mut Config)| {
             let mut config = Config { token_file: Some("token".into()), ..Config::default() };
             change(&mut config);
             config.check().map_err(|error| error.key)
         };
-        assert_eq!(check(|_| {}), Ok(()));
-        assert_eq!(check(|c| c.token_file = None), Err("tokenFile"));
-        assert_eq!(check(|c| c.limits.timeout_seconds = 0), Err("limits.timeoutSeconds"));
-        assert_eq!(check(|c| c.limits.concurrent = 0), Err("limits.concurrent"));
+        assert_eq!(check(&|_| {}), Ok(()));
+        assert_eq!(check(&|c| c.token_file = None), Err("tokenFile"));
+        assert_eq!(check(&|c| c.limits.timeout_seconds = 0), Err("limits.timeoutSeconds"));
+        assert_eq!(check(&|c| c.limits.concurrent = 0), Err("limits.concurrent"));
+        let kubernetes = |c: &mut Config| {
+            c.token_file = None;
+            c.auth.kubernetes = Some(crate::KubernetesAuth::default());
+        };
+        assert_eq!(check(&kubernetes), Ok(()));
+        assert_eq!(check(&|c| c.tenancy.max_age_seconds = 1), Err("tenancy.maxAgeSeconds"));
+        let cluster = |name: &str| crate::TenancyCluster { name: name.to_owned(), kubeconfig: None };
+        let twice = [cluster("a"), cluster("a")];
+        assert_eq!(check(&move |c| c.tenancy.clusters = twice.to_vec()), Err("tenancy.clusters"));
+        let everybody = |c: &mut Config| c.tenancy.administrators.groups = vec!["system:authenticated".to_owned()];
+        assert_eq!(check(&everybody), Err("tenancy.administrators.groups"));
+    }
+
+    /// What the example shows in comments is read too: without them, apart from what is told in words.
+    #[test]
+    fn what_the_example_shows_can_be_configured() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.yaml");
+        let text = std::fs::read_to_string(file).unwrap();
+        let shown = |line: &str| {
+            let rest = line.trim_start().strip_prefix("# ")?;
+            let key = rest.trim_start().trim_start_matches("- ").split(':').next()?;
+            let is_key = rest.contains(':') && key.chars().all(|it| it.is_ascii_alphanumeric());
+            let indent = line.len() - line.trim_start().len();
+            is_key.then(|| format!("{}{rest}", " ".repeat(indent)))
+        };
+        let lines = text.lines().filter_map(|line| match line.trim_start().starts_with('#') {
+            true => shown(line),
+            false => Some(line.to_owned()),
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let whole = folder.path().join("console.yaml");
+        std::fs::write(&whole, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let config: Config = vedette_service::config::load("VEDETTE_CONSOLE_EXAMPLE_", Some(&whole)).unwrap();
+        config.check().unwrap();
+        assert!(config.auth.oidc.is_some() && config.auth.proxy.is_some() && config.auth.kubernetes.is_some());
+        assert_eq!(config.tenancy.clusters.len(), 1);
     }
 
     #[test]
@@ -144,5 +194,7 @@ mod tests {
         let default = Config::default();
         assert_eq!(config.listen, default.listen);
         assert_eq!(format!("{:?}", config.limits), format!("{:?}", default.limits));
+        assert_eq!(format!("{:?}", config.tenancy), format!("{:?}", default.tenancy));
+        assert_eq!(format!("{:?}", config.auth), format!("{:?}", default.auth));
     }
 }

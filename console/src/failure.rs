@@ -73,10 +73,14 @@ impl Failure {
         failure
     }
 
-    /// 401: no token, or a wrong one.
-    pub(crate) fn unauthorised() -> Self {
-        let message = "send the console's token as `Authorization: Bearer <token>`";
+    /// 401: nobody knows who asks.
+    pub(crate) fn unauthorised(message: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, message).with(WWW_AUTHENTICATE, "Bearer realm=\"vedette\"")
+    }
+
+    /// 403: it is known who asks, and they may not.
+    pub(crate) fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
     }
 
     /// 404: there is no such thing.
@@ -101,7 +105,7 @@ impl Failure {
     }
 
     /// 503: not now.
-    pub(crate) fn unavailable(message: &'static str) -> Self {
+    pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, "5")
     }
 
@@ -148,6 +152,7 @@ impl From<End> for Failure {
         match end {
             End::Archive(error) => error.into(),
             End::Slow => Self::timed_out(),
+            End::Failed(failure) => failure,
         }
     }
 }

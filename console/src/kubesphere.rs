@@ -19,8 +19,9 @@ use vedette_archive::{Bucket, MAX_BUCKETS, Page};
 
 use crate::failure::Failure;
 use crate::pager::{Pager, Rows};
-use crate::scope::Scope;
+
 use crate::serve::{Permit, Shared};
+use crate::standing::Standing;
 
 use params::{Operation, Request};
 
@@ -34,16 +35,16 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
 
 async fn all(
     State(shared): State<Arc<Shared>>,
-    Extension(scope): Extension<Arc<Scope>>,
+    standing: Standing,
     Extension(permit): Extension<Permit>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    answer(&shared, &scope, permit, Request::parse(query.as_deref().unwrap_or_default(), None)?).await
+    answer(&shared, standing, permit, Request::parse(query.as_deref().unwrap_or_default(), None)?).await
 }
 
 async fn of_cluster(
     State(shared): State<Arc<Shared>>,
-    Extension(scope): Extension<Arc<Scope>>,
+    standing: Standing,
     Extension(permit): Extension<Permit>,
     Path(cluster): Path<String>,
     RawQuery(query): RawQuery,
@@ -51,27 +52,27 @@ async fn of_cluster(
     if cluster.is_empty() {
         return Err(Failure::not_found());
     }
-    answer(&shared, &scope, permit, Request::parse(query.as_deref().unwrap_or_default(), Some(cluster))?).await
+    answer(&shared, standing, permit, Request::parse(query.as_deref().unwrap_or_default(), Some(cluster))?).await
 }
 
 async fn answer(
     shared: &Arc<Shared>,
-    scope: &Scope,
+    mut standing: Standing,
     permit: Permit,
-    mut request: Request,
+    request: Request,
 ) -> Result<Response, Failure> {
-    request.query = scope.narrow(&request.query);
+    let narrowed = standing.scope().await?.narrow(&request.query);
     match request.operation {
-        Operation::Query => records(shared, permit, request).await,
+        Operation::Query => records(shared, standing, permit, request).await,
         Operation::Statistics => {
-            let found = shared.archive()?.statistics(&request.query).await?;
+            let found = shared.archive()?.statistics(&narrowed).await?;
             Ok(Json(json!({ "statistics": { "resources": found.resources, "events": found.events } })).into_response())
         }
         Operation::Histogram => {
-            let found = shared.archive()?.histogram(&request.query, request.interval).await?;
+            let found = shared.archive()?.histogram(&narrowed, request.interval).await?;
             Ok(Json(histogram(&request.interval.fill(found, MAX_BUCKETS))).into_response())
         }
-        Operation::Export => export(shared, permit, request).await,
+        Operation::Export => export(shared, standing, permit, request).await,
     }
 }
 
@@ -84,10 +85,16 @@ fn histogram(buckets: &[Bucket]) -> serde_json::Value {
 }
 
 /// `{"query":{"total":N,"records":[…]}}`; `records` is null where there are none, as Go writes an empty list.
-async fn records(shared: &Arc<Shared>, permit: Permit, request: Request) -> Result<Response, Failure> {
+async fn records(
+    shared: &Arc<Shared>,
+    standing: Standing,
+    permit: Permit,
+    request: Request,
+) -> Result<Response, Failure> {
     let page = request.page;
     let (archive, timeout) = (shared.archive()?, shared.limits.timeout());
-    let mut pager = Pager::new(archive, timeout, request.query, page.from, page.newest_first, Some(page.size));
+    let mut pager =
+        Pager::new(archive, standing, timeout, request.query, page.from, page.newest_first, Some(page.size));
     let first = pager.next().await?.unwrap_or_default();
     let head = format!("{{\"query\":{{\"total\":{},\"records\":", first.total);
     let body = if first.documents.is_empty() {
@@ -100,10 +107,15 @@ async fn records(shared: &Arc<Shared>, permit: Permit, request: Request) -> Resu
 }
 
 /// Every record that matches, one a line.
-async fn export(shared: &Arc<Shared>, permit: Permit, request: Request) -> Result<Response, Failure> {
+async fn export(
+    shared: &Arc<Shared>,
+    standing: Standing,
+    permit: Permit,
+    request: Request,
+) -> Result<Response, Failure> {
     let Page { newest_first, .. } = request.page;
     let (archive, timeout) = (shared.archive()?, shared.limits.timeout());
-    let mut pager = Pager::new(archive, timeout, request.query, 0, newest_first, None);
+    let mut pager = Pager::new(archive, standing, timeout, request.query, 0, newest_first, None);
     let first = pager.next().await?.unwrap_or_default();
     let rows = Rows { tail: if first.documents.is_empty() { "" } else { "\n" }, ..Rows::lines() };
     let headers =

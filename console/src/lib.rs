@@ -7,11 +7,13 @@
 //! - `/api/v1`, our own ([`api`]), for the web console and `vedette query`.
 //! - `GET /api/v1/status`, for administrators.
 //!
-//! **Invariants.** No request gets past the gate without the token. What an engine says when it fails never reaches a client.
+//! **Invariants.** No request gets past the gate unless it is known who asks and what they may see. What an engine says when it fails never reaches a client.
 //! No answer is held in memory as a whole unless it is small. There are no health pages here: those are on the
 //! administrator's address, as for every service.
 
+mod access;
 pub mod api;
+mod auth;
 mod books;
 mod config;
 pub mod document;
@@ -22,8 +24,10 @@ mod pager;
 mod scope;
 pub mod search;
 mod serve;
+mod standing;
 mod status;
 mod tail;
+mod tenancy;
 mod token;
 
 use std::net::TcpListener;
@@ -38,13 +42,15 @@ use vedette_bus::{Bus, ConnectError};
 use vedette_service::policy::{PolicyConfig, PolicyWatch};
 use vedette_service::{Component, Context, chain};
 
+pub use auth::{AuthConfig, AuthError, KubernetesAuth, OidcConfig, ProxyConfig};
 pub use config::{Config, Limits, SettingError, Tls};
+pub use tenancy::{Administrators, TenancyCluster, TenancyConfig};
 pub use token::{TokenError, make_token};
 
+use access::Access;
 use books::SharedLedger;
 use metrics::Metrics;
 use serve::{Found, Shared};
-use token::Token;
 
 /// How often what is not there yet is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -56,9 +62,9 @@ pub enum Error {
     /// A setting can't be.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// There is no token.
+    /// Nobody can be let in.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Auth(#[from] AuthError),
     /// The archive can't be opened.
     #[error("open the archive")]
     Archive(#[source] OpenError),
@@ -146,8 +152,8 @@ async fn serve_with(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     config.check()?;
-    let token = Token::load(&config)?;
     let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
+    let access = Access::start(&config, &metrics, ctx, stop).await?;
     let ledger = SharedLedger::default();
     let (policy_sender, policy) = watch::channel(None);
     let rules = tokio::spawn(find_rules(config.policy.clone(), ctx.clone(), stop.clone(), policy_sender));
@@ -156,7 +162,7 @@ async fn serve_with(
     let health = ctx.health.component("api");
     health.ready();
     let found = Found { archive, bus, policy };
-    let shared = Arc::new(Shared::new(&config, token, found, ledger, metrics, stop));
+    let shared = Arc::new(Shared::new(&config, access, found, ledger, metrics, stop));
     let served = serve::serve(listener, &config, shared, ctx).await;
     health.unready("stopped");
     stop.cancel();

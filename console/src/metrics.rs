@@ -7,6 +7,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, Opts, Registry};
 pub(crate) struct Metrics {
     pub(crate) requests: IntCounterVec,
     pub(crate) seconds: Histogram,
+    pub(crate) spot_checks: IntCounterVec,
 }
 
 impl Metrics {
@@ -21,9 +22,17 @@ impl Metrics {
                 "vedette_console_request_seconds",
                 "Seconds until a request's answer began.",
             ))?,
+            spot_checks: IntCounterVec::new(
+                Opts::new(
+                    "vedette_console_spot_checks_total",
+                    "Decisions on what a caller may see that were compared with Kubernetes' own, by result.",
+                ),
+                &["result"],
+            )?,
         };
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
+        registry.register(Box::new(metrics.spot_checks.clone()))?;
         Ok(metrics)
     }
 }

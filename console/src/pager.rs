@@ -8,12 +8,17 @@ use std::time::Duration;
 
 use vedette_archive::{Archive, ArchiveError, Cursor, Page, Query};
 
+use crate::failure::Failure;
+use crate::standing::Standing;
+
 /// Records held at a time. Few, since one may have megabytes; fewer still where they are too large together.
 const CHUNK: u64 = 100;
 
 /// The way through the records that match.
 pub(crate) struct Pager {
     archive: Arc<dyn Archive>,
+    standing: Standing,
+    /// Without what the caller may see.
     query: Query,
     from: u64,
     newest_first: bool,
@@ -42,6 +47,8 @@ pub(crate) enum End {
     Archive(ArchiveError),
     /// The archive took too long.
     Slow,
+    /// What the caller may see can't be told any more.
+    Failed(Failure),
 }
 
 /// How records are put into a body.
@@ -67,6 +74,7 @@ impl Pager {
     /// From record number `from` on, `left` records at most.
     pub(crate) fn new(
         archive: Arc<dyn Archive>,
+        standing: Standing,
         timeout: Duration,
         query: Query,
         from: u64,
@@ -75,6 +83,7 @@ impl Pager {
     ) -> Self {
         Self {
             archive,
+            standing,
             query,
             from,
             newest_first,
@@ -101,7 +110,8 @@ impl Pager {
                 after: self.after.clone(),
                 total: !self.begun,
             };
-            let search = tokio::time::timeout(self.timeout, self.archive.search(&self.query, &page)).await;
+            let query = self.standing.scope().await.map_err(End::Failed)?.narrow(&self.query);
+            let search = tokio::time::timeout(self.timeout, self.archive.search(&query, &page)).await;
             match search.map_err(|_| End::Slow)? {
                 Ok(hits) => break hits,
                 // More than the archive gives at once. Where these lie, others as large may follow.

@@ -1,7 +1,7 @@
 //! Serving the API: who may ask, how long an answer may take, how many at a time.
 //!
-//! Every request passes the same gate before anything looks at it: the token, then a place among those that are answered
-//! at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
+//! Every request passes the same gate before anything looks at it: who asks and what they may see, then a place among those that
+//! are answered at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
 //! tell, when nobody reads it.
 
 use std::net::TcpListener;
@@ -12,24 +12,28 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use futures::stream;
 use hyper_util::rt::TokioTimer;
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vedette_archive::Archive;
 use vedette_bus::Bus;
 use vedette_rules::Policy;
-use vedette_service::Context;
 use vedette_service::policy::PolicyWatch;
+use vedette_service::{Context, tls};
 
 use crate::Error;
+use crate::access::{Access, administrators};
 use crate::api;
+use crate::auth::{Acceptor, Caller};
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::failure::Failure;
@@ -39,7 +43,7 @@ use crate::pager::{Chunk, Pager, Rows};
 use crate::scope::Scope;
 use crate::status::{self, StatusCache};
 use crate::tail::Tail;
-use crate::token::Token;
+use crate::tenancy::View;
 
 /// Until a client must have sent its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +62,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// What the handlers share.
 pub(crate) struct Shared {
-    token: Token,
+    access: Access,
     pub(crate) limits: Limits,
     archive: watch::Receiver<Option<Arc<dyn Archive>>>,
     bus: watch::Receiver<Option<Bus>>,
@@ -90,7 +94,7 @@ pub(crate) struct Permit {
 impl Shared {
     pub(crate) fn new(
         config: &Config,
-        token: Token,
+        access: Access,
         found: Found,
         ledger: SharedLedger,
         metrics: Metrics,
@@ -98,7 +102,7 @@ impl Shared {
     ) -> Self {
         let Found { archive, bus, policy } = found;
         Self {
-            token,
+            access,
             limits: config.limits.clone(),
             archive,
             ledger,
@@ -116,6 +120,20 @@ impl Shared {
     /// The archive, once it is open.
     pub(crate) fn archive(&self) -> Result<Arc<dyn Archive>, Failure> {
         self.archive.borrow().clone().ok_or_else(|| Failure::unavailable("the archive is not open yet"))
+    }
+
+    /// What a caller may see of the archive.
+    fn scope(&self, caller: &Caller, view: &View) -> Scope {
+        // A day more, since days are dropped as a whole.
+        let kept = i64::from(self.retention_days) + 1;
+        let old = Timestamp::now().as_microsecond().saturating_sub(kept.saturating_mul(86_400_000_000));
+        Scope::of(caller, view, if self.retention_days == 0 { 0 } else { old })
+    }
+
+    /// The same as it is now, for whoever began to read a while ago.
+    pub(crate) async fn scope_now(&self, caller: &Caller) -> Result<Scope, Failure> {
+        let view = self.access.view(caller).await?;
+        Ok(self.scope(caller, &view))
     }
 
     /// The rules in force, where they are configured and once they are there.
@@ -190,7 +208,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(api::router())
         .merge(kubesphere::router())
-        .merge(status::router())
+        .merge(status::router().route_layer(middleware::from_fn(administrators)))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
@@ -213,15 +231,13 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
 }
 
 async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result<Response, Failure> {
-    if !shared.token.is_in(request.headers().get(AUTHORIZATION)) {
-        return Err(Failure::unauthorised());
-    }
+    let (caller, view) = shared.access.admit(&mut request).await?;
+    request.extensions_mut().insert(Arc::new(shared.scope(&caller, &view)));
     let timeout = shared.limits.timeout();
     let place = tokio::time::timeout(timeout, Arc::clone(&shared.places).acquire_owned()).await;
     let busy = || Failure::unavailable("too many requests are being answered");
     let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
     request.extensions_mut().insert(Permit { _place: Arc::new(place) });
-    request.extensions_mut().insert(Arc::new(Scope::everything("administrator")));
     tokio::time::timeout(timeout, next.run(request)).await.map_err(|_| Failure::timed_out())
 }
 
@@ -255,9 +271,12 @@ pub(crate) async fn serve(
                 server.serve(app).await.map_err(Error::Serve)
             }
             Some(tls) => {
-                let tls = vedette_service::tls::server_config(&tls.cert, &tls.key, None).map_err(Error::Tls)?;
-                let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
-                let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Error::Serve)?.handle(handle);
+                // Asked for, and not needed: only the proxy has one.
+                let clients = config.auth.proxy.as_ref().map(|proxy| proxy.client_ca_file.as_path());
+                let tls = tls::server_config_with(&tls.cert, &tls.key, clients, true).map_err(Error::Tls)?;
+                let acceptor = Acceptor(RustlsAcceptor::new(RustlsConfig::from_config(tls)));
+                let server = axum_server::from_tcp(listener).map_err(Error::Serve)?.handle(handle);
+                let mut server = server.acceptor(acceptor);
                 bound(server.http_builder());
                 server.serve(app).await.map_err(Error::Serve)
             }

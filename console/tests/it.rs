@@ -2,11 +2,15 @@
 
 #[cfg(test)]
 mod it {
+    pub(crate) mod access;
     pub(crate) mod api;
     pub(crate) mod engines;
     pub(crate) mod gate;
     pub(crate) mod incidents;
+    pub(crate) mod oidc;
+    pub(crate) mod proxy;
     pub(crate) mod query;
     pub(crate) mod rig;
     pub(crate) mod status;
+    pub(crate) mod tail;
 }

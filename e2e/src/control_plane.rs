@@ -76,6 +76,16 @@ impl ControlPlane {
         self.folder.path().join("admin.kubeconfig")
     }
 
+    /// Lets the apiserver answer nobody and close nothing, as a machine that hangs.
+    pub fn pause(&self) {
+        self.apiserver.pause();
+    }
+
+    /// Undoes [`ControlPlane::pause`].
+    pub fn resume(&self) {
+        self.apiserver.resume();
+    }
+
     /// Runs kubectl as `admin`, with `stdin`.
     pub fn kubectl(&self, args: &[&str], stdin: Option<&str>) -> Output {
         kubectl(&self.kubeconfig(), args, stdin)

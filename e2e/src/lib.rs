@@ -21,6 +21,7 @@ pub use crate::control_plane::ControlPlane;
 pub use crate::nats::NatsServer;
 pub use crate::process::Process;
 pub use crate::search::{Engine, SearchNode};
+pub use crate::secured::SecuredNode;
 pub use crate::service::Service;
 
 pub mod alertmanager;
@@ -30,6 +31,7 @@ pub mod nats;
 pub mod ports;
 pub mod process;
 pub mod search;
+pub mod secured;
 pub mod service;
 pub mod tools;
 pub mod wait;

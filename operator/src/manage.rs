@@ -18,7 +18,6 @@ mod filter;
 mod names;
 mod page;
 mod status;
-mod subject;
 mod trial;
 mod watch;
 mod write;

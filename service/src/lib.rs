@@ -29,6 +29,7 @@ pub mod context;
 pub mod error;
 pub mod health;
 pub mod host;
+pub mod kept;
 pub mod metrics;
 pub mod namespaces;
 pub mod operator;
@@ -37,6 +38,7 @@ pub mod policy;
 pub mod program;
 pub mod secret;
 pub mod snapshot;
+pub mod subject;
 pub mod telemetry;
 pub mod tls;
 

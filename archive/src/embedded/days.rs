@@ -20,11 +20,16 @@ const CACHED_BLOCKS: usize = 4;
 /// What a day's directory is renamed to before it is removed, so that half a day is never taken for one.
 const DROPPED: &str = "dropped";
 
+/// What a day's directory that another version made is renamed to when the day is written to again.
+const OTHER: &str = "other";
+
 /// All days, by date.
 pub(super) struct Days {
     dir: PathBuf,
     mode: Mode,
     open: RwLock<BTreeMap<Day, Arc<DayIndex>>>,
+    /// Directories of days that another version made, and that this one can't read.
+    others: Mutex<BTreeMap<PathBuf, Day>>,
 }
 
 /// One day's index, open for reading.
@@ -42,7 +47,7 @@ type Stamp = (u64, i64, i64);
 impl Days {
     /// Opens the days in the directory. Where it is written to, what a purge left half removed is removed.
     pub(super) fn open(dir: &Path, mode: Mode) -> Result<Self, ArchiveError> {
-        let days = Self { dir: dir.to_path_buf(), mode, open: RwLock::default() };
+        let days = Self { dir: dir.to_path_buf(), mode, open: RwLock::default(), others: Mutex::default() };
         if mode == Mode::Write {
             days.remove_dropped()?;
         }
@@ -79,6 +84,7 @@ impl Days {
             return Ok(Arc::clone(index));
         }
         let dir = self.path(day);
+        self.move_away(&dir, day)?;
         fs::create_dir_all(&dir)
             .map_err(|error| ArchiveError::unavailable_by("can't make a day's directory", error))?;
         let directory = MmapDirectory::open(&dir).map_err(|error| engine("open a day's directory", error.into()))?;
@@ -95,14 +101,31 @@ impl Days {
             .open_or_create(directory)
             .map_err(|error| engine("make a day's index", error))?;
         sync(&self.dir)?;
-        let index = Arc::new(DayIndex::of(index, dir)?);
+        let Some(index) = DayIndex::of(index, dir)? else {
+            // As it was looked at a moment ago it was not.
+            return Err(ArchiveError::unavailable("a day was made by another version"));
+        };
+        let index = Arc::new(index);
         self.write().insert(day, Arc::clone(&index));
         Ok(index)
     }
 
     /// Drops a day for good; readers that have it open keep what they see. Returns how many documents it had.
     pub(super) fn drop_day(&self, day: Day) -> Result<u64, ArchiveError> {
-        let dropped = self.dir.join(format!("{}.{DROPPED}", day.name('-')));
+        self.remove(&self.path(day), || self.write().remove(&day).map_or(0, |index| index.searcher().num_docs()))
+    }
+
+    /// Drops a day that another version made.
+    pub(super) fn drop_other(&self, path: &Path) -> Result<(), ArchiveError> {
+        self.remove(path, || {
+            self.others().remove(path);
+        })
+    }
+
+    /// Removes a directory, and calls `forget` when it can't be taken for a day any more.
+    fn remove<T>(&self, path: &Path, forget: impl FnOnce() -> T) -> Result<T, ArchiveError> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let dropped = self.dir.join(format!("{name}.{DROPPED}"));
         let failed = |error: io::Error| ArchiveError::unavailable_by("can't remove a day's directory", error);
         let gone = |result: io::Result<()>| match result {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -110,18 +133,51 @@ impl Days {
         };
         // What an earlier drop left half removed is in the way of the new name.
         gone(fs::remove_dir_all(&dropped))?;
-        gone(fs::rename(self.path(day), &dropped))?;
+        gone(fs::rename(path, &dropped))?;
         // Not before: a day that stays on disk stays in the answers, and is dropped by the next purge.
-        let events = self.write().remove(&day).map_or(0, |index| index.searcher().num_docs());
+        let forgotten = forget();
         sync(&self.dir)?;
         gone(fs::remove_dir_all(&dropped))?;
-        Ok(events)
+        Ok(forgotten)
+    }
+
+    /// The directories of days that another version made.
+    pub(super) fn others(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Day>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for a day that another version made and that is written to again.
+    fn move_away(&self, dir: &Path, day: Day) -> Result<(), ArchiveError> {
+        if !self.others().contains_key(dir) {
+            return Ok(());
+        }
+        let failed = |error: io::Error| ArchiveError::unavailable_by("can't make room for a day", error);
+        let free = (1..).map(|n| self.dir.join(format!("{}.{OTHER}-{n}", day.name('-')))).find(|path| !path.exists());
+        let Some(other) = free else { return Ok(()) };
+        fs::rename(dir, &other).map_err(failed)?;
+        sync(&self.dir)?;
+        let mut others = self.others();
+        others.remove(dir);
+        others.insert(other, day);
+        Ok(())
+    }
+
+    /// Bytes of the disk that are free for us.
+    pub(super) fn free_bytes(&self) -> Result<u64, ArchiveError> {
+        let disk = rustix::fs::statvfs(&self.dir)
+            .map_err(|error| ArchiveError::unavailable_by("can't measure the disk", io::Error::from(error)))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Bytes of all files of a day.
     pub(super) fn bytes_of(&self, day: Day) -> Result<u64, ArchiveError> {
+        self.bytes_in(&self.path(day))
+    }
+
+    /// Bytes of all files in a day's directory.
+    pub(super) fn bytes_in(&self, dir: &Path) -> Result<u64, ArchiveError> {
         let failed = |error: io::Error| ArchiveError::unavailable_by("can't measure the archive", error);
-        let entries = match fs::read_dir(self.path(day)) {
+        let entries = match fs::read_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             entries => entries.map_err(failed)?,
         };
@@ -134,39 +190,61 @@ impl Days {
     }
 
     /// Takes up new days and lets go of those that were dropped.
-    fn refresh(&self) -> Result<(), ArchiveError> {
-        let names = self.names()?;
+    pub(super) fn refresh(&self) -> Result<(), ArchiveError> {
+        let (names, moved) = self.names()?;
         let known: BTreeSet<Day> = self.read().keys().copied().collect();
-        if names == known {
-            return Ok(());
-        }
+        let mut others: BTreeMap<PathBuf, Day> = moved;
         for day in names.difference(&known) {
-            if let Some(index) = DayIndex::open(self.path(*day))? {
-                self.write().insert(*day, Arc::new(index));
+            let path = self.path(*day);
+            match DayIndex::open(path.clone())? {
+                Opened::Day(index) => {
+                    self.write().insert(*day, index);
+                }
+                Opened::Another => {
+                    others.insert(path, *day);
+                }
+                Opened::Nothing => {}
             }
         }
         self.write().retain(|day, _| names.contains(day));
+        let mut seen = self.others();
+        for path in others.keys().filter(|path| !seen.contains_key(*path)) {
+            tracing::warn!(day = %path.display(), "this day was made by another version and is not shown");
+        }
+        *seen = others;
         Ok(())
     }
 
-    fn names(&self) -> Result<BTreeSet<Day>, ArchiveError> {
+    /// The days that have a directory, and the directories that were moved away.
+    fn names(&self) -> Result<(BTreeSet<Day>, BTreeMap<PathBuf, Day>), ArchiveError> {
         let failed = |error: io::Error| ArchiveError::unavailable_by("can't list the archive's days", error);
         let entries = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
             entries => entries.map_err(failed)?,
         };
-        let mut days = BTreeSet::new();
+        let (mut days, mut moved) = (BTreeSet::new(), BTreeMap::new());
         for entry in entries {
-            days.extend(entry.map_err(failed)?.file_name().to_str().and_then(|name| Day::parse(name, '-')));
+            let path = entry.map_err(failed)?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            match name.split_once('.') {
+                None => days.extend(Day::parse(name, '-')),
+                Some((day, kind)) if kind.starts_with(OTHER) && !kind.ends_with(DROPPED) => {
+                    if let Some(day) = Day::parse(day, '-') {
+                        moved.insert(path, day);
+                    }
+                }
+                Some(_) => {}
+            }
         }
-        Ok(days)
+        Ok((days, moved))
     }
 
     fn remove_dropped(&self) -> Result<(), ArchiveError> {
         let failed = |error: io::Error| ArchiveError::unavailable_by("can't remove a dropped day", error);
         for entry in fs::read_dir(&self.dir).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            let day = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| Day::parse(stem, '-'));
+            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('.'));
+            let day = name.and_then(|(day, _)| Day::parse(day, '-'));
             if day.is_some() && path.extension().is_some_and(|extension| extension == DROPPED) {
                 fs::remove_dir_all(&path).map_err(failed)?;
             }
@@ -187,23 +265,32 @@ impl Days {
     }
 }
 
+/// What there is in a day's directory.
+enum Opened {
+    Day(Arc<DayIndex>),
+    /// What another version made.
+    Another,
+    /// Its first commit is still to come, or it is gone by now.
+    Nothing,
+}
+
 impl DayIndex {
-    /// Opens a day; `None` if its first commit is still to come, or it is gone by now.
-    fn open(dir: PathBuf) -> Result<Option<Self>, ArchiveError> {
+    fn open(dir: PathBuf) -> Result<Opened, ArchiveError> {
         if !dir.join("meta.json").exists() {
-            return Ok(None);
+            return Ok(Opened::Nothing);
         }
         match Index::open_in_dir(&dir) {
-            Ok(index) => Self::of(index, dir).map(Some),
-            Err(_) if !dir.exists() => Ok(None),
+            Ok(index) => Ok(Self::of(index, dir)?.map_or(Opened::Another, |index| Opened::Day(Arc::new(index)))),
+            Err(_) if !dir.exists() => Ok(Opened::Nothing),
+            Err(TantivyError::IncompatibleIndex(_)) => Ok(Opened::Another),
             Err(error) => Err(engine("open a day's index", error)),
         }
     }
 
-    fn of(index: Index, dir: PathBuf) -> Result<Self, ArchiveError> {
+    /// `None` for one that another version made.
+    fn of(index: Index, dir: PathBuf) -> Result<Option<Self>, ArchiveError> {
         if !schema::fits(&index) {
-            let message = format!("{} was made by another version", dir.display());
-            return Err(ArchiveError::unavailable(message));
+            return Ok(None);
         }
         let stamp = stamp(&dir);
         let reader = index
@@ -212,7 +299,7 @@ impl DayIndex {
             .doc_store_cache_num_blocks(CACHED_BLOCKS)
             .try_into()
             .map_err(|error| engine("read a day's index", error))?;
-        Ok(Self { index, dir, reader, stamp: Mutex::new(stamp) })
+        Ok(Some(Self { index, dir, reader, stamp: Mutex::new(stamp) }))
     }
 
     /// What is committed, as of the last reload.

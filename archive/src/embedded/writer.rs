@@ -7,8 +7,9 @@
 //! duplicates. Nothing else has to be kept in step.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, IndexWriter, TERMINATED, Term};
@@ -25,6 +26,8 @@ use crate::{BatchReport, WriteBatch};
 
 /// What Tantivy needs at least.
 pub(super) const MIN_MEMORY_BYTES: usize = 15_000_000;
+/// How long what was dropped may take to come free.
+const SETTLE: Duration = Duration::from_secs(60);
 
 /// The archive's one writer.
 pub(super) struct Writer {
@@ -33,6 +36,10 @@ pub(super) struct Writer {
     slots: Slots,
     memory_bytes: usize,
     max_open: usize,
+    max_bytes: u64,
+    min_free_bytes: u64,
+    /// When days were dropped for the disk's sake, and what came free did not show yet.
+    waiting: Option<Instant>,
     /// The days open for writing, the least recently used first.
     open: Vec<DayWriter>,
 }
@@ -44,6 +51,13 @@ struct DayWriter {
     filter: Filter,
 }
 
+/// A day that can be dropped.
+struct Kept {
+    day: Day,
+    /// Where it lies, if another version made it.
+    other: Option<PathBuf>,
+}
+
 /// A document's place in what is written: batch and index in it.
 type Place = (usize, usize);
 
@@ -51,7 +65,17 @@ impl Writer {
     pub(super) fn new(config: &EmbeddedConfig, lock: Lock, days: Arc<Days>) -> Self {
         let max_open = config.open_days.max(1);
         let memory_bytes = (config.writer_memory_bytes / max_open).max(MIN_MEMORY_BYTES);
-        Self { _lock: lock, days, slots: schema().1, memory_bytes, max_open, open: Vec::new() }
+        Self {
+            _lock: lock,
+            days,
+            slots: schema().1,
+            memory_bytes,
+            max_open,
+            max_bytes: config.max_bytes,
+            min_free_bytes: config.min_free_bytes,
+            waiting: None,
+            open: Vec::new(),
+        }
     }
 
     pub(super) fn lock(dir: &Path) -> Result<Lock, OpenError> {
@@ -65,6 +89,7 @@ impl Writer {
 
     /// Writes the batches; see [`crate::Archive::write`].
     pub(super) fn write(&mut self, batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
+        self.check_disk()?;
         let mut by_day: BTreeMap<Day, Vec<Place>> = BTreeMap::new();
         for (batch, WriteBatch { documents, .. }) in batches.iter().enumerate() {
             for (index, document) in documents.iter().enumerate() {
@@ -84,14 +109,83 @@ impl Writer {
     /// Drops the days that ended by then: how many, and with how many documents.
     pub(super) fn purge(&mut self, older_than_micros: i64) -> Result<(u64, u64), ArchiveError> {
         let (mut days, mut events) = (0, 0);
-        for (day, _) in self.days.within(None, None)? {
-            if day.end_micros() <= older_than_micros {
-                self.open.retain(|writer| writer.day != day);
-                events += self.days.drop_day(day)?;
+        for kept in self.kept()? {
+            if kept.day.end_micros() <= older_than_micros {
+                events += self.let_go(&kept)?;
                 days += 1;
             }
         }
         Ok((days, events))
+    }
+
+    /// Drops the oldest days while there are too many bytes or too few are free; never the newest. How many, and with how
+    /// many documents.
+    pub(super) fn trim(&mut self) -> Result<(u64, u64), ArchiveError> {
+        let kept = self.kept()?;
+        let mut bytes = 0_u64;
+        for kept in &kept {
+            bytes = bytes.saturating_add(kept.bytes(&self.days)?);
+        }
+        let missing = self.min_free_bytes.saturating_sub(self.days.free_bytes()?);
+        // Dropped files take room for as long as a reader has them open. To drop more meanwhile would drop too much.
+        let waits = self.waiting.is_some_and(|since| since.elapsed() < SETTLE);
+        let for_disk = if waits { 0 } else { missing };
+        let excess = if self.max_bytes == 0 { 0 } else { bytes.saturating_sub(self.max_bytes) };
+        let (mut wanted, mut days, mut events) = (for_disk.max(excess), 0, 0);
+        let newest = kept.last().map(|kept| kept.day);
+        for kept in kept.into_iter().filter(|kept| Some(kept.day) != newest) {
+            if wanted == 0 {
+                break;
+            }
+            wanted = wanted.saturating_sub(kept.bytes(&self.days)?);
+            events += self.let_go(&kept)?;
+            days += 1;
+        }
+        if days > 0 && for_disk > 0 {
+            self.waiting = Some(Instant::now());
+        }
+        Ok((days, events))
+    }
+
+    /// Whether there is room to write.
+    fn check_disk(&mut self) -> Result<(), ArchiveError> {
+        let free = self.days.free_bytes()?;
+        if free >= self.min_free_bytes {
+            return Ok(());
+        }
+        let kept = self.kept()?;
+        let newest = kept.last().map(|kept| kept.day);
+        if kept.iter().any(|kept| Some(kept.day) != newest) {
+            // There are days to drop: they are, by whoever calls `trim`.
+            return Ok(());
+        }
+        let mebibytes = |bytes: u64| bytes >> 20;
+        Err(ArchiveError::unavailable(format!(
+            "the disk has {} MiB free, less than the {} MiB of `embedded.minFreeBytes`, and only the newest day is left to drop",
+            mebibytes(free),
+            mebibytes(self.min_free_bytes)
+        )))
+    }
+
+    /// All days, the oldest first, also those that another version made.
+    fn kept(&self) -> Result<Vec<Kept>, ArchiveError> {
+        let ours = self.days.within(None, None)?.into_iter().map(|(day, _)| Kept { day, other: None });
+        let others: Vec<Kept> =
+            self.days.others().iter().map(|(path, day)| Kept { day: *day, other: Some(path.clone()) }).collect();
+        let mut kept: Vec<Kept> = ours.chain(others).collect();
+        kept.sort_by_key(|kept| kept.day);
+        Ok(kept)
+    }
+
+    /// Drops a day; how many documents it had, as far as this version can tell.
+    fn let_go(&mut self, kept: &Kept) -> Result<u64, ArchiveError> {
+        match &kept.other {
+            Some(path) => self.days.drop_other(path).map(|()| 0),
+            None => {
+                self.open.retain(|writer| writer.day != kept.day);
+                self.days.drop_day(kept.day)
+            }
+        }
     }
 
     /// Takes the day's writer out of the open ones, opening it if it is not.
@@ -108,6 +202,12 @@ impl Writer {
             idle.index.reload()?;
         }
         DayWriter::open(day, self.days.create(day)?, self.memory_bytes)
+    }
+}
+
+impl Kept {
+    fn bytes(&self, days: &Days) -> Result<u64, ArchiveError> {
+        self.other.as_ref().map_or_else(|| days.bytes_of(self.day), |path| days.bytes_in(path))
     }
 }
 

@@ -71,7 +71,7 @@ impl Hit {
         let time_nanos = i128::from(self.sort.first()?.as_i64()?);
         let key = match self.sort.get(1)?.as_str() {
             Some(id) => CursorKey::Event(id.parse().ok()?),
-            None => CursorKey::Foreign { audit_id: text(2), stage: text(3) },
+            None => CursorKey::Foreign { audit_id: text(2), stage: text(3), number: self.sort.get(4)?.as_i64()? },
         };
         Some(Cursor { time_nanos, key })
     }
@@ -83,8 +83,8 @@ impl Cursor {
         // Beyond what the engine's times can be there is nothing.
         let time = i64::try_from(self.time_nanos).unwrap_or(if self.time_nanos < 0 { 0 } else { i64::MAX });
         match &self.key {
-            CursorKey::Event(id) => json!([time, id.to_string(), null, null]),
-            CursorKey::Foreign { audit_id, stage } => json!([time, null, audit_id, stage]),
+            CursorKey::Event(id) => json!([time, id.to_string(), null, null, i64::MAX]),
+            CursorKey::Foreign { audit_id, stage, number } => json!([time, null, audit_id, stage, number]),
         }
     }
 }

@@ -15,14 +15,13 @@ use vedette_audit::document::Document;
 use vedette_audit::identity::EventId;
 
 use super::document::{BATCH, Form, push};
+use super::names::Names;
 use super::transport::{Body, Gzip, Reason, SHORT, Transport};
 use crate::config::SearchConfig;
 use crate::day::Day;
 use crate::error::ArchiveError;
 use crate::{BatchReport, Rejected, WriteBatch};
 
-/// Requests under way at a time.
-const IN_FLIGHT: usize = 2;
 /// Attempts for the items of one request before the whole write is given up (and, by its caller, begun again).
 const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -47,14 +46,18 @@ enum Fate {
     Rejected(String),
 }
 
-type Fates = Vec<(EventId, Day, Fate)>;
+type Fates<'a> = Vec<(&'a Document, Fate)>;
+
+/// Where requests go.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) config: &'a SearchConfig,
+    pub(super) names: &'a Names,
+}
 
 /// Writes the batches; see [`crate::Archive::write`].
-pub(super) async fn write(
-    transport: &Transport,
-    config: &SearchConfig,
-    batches: &[WriteBatch],
-) -> Result<Vec<BatchReport>, ArchiveError> {
+pub(super) async fn write(target: Target<'_>, batches: &[WriteBatch]) -> Result<Vec<BatchReport>, ArchiveError> {
     // Of the same event in several places the first is sent.
     let mut first: HashMap<EventId, usize> = HashMap::new();
     let mut items = Vec::new();
@@ -66,18 +69,20 @@ pub(super) async fn write(
             }
         }
     }
-    let requests: Vec<Vec<Item<'_>>> = cut(items, config.bulk_documents, config.bulk_bytes);
-    let sends: Vec<_> = requests.into_iter().map(|items| send(transport, config, items)).collect();
-    let fates: Vec<Fates> = futures::stream::iter(sends).buffer_unordered(IN_FLIGHT).try_collect().await?;
+    let requests: Vec<Vec<Item<'_>>> = cut(items, target.config.bulk_documents, target.config.bulk_bytes);
+    // A request is compressed when its turn comes: so many are in memory, and no more.
+    let sends: Vec<_> = requests.into_iter().map(|items| send(target, items)).collect();
+    let in_flight = target.config.bulk_in_flight.max(1);
+    let fates: Vec<Fates<'_>> = futures::stream::iter(sends).buffer_unordered(in_flight).try_collect().await?;
     let mut exist = Vec::new();
     let mut fate_of: HashMap<EventId, Fate> = HashMap::new();
-    for (id, day, fate) in fates.into_iter().flatten() {
+    for (document, fate) in fates.into_iter().flatten() {
         if matches!(fate, Fate::Exists) {
-            exist.push((id, day));
+            exist.push(document);
         }
-        fate_of.insert(id, fate);
+        fate_of.insert(document.id, fate);
     }
-    let stored_by = stored_by(transport, config, &exist).await?;
+    let stored_by = stored_by(target, &exist).await?;
     Ok(batches.iter().enumerate().map(|(at, batch)| report(at, batch, batches, &first, &fate_of, &stored_by)).collect())
 }
 
@@ -133,22 +138,22 @@ fn cut<'a>(items: Vec<Item<'a>>, max_items: usize, max_bytes: usize) -> Vec<Vec<
 
 /// Sends one request's items until each has its fate; items that fail for the moment are sent again, alone. A request that
 /// fails as a whole is the caller's to send again: it knows what else to do while the engine is away.
-async fn send(transport: &Transport, config: &SearchConfig, mut items: Vec<Item<'_>>) -> Result<Fates, ArchiveError> {
+async fn send<'a>(target: Target<'_>, mut items: Vec<Item<'a>>) -> Result<Fates<'a>, ArchiveError> {
     let mut done = Vec::with_capacity(items.len());
     let mut attempt = 0;
     while !items.is_empty() {
-        let (again, trouble) = match once(transport, config, &items).await {
+        let (again, trouble) = match once(target, &items).await {
             Ok(answered) => sort(items, answered, attempt, &mut done),
             Err(Failed::TooLarge) if items.len() > 1 => {
                 let half = items.split_off(items.len() / 2);
                 for part in [items, half] {
-                    done.extend(Box::pin(send(transport, config, part)).await?);
+                    done.extend(Box::pin(send(target, part)).await?);
                 }
                 return Ok(done);
             }
             Err(Failed::TooLarge) => {
                 let reason = "larger than the engine takes (http.max_content_length)".to_owned();
-                let fates = items.iter().map(|item| (item.id(), item.day(), Fate::Rejected(reason.clone())));
+                let fates = items.iter().map(|item| (item.document, Fate::Rejected(reason.clone())));
                 done.extend(fates);
                 return Ok(done);
             }
@@ -171,7 +176,7 @@ fn sort<'a>(
     items: Vec<Item<'a>>,
     answered: Vec<Answered>,
     attempt: u32,
-    done: &mut Fates,
+    done: &mut Fates<'a>,
 ) -> (Vec<Item<'a>>, Option<ArchiveError>) {
     let (mut again, mut trouble) = (Vec::new(), None);
     for (mut item, answered) in items.into_iter().zip(answered) {
@@ -194,7 +199,7 @@ fn sort<'a>(
                 continue;
             }
         };
-        done.push((item.id(), item.day(), fate));
+        done.push((item.document, fate));
     }
     (again, trouble)
 }
@@ -207,14 +212,14 @@ enum Failed {
 }
 
 /// Sends the items once: the answer to each, in order.
-async fn once(transport: &Transport, config: &SearchConfig, items: &[Item<'_>]) -> Result<Vec<Answered>, Failed> {
+async fn once(target: Target<'_>, items: &[Item<'_>]) -> Result<Vec<Answered>, Failed> {
     let other = Failed::Other;
     let mut gzip = Gzip::new();
     let mut line = Vec::new();
     for item in items {
         line.clear();
-        let index = index(config, item.day());
-        let action = json!({ "create": { "_index": index, "_id": item.id().to_string() } });
+        let action =
+            json!({ "create": { "_index": index(target.names, item.document), "_id": item.document.id.to_string() } });
         line.extend_from_slice(action.to_string().as_bytes());
         line.push(b'\n');
         push(item.document, item.key, item.form, &mut line);
@@ -224,7 +229,7 @@ async fn once(transport: &Transport, config: &SearchConfig, items: &[Item<'_>]) 
     let body = Body::lines(gzip.finish().map_err(other)?);
     let limit = SHORT + items.len() * ANSWER_PER_ITEM;
     let path = "_bulk?filter_path=errors,items.*.status,items.*.error";
-    let answer = transport.send(Method::POST, path, Some(body), limit).await.map_err(other)?;
+    let answer = target.transport.send(Method::POST, path, Some(body), limit).await.map_err(other)?;
     if answer.status.as_u16() == 413 {
         return Err(Failed::TooLarge);
     }
@@ -243,11 +248,7 @@ async fn once(transport: &Transport, config: &SearchConfig, items: &[Item<'_>]) 
 }
 
 /// The keys of the batches that stored these events.
-async fn stored_by(
-    transport: &Transport,
-    config: &SearchConfig,
-    events: &[(EventId, Day)],
-) -> Result<HashMap<EventId, String>, ArchiveError> {
+async fn stored_by(target: Target<'_>, events: &[&Document]) -> Result<HashMap<EventId, String>, ArchiveError> {
     #[derive(Deserialize)]
     struct Found {
         docs: Vec<Doc>,
@@ -261,11 +262,12 @@ async fn stored_by(
     }
     let mut keys = HashMap::new();
     for part in events.chunks(ASKED) {
-        let docs: Vec<_> =
-            part.iter().map(|(id, day)| json!({ "_index": index(config, *day), "_id": id.to_string() })).collect();
+        let doc =
+            |document: &&Document| json!({ "_index": index(target.names, document), "_id": document.id.to_string() });
+        let docs: Vec<_> = part.iter().map(doc).collect();
         let path = format!("_mget?_source_includes={BATCH}");
         let limit = SHORT + part.len() * ANSWER_PER_ITEM;
-        let found: Found = transport.json(Method::POST, &path, Some(&json!({ "docs": docs })), limit).await?;
+        let found: Found = target.transport.json(Method::POST, &path, Some(&json!({ "docs": docs })), limit).await?;
         for Doc { id, source } in found.docs {
             if let (Ok(id), Some(key)) = (id.parse(), source.get(BATCH).and_then(serde_json::Value::as_str)) {
                 keys.insert(id, key.to_owned());
@@ -275,25 +277,15 @@ async fn stored_by(
     Ok(keys)
 }
 
-/// The index of a day.
-pub(super) fn index(config: &SearchConfig, day: Day) -> String {
-    format!("{}-{}", config.index_prefix, day.name('.'))
+/// The index that a document belongs to.
+fn index(names: &Names, document: &Document) -> String {
+    names.index(&document.fields.cluster, Day::of(document.time_micros))
 }
 
 /// Twice as long each time, and half of it by chance, so that several archivers don't come back together.
 fn pause(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
     longest.mul_f64(0.5 + 0.5 * fastrand::f64())
-}
-
-impl Item<'_> {
-    fn id(&self) -> EventId {
-        self.document.id
-    }
-
-    fn day(&self) -> Day {
-        Day::of(self.document.time_micros)
-    }
 }
 
 #[derive(Deserialize)]

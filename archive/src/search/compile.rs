@@ -8,7 +8,6 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::config::SearchConfig;
 use crate::day::Day;
 use crate::field::{Field, Number, findable};
 use crate::filter::{Filter, Pattern, Piece, folded};
@@ -16,24 +15,8 @@ use crate::query::Query;
 
 /// The time that documents are found and sorted by.
 pub(super) const TIME: &str = "RequestReceivedTimestamp";
-/// Days that are asked for by name; a longer range is asked of all indices.
-const NAMED_DAYS: usize = 31;
-
-/// The indices to ask, as a path.
-pub(super) fn indices(config: &SearchConfig, query: &Query) -> String {
-    let prefix = &config.index_prefix;
-    if let (Some(start), Some(end)) = (query.start_micros, query.end_micros) {
-        let names: Vec<String> = Day::of(start)
-            .through(Day::of(end))
-            .take(NAMED_DAYS + 1)
-            .map(|day| format!("{prefix}-{}", day.name('.')))
-            .collect();
-        if (1..=NAMED_DAYS).contains(&names.len()) {
-            return names.join(",");
-        }
-    }
-    format!("{prefix}-*")
-}
+/// The event's id, by the name that it also has in an index that was not made by our template.
+pub(super) const EVENT_ID: &str = "Vedette.EventID.keyword";
 
 /// The field's name in documents.
 pub(super) fn path(field: Field) -> &'static str {
@@ -117,7 +100,7 @@ fn clause(filter: &Filter) -> Value {
         }
         Filter::Since(start) => time(Some(*start), None).unwrap_or_else(|| json!({ "match_all": {} })),
         Filter::Id(ids) => {
-            json!({ "terms": { "Vedette.EventID": ids.iter().map(ToString::to_string).collect::<Vec<_>>() } })
+            json!({ "terms": { EVENT_ID: ids.iter().map(ToString::to_string).collect::<Vec<_>>() } })
         }
     }
 }
@@ -249,8 +232,7 @@ fn letters(text: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{beginning, compile, indices, part};
-    use crate::config::SearchConfig;
+    use super::{beginning, compile, part};
     use crate::field::Field;
     use crate::filter::Filter;
     use crate::query::Query;
@@ -280,15 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_few_days_by_name_and_many_by_pattern() {
-        let config = SearchConfig { index_prefix: "p".to_owned(), ..SearchConfig::default() };
-        let day = 86_400_000_000;
-        let query = |end| Query { start_micros: Some(0), end_micros: Some(end), ..Query::default() };
-        assert_eq!(indices(&config, &query(day)), "p-1970.01.01,p-1970.01.02");
-        assert_eq!(indices(&config, &query(31 * day)), "p-*");
-        assert_eq!(indices(&config, &Query::default()), "p-*");
-        let backwards = Query { start_micros: Some(day), end_micros: Some(0), ..Query::default() };
-        assert_eq!(indices(&config, &backwards), "p-*");
+    fn an_empty_part_is_no_condition() {
         let all = compile(&Query::of(Filter::contains(Field::User, [""])));
         assert_eq!(all, json!({ "bool": { "filter": [{ "match_all": {} }] } }));
     }

@@ -7,22 +7,19 @@
 
 use serde_json::{Map, Value, json};
 
+use super::names::Names;
 use crate::config::SearchConfig;
 use crate::query::MAX_TEXT;
 
 /// Raised with every change of the template; a cluster's template is never replaced by an older one.
-pub(super) const VERSION: u64 = 2;
-
-/// The template's name in the cluster.
-pub(super) fn name(config: &SearchConfig) -> String {
-    format!("vedette-{}", config.index_prefix)
-}
+pub(super) const VERSION: u64 = 3;
 
 /// The composable index template.
-pub(super) fn template(config: &SearchConfig) -> Value {
+pub(super) fn template(config: &SearchConfig, names: &Names) -> Value {
     json!({
-        "index_patterns": [format!("{}-*", config.index_prefix)],
-        "priority": 500,
+        "index_patterns": [names.pattern()],
+        // A pattern for every cluster's indices may fit those of a plain prefix too, which has the last word on its own.
+        "priority": if names.by_cluster() { 499 } else { 500 },
         "version": VERSION,
         "_meta": { "managed_by": "vedette" },
         "template": {
@@ -61,7 +58,10 @@ fn properties() -> Value {
     }
     let mut own = object(&["Rules", "Actor", "SourceIP", "CredentialID", "Command", "Path", "Tenant"]);
     if let Some(fields) = own.get_mut("properties").and_then(Value::as_object_mut) {
-        fields.insert("EventID".to_owned(), json!({ "type": "keyword" }));
+        // Found as a whole alone: an index that KubeSphere made before us maps it so that `.keyword` is the name for that.
+        let id =
+            json!({ "type": "text", "index": false, "norms": false, "fields": { "keyword": { "type": "keyword" } } });
+        fields.insert("EventID".to_owned(), id);
         fields.insert("DurationMicros".to_owned(), json!({ "type": "long" }));
         fields.insert("ReceivedTimestamp".to_owned(), time());
     }

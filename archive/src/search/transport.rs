@@ -205,7 +205,8 @@ impl Reason {
             return Self { kind: String::new(), text: shorten(message) };
         }
         let mut reason = text(error, "reason");
-        let mut cause = error;
+        // Of a search that failed on its shards, a shard alone says why.
+        let mut cause = error.pointer("/failed_shards/0/reason").unwrap_or(error);
         for _ in 0..8 {
             let Some(next) = cause.get("caused_by") else { break };
             cause = next;
@@ -335,6 +336,9 @@ mod tests {
         let body = br#"{"error":{"type":"mapper_parsing_exception","reason":"failed to parse","caused_by":
             {"type":"illegal_argument_exception","reason":"value is out of range"}},"status":400}"#;
         assert_eq!(Reason::of(body).to_string(), "mapper_parsing_exception: failed to parse: value is out of range");
+        let body = br#"{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","failed_shards":[
+            {"shard":0,"reason":{"type":"query_shard_exception","reason":"no mapping","caused_by":{"reason":"why"}}}]}}"#;
+        assert_eq!(Reason::of(body).to_string(), "search_phase_execution_exception: all shards failed: why");
         assert_eq!(Reason::of(br#"{"error":"no handler found"}"#).to_string(), "no handler found");
         assert_eq!(Reason::of(b"<html>").to_string(), "<html>");
     }

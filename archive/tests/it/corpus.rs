@@ -63,6 +63,38 @@ fn sample() -> Vec<Document> {
     documents
 }
 
+/// Values that are data, whatever they look like.
+pub(crate) fn hostile() -> Vec<&'static str> {
+    vec![
+        "*",
+        "?",
+        "**",
+        r"\\",
+        r"\*",
+        "\\",
+        "\"",
+        "'",
+        r#"" OR "1"="1"#,
+        "</script><script>alert(1)</script>",
+        "a AND NOT b",
+        "user:(a OR b)",
+        "/.*/",
+        "[a TO b}",
+        "_exists_:verb",
+        "a~2^3",
+        "+a -b && !c || d",
+        "#@&<>~",
+        "(a|b)*.{1,2}$^",
+        "${x}",
+        "{{x}}",
+        "%00\u{0}",
+        "a\nb\tc",
+        "..%2f..%2f_all",
+        "\u{202e}evil",
+        "😀*",
+    ]
+}
+
 /// Events of KubeSphere's spelling, and those with which an engine could have trouble.
 pub(crate) fn odd() -> Vec<String> {
     let event = |n: usize, more: &str| {
@@ -110,6 +142,14 @@ pub(crate) fn odd() -> Vec<String> {
             .to_owned(),
     ];
     events.extend(more.iter().enumerate().map(|(n, more)| event(20 + n, more)));
+    // What would mean something if it were ever taken for a part of a query or a page.
+    events.extend(hostile().into_iter().enumerate().map(|(n, text)| {
+        let text = serde_json::to_string(text).unwrap();
+        let more = format!(
+            r#","User":{{"Username":{text},"Groups":[{text}]}},"ObjectRef":{{"Resource":"odd","Name":{text}}},"ResponseStatus":{{"reason":{text}}}"#
+        );
+        event(40 + n, &more)
+    }));
     // Times that no engine reads, or that say the day otherwise.
     for (n, time) in
         ["", "\"\"", "\"yesterday\"", "\"2026-11-18T23:30:00-01:00\"", "\"2026-11-18 12:00:00Z\""].iter().enumerate()

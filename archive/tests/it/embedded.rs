@@ -104,6 +104,124 @@ fn the_oldest_day_is_let_go_and_taken_up_again() {
     }
 }
 
+/// The days that are on disk.
+fn days_of(runtime: &Runtime, archive: &Arc<dyn Archive>) -> Vec<i64> {
+    runtime.block_on(archive.days()).unwrap().iter().map(|day| day.start_micros).collect()
+}
+
+#[test]
+fn the_oldest_days_are_dropped_while_the_archive_is_too_large() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let mut config = Config::embedded(dir.path());
+    config.embedded.min_free_bytes = 0;
+    let batches: Vec<_> = corpus::batches("b").into_iter().take(8).collect();
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    runtime.block_on(archive.write(&batches)).unwrap();
+    assert_eq!(runtime.block_on(archive.trim()).unwrap().days, 0, "no bound");
+    let all = runtime.block_on(archive.days()).unwrap();
+    drop(archive);
+    // Room for the newest two and a half.
+    let newest: u64 = all.iter().rev().take(2).map(|day| day.bytes).sum();
+    config.embedded.max_bytes = newest + all[all.len() - 3].bytes / 2;
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    let trimmed = runtime.block_on(archive.trim()).unwrap();
+    let gone = &all[..all.len() - 2];
+    assert_eq!((trimmed.days, trimmed.events), (gone.len() as u64, gone.iter().map(|day| day.events).sum()));
+    let left: Vec<i64> = all[all.len() - 2..].iter().map(|day| day.start_micros).collect();
+    assert_eq!(days_of(&runtime, &archive), left);
+    assert_eq!(runtime.block_on(archive.trim()).unwrap().days, 0, "it fits");
+    // What was dropped can be written again, and is dropped again.
+    runtime.block_on(archive.write(&batches)).unwrap();
+    runtime.block_on(archive.trim()).unwrap();
+    assert_eq!(days_of(&runtime, &archive), left);
+    drop(archive);
+    config.embedded.max_bytes = 1;
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    runtime.block_on(archive.trim()).unwrap();
+    assert_eq!(days_of(&runtime, &archive), left[1..], "never the newest");
+}
+
+#[test]
+fn a_full_disk_costs_the_oldest_days_and_then_holds_up_writes() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let mut config = Config::embedded(dir.path());
+    let batches: Vec<_> = corpus::batches("b").into_iter().take(2).collect();
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    runtime.block_on(archive.write(&batches[..1])).unwrap();
+    let newest = days_of(&runtime, &archive).pop().unwrap();
+    drop(archive);
+    // No disk has so much.
+    config.embedded.min_free_bytes = u64::MAX;
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    // There are days to drop: until that is done, it is written to.
+    runtime.block_on(archive.write(&batches[1..])).unwrap();
+    assert!(runtime.block_on(archive.trim()).unwrap().days >= 6);
+    assert_eq!(days_of(&runtime, &archive), [newest]);
+    let refused = runtime.block_on(archive.write(&batches[..1])).unwrap_err();
+    assert!(refused.is_retryable() && refused.to_string().contains("only the newest day is left"), "{refused}");
+    let health = runtime.block_on(archive.health());
+    assert!(!health.ready && health.detail.contains("minFreeBytes"), "{health:?}");
+    assert!(runtime.block_on(archive.count(&Query::default())).unwrap() > 0, "what is there is found");
+    // Nothing is lost: with room again the same batch is written.
+    drop(archive);
+    config.embedded.min_free_bytes = 0;
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    assert_eq!(runtime.block_on(archive.write(&batches[..1])).unwrap()[0].stored, batches[0].documents.len() as u64);
+}
+
+#[test]
+fn days_that_another_version_made_are_left_alone() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let config = Config::embedded(dir.path());
+    let batch = corpus::batches("b").remove(0);
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    runtime.block_on(archive.write(std::slice::from_ref(&batch))).unwrap();
+    let days = runtime.block_on(archive.days()).unwrap();
+    drop(archive);
+    // An index of another schema in the place of two days.
+    let path = |day: &str| dir.path().join(day);
+    for day in ["2026-11-17", "2026-11-18"] {
+        let meta = std::fs::read_to_string(path(day).join("meta.json")).unwrap();
+        assert!(meta.contains("\"id_high\""), "{meta}");
+        std::fs::write(path(day).join("meta.json"), meta.replace("\"id_high\"", "\"id_upper\"")).unwrap();
+    }
+    let others: u64 =
+        days.iter().filter(|day| [17, 18].contains(&day_of_month(day.start_micros))).map(|day| day.events).sum();
+    let events = batch.documents.len() as u64 - others;
+    let count = |archive: &Arc<dyn Archive>| runtime.block_on(archive.count(&Query::default())).unwrap();
+    for mode in [Mode::Read, Mode::Write] {
+        let archive = runtime.block_on(open(&config, mode)).unwrap();
+        assert_eq!(count(&archive), events);
+        let size = runtime.block_on(archive.size()).unwrap();
+        assert_eq!((size.days, size.events), (days.len() as u64 - 2, events));
+        let health = runtime.block_on(archive.health());
+        assert!(
+            health.ready && health.detail.contains("2 days were made by another version and are not shown"),
+            "{health:?}"
+        );
+    }
+    // Written to, such a day begins anew beside what was there.
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    runtime.block_on(archive.write(std::slice::from_ref(&batch))).unwrap();
+    assert_eq!(count(&archive), batch.documents.len() as u64);
+    assert!(path("2026-11-17").exists() && path("2026-11-17.other-1").join("meta.json").exists());
+    assert_eq!(runtime.block_on(archive.warnings()).len(), 1);
+    drop(archive);
+    let archive = runtime.block_on(open(&config, Mode::Write)).unwrap();
+    assert_eq!(runtime.block_on(archive.warnings()).len(), 1, "still there");
+    // And it goes when its time has come.
+    let eighteenth_ends = 1_795_046_400_000_000;
+    runtime.block_on(archive.purge(eighteenth_ends)).unwrap();
+    assert!(!path("2026-11-17.other-1").exists() && !path("2026-11-18.other-1").exists());
+    assert_eq!(runtime.block_on(archive.warnings()), Vec::<String>::new());
+}
+
+/// Of a day in November 2026.
+fn day_of_month(start_micros: i64) -> i64 {
+    let first_of_november = 1_793_491_200_000_000;
+    (start_micros - first_of_november) / 86_400_000_000 + 1
+}
+
 /// What the process that is killed writes: each batch has documents of all seven days.
 fn few() -> Vec<WriteBatch> {
     corpus::batches("b").into_iter().take(24).collect()

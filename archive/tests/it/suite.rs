@@ -6,7 +6,8 @@ use std::sync::Arc;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tokio::runtime::Runtime;
 use vedette_archive::{
-    Archive, ArchiveError, By, Field, Filter, Groups, Interval, MAX_WINDOW, Page, Query, Rejected, WriteBatch,
+    Archive, ArchiveError, By, Field, Filter, Groups, Interval, MAX_CONDITIONS, MAX_PARTS, MAX_WINDOW, Page, Pattern,
+    Piece, Query, Rejected, WriteBatch,
 };
 use vedette_audit::document::Document;
 
@@ -38,6 +39,8 @@ impl Subject<'_> {
         self.stores_each_event_once();
         self.gives_back_what_it_got();
         self.finds_by_each_field();
+        self.takes_hostile_values_for_data();
+        self.finds_what_a_view_lets_through();
         self.finds_what_a_filter_finds();
         self.pages_through_everything();
         self.goes_on_from_a_cursor();
@@ -137,6 +140,62 @@ impl Subject<'_> {
             assert!(found > 0, "{name} finds nothing");
             assert!(found < corpus::documents().len(), "{name} finds everything");
         }
+    }
+
+    fn takes_hostile_values_for_data(&self) {
+        for text in corpus::hostile() {
+            for field in [Field::User, Field::Name, Field::Group, Field::Reason] {
+                let pattern = |pieces: &[Piece]| Filter::Like(field, vec![Pattern::new(pieces.iter().cloned())]);
+                let piece = || Piece::Text(text.to_owned());
+                for filter in [
+                    Filter::is(field, [text]),
+                    Filter::contains(field, [text]),
+                    Filter::Begins(field, vec![text.to_owned()]),
+                    pattern(&[piece()]),
+                    pattern(&[piece(), Piece::Any]),
+                    pattern(&[Piece::Any, piece(), Piece::Any]),
+                ] {
+                    let found = self.agrees_in_count(&Query::of(filter.clone()));
+                    assert!(0 < found && found < 200, "{}: {filter:?} finds {found}", self.name);
+                }
+            }
+        }
+    }
+
+    /// The filter of a caller who sees ten thousand namespaces, and documents of them that nobody gave a tenant.
+    fn finds_what_a_view_lets_through(&self) {
+        let many = |name: &str| (0..10_000).map(|n| format!("{name}-{n}")).collect::<Vec<_>>();
+        let tenants = many("default/00000000-0000-4000-8000");
+        let names = [many("tenant"), vec!["kube-system".to_owned()]].concat();
+        let untold = |cluster: &str, more: Filter| {
+            Filter::is(Field::Tenant, [""]).and(Filter::is(Field::Cluster, [cluster])).and(more)
+        };
+        let since = Filter::Since(1_794_900_000_000_000);
+        let view = Filter::Any(vec![
+            Filter::Is(Field::Tenant, tenants),
+            untold("default", Filter::Is(Field::Namespace, names)),
+            untold("default", Filter::is(Field::Namespace, ["default"]).and(since)),
+            untold("member-1", Filter::Is(Field::Workspace, many("workspace"))),
+            Filter::is(Field::Namespace, [""]).and(Filter::is(Field::Verb, ["delete"])),
+        ]);
+        let found = self.agrees_in_count(&Query::of(view.clone()));
+        assert!(0 < found && found < corpus::documents().len(), "{found}");
+        self.agrees(&Query { start_micros: Some(1_794_900_000_000_000), ..Query::of(view.clone()) }, &Page::default());
+        self.agrees_in_count(&Query::of(Filter::Not(Box::new(view))));
+        // As many conditions as there may be.
+        let each = (0..MAX_CONDITIONS - 1).map(|n| Filter::is(Field::Name, [format!("pod-{n}")])).collect();
+        self.agrees_in_count(&Query::of(Filter::Any(each)));
+        let parts = |at| Filter::contains(Field::Name, (0..MAX_PARTS).map(|n| format!("{at}x{n}")));
+        self.agrees_in_count(&Query::of(Filter::Any((0..3).map(parts).collect())));
+    }
+
+    fn agrees_in_count(&self, query: &Query) -> usize {
+        let query = &Query { start_micros: Some(1_794_300_000_000_000), ..query.clone() };
+        let expected = oracle::matching(corpus::documents(), query).len();
+        let found = self.wait(self.archive.count(query)).unwrap();
+        let shown = || format!("{query:?}").chars().take(400).collect::<String>();
+        assert_eq!(found, expected as u64, "{}: {}", self.name, shown());
+        expected
     }
 
     fn finds_what_a_filter_finds(&self) {

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Reject(&'static str),
     /// A write with a document of this name in it is refused as a whole.
     Refuse(&'static str),
+    /// It has a warning, until it is mended.
+    Warns,
 }
 
 /// An archive with a fault.
@@ -72,7 +74,7 @@ impl Archive for Failing {
                 *self.trouble.lock().unwrap() = Some("the archive is unavailable: gone fishing".to_owned());
                 Err(ArchiveError::Unavailable { message: "gone fishing".to_owned(), source: None })
             }
-            Fault::HangAfterWrite => self.inner.write(batches).await,
+            Fault::HangAfterWrite | Fault::Warns => self.inner.write(batches).await,
             Fault::Reject(name) => reject(&self.inner, batches, name).await,
             Fault::Refuse(name) if batches.iter().any(|batch| batch.documents.iter().any(named(name))) => {
                 Err(ArchiveError::Refused { message: "no such hat".to_owned(), source: None })
@@ -112,6 +114,15 @@ impl Archive for Failing {
             Some(detail) => Health { ready: false, detail },
             None => Health { ready: true, detail: String::new() },
         }
+    }
+
+    async fn trim(&self) -> Result<Purged, ArchiveError> {
+        self.inner.trim().await
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        let warns = matches!(self.fault, Fault::Warns) && !self.mended.load(Ordering::SeqCst);
+        if warns { vec!["someone else deletes".to_owned()] } else { Vec::new() }
     }
 
     async fn facets(&self, query: &Query, by: &[By], limit: usize) -> Result<Vec<Facet>, ArchiveError> {

@@ -54,15 +54,25 @@ impl Rig {
         Self::with_ack_wait(ACK_WAIT).await
     }
 
+    /// One whose archive may have so many bytes.
+    pub(crate) async fn with_max_bytes(max_bytes: u64) -> Self {
+        Self::with(ACK_WAIT, max_bytes).await
+    }
+
     /// One whose broker waits so many seconds for acknowledgements.
     pub(crate) async fn with_ack_wait(ack_wait_seconds: u64) -> Self {
+        Self::with(ack_wait_seconds, 0).await
+    }
+
+    async fn with(ack_wait_seconds: u64, max_bytes: u64) -> Self {
         vedette_service::tls::install_provider();
         let nats = tokio::task::spawn_blocking(NatsServer::start).await.unwrap();
         let broker = vedette_bus::Config { url: nats.url(), ack_wait_seconds, ..vedette_bus::Config::default() };
         let bus = Bus::connect("test", &broker).await.unwrap();
         bus.ensure().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let config = vedette_archive::Config::embedded(folder.path());
+        let mut config = vedette_archive::Config::embedded(folder.path());
+        config.embedded.max_bytes = max_bytes;
         let archive = vedette_archive::open(&config, Mode::Write).await.unwrap();
         let commit = CommitConfig { delay_millis: 20, ..CommitConfig::default() };
         Self { nats, bus, archive, _folder: folder, retention_days: 0, commit, broker, running: Vec::new() }

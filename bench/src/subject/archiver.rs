@@ -21,7 +21,7 @@ use crate::table::{Bar, Row, Table, Unit};
 const GUESS: usize = 6_000;
 /// Documents and bytes of one bulk request: the archiver's defaults.
 const BULK_DOCUMENTS: usize = 5_000;
-const BULK_BYTES: usize = 5 << 20;
+const BULK_BYTES: usize = 2 << 20;
 /// Bulk requests under way at a time.
 const LANES: usize = 2;
 

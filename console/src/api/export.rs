@@ -14,8 +14,8 @@ use super::event::Event;
 use super::params::{Params, Select, newest_first};
 use crate::failure::{Failure, Problem};
 use crate::pager::{Pager, Rows};
-use crate::scope::Scope;
 use crate::serve::{Permit, Shared};
+use crate::standing::Standing;
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -54,7 +54,7 @@ pub(crate) struct Written {
 )]
 pub(crate) async fn export(
     State(shared): State<Arc<Shared>>,
-    Extension(scope): Extension<Arc<Scope>>,
+    mut standing: Standing,
     Extension(permit): Extension<Permit>,
     mut params: Params,
 ) -> Result<Response, Failure> {
@@ -64,9 +64,10 @@ pub(crate) async fn export(
     let newest_first = newest_first(&mut params)?;
     let limit = params.number("limit", u64::MAX, 1..=u64::MAX)?;
     params.end()?;
-    let question = select.question(&scope, Timestamp::now())?;
+    let question = select.question(standing.scope().await?, Timestamp::now())?;
     let limit = (limit != u64::MAX).then_some(limit);
-    let mut pager = Pager::new(shared.archive()?, shared.limits.timeout(), question.query, 0, newest_first, limit);
+    let mut pager =
+        Pager::new(shared.archive()?, standing, shared.limits.timeout(), question.own, 0, newest_first, limit);
     let first = pager.next().await?.unwrap_or_default();
     let (content_type, file, rows) = match format {
         Format::Ndjson => {

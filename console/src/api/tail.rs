@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -18,12 +17,14 @@ use tokio::sync::broadcast::error::RecvError;
 use super::event::Event;
 use super::params::{Params, Select};
 use crate::failure::{Failure, Problem};
-use crate::scope::Scope;
 use crate::serve::Shared;
+use crate::standing::Standing;
 use crate::tail::Watching;
 
 /// Between signs of life.
 const ALIVE: Duration = Duration::from_secs(15);
+/// How long nothing is waited for before the caller's right is looked at again.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Events as they come
 ///
@@ -36,20 +37,20 @@ const ALIVE: Duration = Duration::from_secs(15);
 )]
 pub(crate) async fn tail(
     State(shared): State<Arc<Shared>>,
-    Extension(scope): Extension<Arc<Scope>>,
+    mut standing: Standing,
     mut params: Params,
 ) -> Result<Response, Failure> {
     let select = Select::read(&mut params);
     params.end()?;
-    let question = select.question(&scope, Timestamp::now())?;
+    let question = select.question(standing.scope().await?, Timestamp::now())?;
     if question.own.end_micros.is_some() {
         return Err(Failure::bad("end", "a tail has no end: leave out `end` and `until:`"));
     }
     let watching = shared.tail.watch()?;
     let filter = question.own;
     let tail = Tail {
+        standing,
         watching,
-        scope,
         filter: filter.filter,
         start_micros: filter.start_micros,
         waiting: Vec::new(),
@@ -63,8 +64,8 @@ pub(crate) async fn tail(
 }
 
 struct Tail {
+    standing: Standing,
     watching: Watching,
-    scope: Arc<Scope>,
     filter: vedette_archive::Filter,
     start_micros: Option<i64>,
     /// What has come and is not sent yet, the last first.
@@ -81,22 +82,31 @@ impl Tail {
             if self.over {
                 return None;
             }
-            match self.watching.next().await {
+            // Again now and then, also while nothing comes.
+            let next = tokio::time::timeout(LOOK, self.watching.next()).await;
+            let scope = match self.standing.scope().await {
+                Ok(scope) => scope,
+                Err(failure) => return Some(self.end(&failure.to_string())),
+            };
+            let Ok(next) = next else { continue };
+            match next {
                 Ok(documents) => {
                     let seen = documents.iter().rev().filter(|document| {
                         self.start_micros.is_none_or(|start| document.time_micros >= start)
-                            && self.scope.allows(document)
+                            && scope.allows(document)
                             && self.filter.matches(document)
                     });
                     self.waiting.extend(seen.map(|document| sent("event", &Event::of(&document.json))));
                 }
                 Err(RecvError::Lagged(count)) => return Some(sent("missed", &serde_json::json!({ "count": count }))),
-                Err(RecvError::Closed) => {
-                    self.over = true;
-                    return Some(sent("end", &serde_json::json!({ "reason": "the console stops" })));
-                }
+                Err(RecvError::Closed) => return Some(self.end("the console stops")),
             }
         }
+    }
+
+    fn end(&mut self, reason: &str) -> Sent {
+        self.over = true;
+        sent("end", &serde_json::json!({ "reason": reason }))
     }
 }
 

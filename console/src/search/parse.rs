@@ -18,8 +18,8 @@ use super::value::Value;
 use super::{MAX_NESTING, MAX_VALUES, Search};
 
 /// Levels and conditions that are left to callers, who add conditions of their own.
-const SPARE_LEVELS: usize = 2;
-const SPARE_CONDITIONS: usize = 48;
+const SPARE_LEVELS: usize = 6;
+const SPARE_CONDITIONS: usize = 400;
 
 /// What has been read, before it is known which part holds for the whole query.
 enum Node {

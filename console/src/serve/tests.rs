@@ -1,3 +1,5 @@
+mod leaks;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,12 +16,13 @@ use vedette_archive::{
     Archive, ArchiveError, BatchReport, Bucket, By, Cursor, DaySize, Facet, Groups, Health, Hits, Interval, Page,
     Purged, Query, Statistics, WriteBatch,
 };
+use vedette_service::Context;
 
 use super::{Found, Shared, router};
+use crate::access::Access;
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::metrics::Metrics;
-use crate::token::Token;
 
 /// An archive with records without end, which fails after so many pages: no real engine can be made to fail just there.
 struct Endless {
@@ -78,17 +81,17 @@ impl Archive for Endless {
 }
 
 /// The API on an archive that gives so many pages.
-fn api(pages: u64, limits: Limits) -> axum::Router {
+async fn api(pages: u64, limits: Limits) -> axum::Router {
     let archive: Arc<dyn Archive> = Arc::new(Endless { pages: AtomicU64::new(pages) });
     let config = Config { token: Some("correct-horse-battery".into()), limits, ..Config::default() };
     let (_, archive) = watch::channel(Some(archive));
     let (_, bus) = watch::channel(None);
     let (_, policy) = watch::channel(None);
     let metrics = Metrics::register(&prometheus::Registry::new()).unwrap();
-    let token = Token::load(&config).unwrap();
     let found = Found { archive, bus, policy };
-    let stop = CancellationToken::new();
-    router(Arc::new(Shared::new(&config, token, found, SharedLedger::default(), metrics, &stop)))
+    let ctx = Context::new("console", prometheus::Registry::new(), CancellationToken::new());
+    let access = Access::start(&config, &metrics, &ctx, &ctx.shutdown).await.unwrap();
+    router(Arc::new(Shared::new(&config, access, found, SharedLedger::default(), metrics, &ctx.shutdown)))
 }
 
 async fn get(api: &axum::Router, query: &str) -> Response {
@@ -99,23 +102,23 @@ async fn get(api: &axum::Router, query: &str) -> Response {
 
 #[tokio::test]
 async fn a_long_answer_is_whole_or_ends_badly() {
-    let whole = get(&api(3, Limits::default()), "size=250").await;
+    let whole = get(&api(3, Limits::default()).await, "size=250").await;
     let body = to_bytes(whole.into_body(), usize::MAX).await.unwrap();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["query"]["records"].as_array().unwrap().len(), 250);
 
     for query in ["size=250", "operation=export"] {
-        let cut = get(&api(2, Limits::default()), query).await;
+        let cut = get(&api(2, Limits::default()).await, query).await;
         assert_eq!(cut.status(), StatusCode::OK, "it began well");
         let error = to_bytes(cut.into_body(), usize::MAX).await.unwrap_err();
         assert!(error.to_string().contains("cut short"), "{query}: {error}");
     }
-    assert_eq!(get(&api(0, Limits::default()), "").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(get(&api(0, Limits::default()).await, "").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
 async fn a_client_that_stops_reading_loses_its_place() {
-    let api = api(u64::MAX, Limits { timeout_seconds: 1, concurrent: 1 });
+    let api = api(u64::MAX, Limits { timeout_seconds: 1, concurrent: 1 }).await;
     let stalled = get(&api, "operation=export").await;
     let other = async { while get(&api, "operation=statistics").await.status() != StatusCode::OK {} };
     tokio::time::timeout(Duration::from_secs(20), other).await.expect("its place is free after a while");
@@ -125,7 +128,7 @@ async fn a_client_that_stops_reading_loses_its_place() {
 
 #[tokio::test]
 async fn status_is_given_without_a_broker() {
-    let api = api(0, Limits::default());
+    let api = api(0, Limits::default()).await;
     let request = Request::get("/api/v1/status").header(AUTHORIZATION, "Bearer correct-horse-battery");
     let answer = api.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();

@@ -5,8 +5,7 @@
 //! few seconds, so that revoking takes effect in that time and a busy client does not become the apiserver's load; failures to ask are
 //! not kept. Without Kubernetes there is one token, or none on loopback.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,11 +15,11 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use kube::Client;
 use kube::api::{Api, PostParams};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tonic::Request;
+use vedette_service::kept::Kept;
+use vedette_service::subject;
 
 use super::error::{Denied, ManageError};
-use super::subject;
 use crate::api::{GROUP, VERSION};
 
 /// How the common names begin of the certificates that Vedette's own services have: no user is called so.
@@ -89,8 +88,8 @@ impl Gate {
         Self::Kubernetes(Arc::new(Reviews {
             client,
             asking: Semaphore::new(AT_ONCE),
-            callers: Mutex::default(),
-            decisions: Mutex::default(),
+            callers: Mutex::new(Kept::new(FRESH, KEPT)),
+            decisions: Mutex::new(Kept::new(FRESH, KEPT)),
         }))
     }
 
@@ -263,57 +262,15 @@ fn unasked(what: &str, error: kube::Error) -> ManageError {
     ManageError::Unavailable { what: format!("can't ask Kubernetes {what}"), source: Some(Box::new(error)) }
 }
 
-/// Answers for a while, and not more than so many.
-#[derive(Debug)]
-struct Kept<K, V>(HashMap<K, (V, Instant)>);
-
-impl<K, V> Default for Kept<K, V> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Hash + Eq, V: Clone> Kept<K, V> {
-    fn get(&self, key: &K) -> Option<V> {
-        self.0.get(key).filter(|(_, since)| since.elapsed() < FRESH).map(|(value, _)| value.clone())
-    }
-
-    fn put(&mut self, key: K, value: V) {
-        if self.0.len() >= KEPT {
-            self.0.retain(|_, (_, since)| since.elapsed() < FRESH);
-        }
-        // So many within seconds: they are asked again rather than kept.
-        if self.0.len() < KEPT {
-            self.0.insert(key, (value, Instant::now()));
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tonic::Request;
 
-    use super::{FRESH, Gate, KEPT, Kept, bearer};
-
-    #[tokio::test(start_paused = true)]
-    async fn answers_are_kept_for_a_while_and_not_without_bound() {
-        let mut kept = Kept::default();
-        kept.put(0, "a");
-        tokio::time::advance(FRESH - Duration::from_secs(1)).await;
-        assert_eq!(kept.get(&0), Some("a"));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(kept.get(&0), None);
-        for key in 0..2 * KEPT {
-            kept.put(key, "b");
-        }
-        assert_eq!(kept.0.len(), KEPT);
-    }
+    use super::{Gate, bearer};
 
     #[tokio::test]
     async fn a_token_is_read_from_its_file_with_each_call() {

@@ -14,14 +14,16 @@ const VERSION: u8 = 0xa0;
 const TEXTS: [u8; 3] = [0x0c, 0x13, 0x16];
 
 /// Who a certificate is about.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Subject {
-    pub(super) common_name: String,
-    pub(super) organizations: Vec<String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The common name, of which there is one.
+    pub common_name: String,
+    /// The organisations, in their order.
+    pub organizations: Vec<String>,
 }
 
 /// Of a certificate in DER; `None` without a common name.
-pub(super) fn of(certificate: &[u8]) -> Option<Subject> {
+pub fn of(certificate: &[u8]) -> Option<Subject> {
     let mut certificate = Der(within(certificate, SEQUENCE)?);
     let mut signed = Der(certificate.take(SEQUENCE)?);
     if signed.0.first() == Some(&VERSION) {
