@@ -133,7 +133,7 @@ pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Res
             Ok(Change { kind: ChangeKind::Patch, reason, patch: Some(patch), ..Change::default() })
         }
         (_, request, response) => {
-            let base = request.as_ref().and_then(|request| version(request));
+            let base = request.as_ref().and_then(version);
             let after = response.or(request).unwrap_or_default();
             compared(archive, scope, &event, after, base).await
         }
