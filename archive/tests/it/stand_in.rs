@@ -15,6 +15,9 @@ use vedette_archive::{Archive, Config, Mode, open};
 
 use crate::corpus;
 
+/// When a request came, and the ids in it.
+type Call = (Instant, Vec<String>);
+
 type Answer = Box<dyn FnMut(&Asked) -> (u16, Value) + Send>;
 
 /// A request as it came.
@@ -156,7 +159,7 @@ async fn an_api_key_goes_with_every_request() {
 /// Of a request with good, busy and bad documents only the busy ones are sent again, after a while.
 #[tokio::test]
 async fn only_what_failed_for_the_moment_is_sent_again() {
-    let calls: Arc<Mutex<Vec<(Instant, Vec<String>)>>> = Arc::default();
+    let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
     let seen = Arc::clone(&calls);
     let stand_in = StandIn::start(move |asked| {
         if asked.path != "/_bulk" {
