@@ -14,11 +14,13 @@ use crate::http::{self, Trust};
 use crate::outcome::Failure;
 
 /// Where the query API is.
+pub(crate) const COVERAGE: &str = "/api/v1/coverage";
 pub(crate) const EVENTS: &str = "/api/v1/events";
 pub(crate) const EXPORT: &str = "/api/v1/export";
 pub(crate) const GROUPS: &str = "/api/v1/groups";
 pub(crate) const HISTOGRAM: &str = "/api/v1/histogram";
 pub(crate) const STATISTICS: &str = "/api/v1/statistics";
+pub(crate) const TAIL: &str = "/api/v1/tail";
 const STATUS: &str = "/api/v1/status";
 /// Until a short answer must be there. The console's own limit is 30 s.
 const TIMEOUT: Duration = Duration::from_secs(35);

@@ -4,6 +4,7 @@ mod change;
 mod columns;
 mod counts;
 mod coverage;
+mod follow;
 mod groups;
 mod records;
 
@@ -27,19 +28,26 @@ Examples:
   vedette query 'sub:exec,attach,portforward ns:payments last:7d' --columns time,actor,name,cmd,duration
   vedette query 'code:403 last:1h' --by actor,resource --top 10
   vedette query 'code:>=400 last:12h' --histogram 30m          when
+  vedette query 'is:denied' --follow                           as they come
 
 The search language is in docs/search.md. Below each answer stands what is kept: no hits is not the same as not kept.
 Exit code: 0 answered (also with no hit), 1 failed, 2 wrong arguments or nobody there.")]
 pub(crate) struct QueryCommand {
-    /// What to search for, in the search language; several arguments must all hold
-    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
-    query: Vec<String>,
-    /// Records or groups to show; 0 shows all records
+    /// What to search for, in the search language: see docs/search.md. Quote it, so that the shell leaves it as it is
+    #[arg(allow_hyphen_values = true)]
+    query: Option<String>,
+    /// The rest of a query that was not quoted. Apart from the first, since a list that may begin with hyphens takes flags, too.
+    #[arg(hide = true)]
+    more: Vec<String>,
+    /// Requests to show (with -o json records); 0 shows all
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// By time
     #[arg(long, value_enum, default_value_t = Sort::Desc)]
     sort: Sort,
+    /// A row for each stage of a request, rather than for the last one that is kept
+    #[arg(long, conflicts_with_all = ["by", "diff"])]
+    stages: bool,
     /// Columns to show: time, actor, user, verb, object, name, namespace, code, ip, cred, cmd, duration …
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
@@ -61,7 +69,11 @@ pub(crate) struct QueryCommand {
     /// Count events and requests instead
     #[arg(long, conflicts_with_all = ["by", "diff", "columns", "limit", "sort"])]
     stats: bool,
-    /// `json` writes records as they are stored, one a line
+    /// Show events as they come, until Ctrl-C
+    #[arg(short, long, conflicts_with_all = ["by", "diff", "histogram", "stats", "limit", "sort"])]
+    follow: bool,
+    /// `json` writes records as they are stored, one a line; with --by and --diff the console's answers, with --follow its
+    /// events. `csv` is for records alone
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
     #[command(flatten)]
@@ -82,6 +94,8 @@ enum Output {
     Table,
     /// For programs
     Json,
+    /// For spreadsheets
+    Csv,
 }
 
 type Parameters = Vec<(&'static str, String)>;
@@ -90,11 +104,22 @@ impl QueryCommand {
     /// Runs the command.
     pub(crate) fn run(self) -> Outcome {
         // Here rather than by the console's answer: a mistake is shown where it is.
-        let query = self.query.join(" ");
-        Search::parse(&query, jiff::Timestamp::now())
+        let query = self.text();
+        let search = Search::parse(&query, jiff::Timestamp::now())
             .map_err(|error| Failure::usage(error.render(&query).trim_end()))?;
+        if self.follow && search.end_micros.is_some() {
+            return Err(Failure::usage("what is followed has no end").help("leave out the query's time"));
+        }
+        if self.output == Output::Csv
+            && (self.follow || self.diff || self.stats || self.histogram.is_some() || !self.by.is_empty())
+        {
+            return Err(Failure::usage("`-o csv` is for records alone").help("`-o json` is for every answer"));
+        }
         let console = self.console.console()?;
         let runtime = crate::runtime()?;
+        if self.follow {
+            return runtime.block_on(self.follow(&console));
+        }
         runtime.block_on(async {
             match &self.histogram {
                 Some(interval) => self.histogram(&console, interval).await,
@@ -109,7 +134,11 @@ impl QueryCommand {
 
     /// The parameters that say which events.
     fn parameters(&self) -> Parameters {
-        vec![("q", self.query.join(" "))]
+        vec![("q", self.text())]
+    }
+
+    fn text(&self) -> String {
+        self.query.iter().chain(&self.more).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
     fn sorted(&self) -> Parameters {

@@ -434,7 +434,7 @@ impl Tour<'_> {
         ));
         say(&format!(" webhook   https://{}{}", self.webhook, webhook::PATH));
         say(&format!(" demo settings: k8sAuditingEnabled {switch}, level {}", settings.audit_level));
-        say(&format!(" next      {vedette} query --subresource exec --last 12h{console_flag}{flags}"));
+        say(&format!(" next      {vedette} query 'sub:exec last:12h'{console_flag}{flags}"));
         say(&format!("           {vedette} status{console_flag}{flags}"));
         say(&format!("           {vedette} webhook-config --cluster mine{server_flag}{flags}      your own apiserver"));
         say(&format!(" Ctrl-C stops; data stays in {data}"));

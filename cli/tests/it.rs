@@ -7,4 +7,6 @@ mod it {
     mod kit;
     mod lifecycle;
     mod mistakes;
+    mod query;
+    mod tour;
 }

@@ -6,6 +6,7 @@ mod it {
     pub(crate) mod api;
     pub(crate) mod engines;
     pub(crate) mod gate;
+    pub(crate) mod incidents;
     pub(crate) mod oidc;
     pub(crate) mod proxy;
     pub(crate) mod query;

@@ -37,7 +37,7 @@ impl QueryCommand {
         if self.output == Output::Json {
             return Ok(());
         }
-        records::summary(page.items.len() as u64, page.total.unwrap_or_default())?;
+        records::summary(page.items.len() as u64, page.total.unwrap_or_default(), page.next.is_none())?;
         coverage::write(&page.coverage.unwrap_or_else(Coverage::default))
     }
 }
@@ -45,7 +45,13 @@ impl QueryCommand {
 /// Who did what to what, in a line.
 fn head(event: &Event) -> String {
     let code = event.code.map(|code| format!("  {code}")).unwrap_or_default();
-    plain(&format!("{}  {} {} {}{code}", columns::time(&event.time), event.actor, event.verb, columns::object(event)))
+    plain(&format!(
+        "{}  {} {} {}{code}",
+        columns::time(&event.time),
+        columns::who(event),
+        event.verb,
+        columns::object(event)
+    ))
 }
 
 fn lines(change: &Change, color: bool) -> Vec<String> {
@@ -53,7 +59,11 @@ fn lines(change: &Change, color: bool) -> Vec<String> {
     match change.kind {
         ChangeKind::None => lines.push(Paint::Dim.over(&plain(&change.reason), color)),
         ChangeKind::Created => lines.push("made:".to_owned()),
-        ChangeKind::Deleted => lines.push("deleted:".to_owned()),
+        ChangeKind::Deleted => lines.push(match (&change.before, change.reason.as_str()) {
+            (Some(before), _) => format!("deleted, as it was at {}:", plain(&columns::time(&before.time))),
+            (None, "") => "deleted:".to_owned(),
+            (None, reason) => format!("deleted: {}", plain(reason)),
+        }),
         ChangeKind::Patch => lines.push(format!("patch ({}):", plain(&change.reason))),
         ChangeKind::AfterOnly => lines.push(format!("after ({}):", plain(&change.reason))),
         ChangeKind::Compared if change.places.is_empty() => lines.push("no difference".to_owned()),

@@ -28,7 +28,7 @@ const COLUMNS: [Column; 24] = [
     Column { names: &["sourceips"], text: |event| event.source_ips.join(" ") },
     Column { names: &["cred", "credential"], text: |event| event.credential.clone() },
     Column { names: &["cmd", "command"], text: |event| event.command.clone() },
-    Column { names: &["duration"], text: |event| event.duration_micros.map(duration).unwrap_or_default() },
+    Column { names: &["duration"], text: took },
     Column { names: &["agent", "useragent"], text: |event| event.user_agent.clone() },
     Column { names: &["cluster"], text: |event| event.cluster.clone() },
     Column { names: &["workspace", "ws"], text: |event| event.workspace.clone() },
@@ -56,11 +56,42 @@ pub(super) fn named(names: &[String]) -> Result<Vec<Column>, Failure> {
     names.iter().map(|name| find(name.trim()).copied().ok_or_else(|| unknown(name))).collect()
 }
 
+/// The same columns as the console names them in CSV.
+pub(super) fn exported(names: &[String]) -> Result<Vec<&'static str>, Failure> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of = |column: Column| match column.names.first().copied().unwrap_or_default() {
+        "object" => vec!["resource", "subresource", "namespace", "name"],
+        "sub" => vec!["subresource"],
+        "sourceips" => vec!["sourceIPs"],
+        "cred" => vec!["credential"],
+        "cmd" => vec!["command"],
+        "duration" => vec!["durationMicros"],
+        "agent" => vec!["userAgent"],
+        "uri" => vec!["requestURI"],
+        name => vec![name],
+    };
+    Ok(named(names)?.into_iter().flat_map(of).collect())
+}
+
 impl Column {
     /// As it stands above the column.
     pub(super) fn head(self) -> String {
         let name = self.names.first().copied().unwrap_or_default().to_uppercase();
         if name == "TIME" { format!("{name} (UTC)") } else { name }
+    }
+
+    /// How wide it is before anything wider came.
+    pub(super) fn width(self) -> usize {
+        match self.names.first().copied().unwrap_or_default() {
+            "time" => 19,
+            "actor" | "user" => 24,
+            "verb" => 6,
+            "object" => 40,
+            "ip" => 12,
+            _ => self.head().len(),
+        }
     }
 
     /// What it shows of an event, harmless on a terminal.
@@ -82,6 +113,21 @@ fn duration(micros: i64) -> String {
         1_000..1_000_000 => format!("{} ms", micros / 1_000),
         1_000_000..60_000_000 => format!("{seconds}.{} s", micros / 100_000 % 10),
         _ => format!("{} m {} s", seconds / 60, seconds % 60),
+    }
+}
+
+/// How long it took; at a stage before the last one, at least.
+fn took(event: &Event) -> String {
+    let so_far = matches!(event.stage.as_str(), "RequestReceived" | "ResponseStarted");
+    let mark = if so_far { "≥ " } else { "" };
+    event.duration_micros.map(|micros| format!("{mark}{}", duration(micros))).unwrap_or_default()
+}
+
+/// Who acted, and who acted for them.
+pub(super) fn who(event: &Event) -> String {
+    match event.impersonated_user.as_str() {
+        "" => event.actor.clone(),
+        _ => format!("{} (through {})", event.actor, event.user),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Counting: how many, and when.
 
-use vedette_console::api::{Histogram, Statistics};
+use vedette_console::api::{Coverage, Histogram, Statistics};
 
-use super::{Output, QueryCommand, columns};
-use crate::console::{Console, HISTOGRAM, STATISTICS};
+use super::{Output, QueryCommand, columns, coverage};
+use crate::console::{COVERAGE, Console, HISTOGRAM, STATISTICS};
 use crate::outcome::Failure;
 use crate::term::{self, Paint};
 
@@ -17,9 +17,11 @@ impl QueryCommand {
             Output::Json => {
                 term::write(format!("{{\"events\":{},\"requests\":{}}}\n", found.events, found.requests).as_bytes())
             }
-            Output::Table => {
+            Output::Table | Output::Csv => {
                 let events = term::count(found.events, "event", "events");
-                term::write(format!("{events} of {}\n", term::count(found.requests, "request", "requests")).as_bytes())
+                let requests = term::count(found.requests, "request", "requests");
+                term::write(format!("{events} of {requests}\n").as_bytes())?;
+                self.coverage(console).await
             }
         }
     }
@@ -45,6 +47,12 @@ impl QueryCommand {
             term::write(format!("{time}  {:>digits$}  {bar}\n", term::thousands(bucket.count)).as_bytes())?;
         }
         let summary = term::count(found.total, "event", "events");
-        term::write(format!("{}\n", Paint::Dim.over(&summary, term::stdout_color())).as_bytes())
+        term::write(format!("{}\n", Paint::Dim.over(&summary, term::stdout_color())).as_bytes())?;
+        self.coverage(console).await
+    }
+
+    async fn coverage(&self, console: &Console) -> Result<(), Failure> {
+        let kept: Coverage = Self::ask(console, COVERAGE, &self.parameters()).await?;
+        coverage::write(&kept)
     }
 }

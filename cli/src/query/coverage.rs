@@ -46,14 +46,21 @@ fn lines(coverage: &Coverage) -> Vec<String> {
             lines.push(format!("not kept: {}", parts.join(", ")));
         }
     }
-    for kept in &coverage.rules {
-        let event = plain(&kept.event);
-        lines.push(match kept.kept {
-            true => format!("`{event}` is kept by {}", kept.rules.join(", ")),
-            false => format!("`{event}` is not kept: {}", kept.reason),
-        });
-    }
+    lines.extend(
+        coverage
+            .rules
+            .iter()
+            .filter(|kept| kept.kept)
+            .map(|kept| format!("`{}`: kept by {}", plain(&kept.event), kept.rules.join(", "))),
+    );
+    lines.extend(refusals(coverage));
     lines
+}
+
+/// What no rule keeps, in words.
+pub(super) fn refusals(coverage: &Coverage) -> Vec<String> {
+    let refused = coverage.rules.iter().filter(|kept| !kept.kept);
+    refused.map(|kept| format!("`{}`: not kept, {}", plain(&kept.event), kept.reason)).collect()
 }
 
 #[cfg(test)]
@@ -85,8 +92,8 @@ mod tests {
             [
                 "kept since 2026-11-18 00:00:01 UTC, for 9 days; what was before is not here",
                 "not kept: 2 in dead letters",
-                "`get secrets a/b` is kept by e.s",
-                "`get pods a/b` is not kept: no rule",
+                "`get secrets a/b`: kept by e.s",
+                "`get pods a/b`: not kept, no rule",
             ]
         );
     }

@@ -1,7 +1,7 @@
 //! Groups: who, from where, how often, since when.
 
 use comfy_table::Cell;
-use vedette_console::api::Groups;
+use vedette_console::api::{Group, Groups};
 
 use super::{Output, QueryCommand, columns, coverage};
 use crate::console::{Console, GROUPS};
@@ -36,7 +36,7 @@ impl QueryCommand {
         }
         let groups: Groups = Self::ask(console, GROUPS, &parameters).await?;
         let mut heads: Vec<String> = groups.by.iter().map(|by| by.to_uppercase()).collect();
-        heads.extend(["COUNT", "FIRST SEEN (UTC)", "LAST SEEN (UTC)"].map(str::to_owned));
+        heads.extend(["EVENTS", "FIRST SEEN (UTC)", "LAST SEEN (UTC)"].map(str::to_owned));
         let tells_new = groups.new_since.is_some();
         if tells_new {
             heads.push("NEW".to_owned());
@@ -49,7 +49,7 @@ impl QueryCommand {
             cells.push(term::thousands(group.count));
             cells.extend(times);
             if tells_new {
-                cells.push(if group.new == Some(true) { "new" } else { "" }.to_owned());
+                cells.push(novelty(group, &groups.by));
             }
             table.add_row(cells.into_iter().map(Cell::new));
         }
@@ -61,9 +61,51 @@ impl QueryCommand {
             true => format!(", {} shown (--top {} shows more)", term::thousands(shown), groups.total.min(1_000)),
             false => String::new(),
         };
-        let since = groups.new_since.map(|since| format!("; new: not seen since {} UTC before", columns::time(&since)));
-        let summary = format!("{}{more}{}", term::count(groups.total, "group", "groups"), since.unwrap_or_default());
-        term::write(format!("{}\n", Paint::Dim.over(&summary, term::stdout_color())).as_bytes())?;
+        let mut summary = vec![format!("{}{more}", term::count(groups.total, "group", "groups"))];
+        summary.extend(groups.new_since.iter().map(|since| {
+            format!("new: not there from {} UTC until the beginning of the query's time", columns::time(since))
+        }));
+        for line in summary {
+            term::write(format!("{}\n", Paint::Dim.over(&line, term::stdout_color())).as_bytes())?;
+        }
         coverage::write(&groups.coverage)
+    }
+}
+
+/// What of a group is new: a value of a field, or only that the two come together.
+fn novelty(group: &Group, by: &[String]) -> String {
+    if group.new != Some(true) {
+        return String::new();
+    }
+    let new = by.iter().zip(&group.new_values).filter(|(_, new)| **new).map(|(by, _)| by.as_str());
+    let new: Vec<&str> = new.collect();
+    match new.as_slice() {
+        [] => "together".to_owned(),
+        [_] if by.len() == 1 => "new".to_owned(),
+        some => some.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vedette_console::api::Group;
+
+    use super::novelty;
+
+    #[test]
+    fn what_is_new_is_named() {
+        let check = |by: &[&str], new: Option<bool>, new_values: &[bool], expected: &str| {
+            let by: Vec<String> = by.iter().map(|by| (*by).to_owned()).collect();
+            let (first_seen, last_seen) = (String::new(), String::new());
+            let group =
+                Group { values: Vec::new(), count: 1, first_seen, last_seen, new, new_values: new_values.to_vec() };
+            assert_eq!(novelty(&group, &by), expected);
+        };
+        check(&["ip", "credential"], Some(true), &[true, false], "ip");
+        check(&["ip", "credential"], Some(true), &[true, true], "ip, credential");
+        check(&["ip", "credential"], Some(true), &[false, false], "together");
+        check(&["ip", "credential"], Some(false), &[false, false], "");
+        check(&["ip"], Some(true), &[true], "new");
+        check(&["ip"], None, &[], "");
     }
 }

@@ -35,7 +35,7 @@ static PLACES: &[u8] = include_bytes!("../../../e2e/testdata/incidents-places.js
 pub(crate) const HOURS: i64 = 12;
 /// How far back the incidents reach.
 pub(crate) const DAYS: i64 = 8;
-/// The first request is so much younger than twelve hours that `--last 12h` finds it for a while.
+/// The first request is so much younger than twelve hours that `last:12h` finds it for a while.
 const FIRST: SignedDuration = SignedDuration::from_mins(HOURS * 60 - 15);
 /// No stage of a request may lie in the future: those of the bundled sample end within three minutes.
 const LAST: SignedDuration = SignedDuration::from_mins(5);

@@ -129,7 +129,7 @@ impl Services {
 
         let config = vedette_alerter::Config {
             nats: nats.clone(),
-            policy: rules,
+            policy: rules.clone(),
             console_url: Some(wiring.console_url),
             ..vedette_alerter::Config::default()
         };
@@ -142,6 +142,8 @@ impl Services {
         let config = vedette_console::Config {
             token_file: Some(folder.join("token")),
             archive: wiring.archive,
+            // So that answers can say which rules keep what is asked for.
+            policy: Some(rules),
             nats,
             ..vedette_console::Config::default()
         };

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use vedette_console::api::Statistics;
 use vedette_console::document::Status;
 use vedette_rules::{Policy, RuleKind};
 
 use crate::console::status::{adds_up, sentence};
-use crate::console::{Console, EVENTS};
+use crate::console::{Console, EXPORT, STATISTICS};
 use crate::outcome::Failure;
 use crate::term::{self, Paint, thousands};
 
@@ -100,14 +101,15 @@ pub(crate) async fn alerting_requests(
         .filter(|rule| rule.kind == RuleKind::Alerting && rule.priority >= policy.settings.alerting_priority)
         .map(|rule| rule.qualified.as_str())
         .collect();
-    let start = ("start_time", since.as_second().to_string());
-    let size = [start.clone(), ("size", "0".to_owned())];
-    let found: Answer = serde_json::from_str(&console.text(EVENTS, &size).await?).unwrap_or_default();
-    if found.query.total > most {
+    let start = [("start", since.as_second().to_string())];
+    let found: Statistics = serde_json::from_str(&console.text(STATISTICS, &start).await?)
+        .map_err(|error| console.strange().because(error))?;
+    if found.events > most {
         return Ok(None);
     }
     let mut requests = BTreeSet::new();
-    let mut lines = console.lines(EVENTS, &[start, ("operation", "export".to_owned())]).await?;
+    // Rather than the statistics' own number, which search engines estimate.
+    let mut lines = console.lines(EXPORT, &start).await?;
     while let Some(line) = lines.next().await? {
         let record: Record = serde_json::from_slice(&line).unwrap_or_default();
         if record.vedette.rules.iter().any(|rule| alerting.contains(rule.as_str())) {
@@ -115,16 +117,6 @@ pub(crate) async fn alerting_requests(
         }
     }
     Ok(Some(requests.len() as u64))
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Answer {
-    query: Found,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Found {
-    total: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]

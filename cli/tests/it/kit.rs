@@ -121,9 +121,14 @@ impl Up {
 
     /// Asks the console, as `vedette query …` does.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// A command that asks the console.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = vedette();
         command.args(arguments).arg("--url").arg(self.console()).arg("--data-dir").arg(&self.data);
-        command.output().unwrap()
+        command
     }
 
     /// Sends a file to the webhook.
@@ -214,6 +219,12 @@ pub(crate) fn expected(file: &str) -> Value {
 
 pub(crate) fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The lines of the standard output, with one space where columns have many.
+pub(crate) fn rows(output: &Output) -> Vec<String> {
+    assert!(output.status.success(), "{}{}", text(output), errors(output));
+    text(output).lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
 pub(crate) fn errors(output: &Output) -> String {

@@ -102,7 +102,7 @@ fn a_first_start_tells_what_became_of_the_sample_and_a_second_one_adds_nothing()
     assert!(lines[3].starts_with(&format!("      alerts   {} requests", count.requests)), "{}", lines[3]);
     assert!(up.text().contains("\n demo settings: k8sAuditingEnabled on, level RequestResponse\n"), "{}", up.text());
     assert_eq!(stored(&up), count.stored);
-    assert_eq!(json(&up.ask(&["query", "--stats", "--last", "12h", "-o", "json"]))["events"], count.stored);
+    assert_eq!(json(&up.ask(&["query", "last:12h", "--stats", "-o", "json"]))["events"], count.stored);
     let token = home.data().join("token");
     assert_eq!(fs::metadata(token).unwrap().permissions().mode() & 0o777, 0o600);
     let before = up.status();

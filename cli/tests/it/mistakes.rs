@@ -53,7 +53,22 @@ fn what_is_missing_is_named_with_the_way_out() {
 
 #[test]
 fn questions_that_make_no_sense_are_answered_with_what_would() {
-    refused(&["query", "--last", "soon", "--token", "x"], 2, &["--last does not understand `soon`", "12h"]);
+    refused(
+        &["query", "user:alice vrb:get", "--token", "x"],
+        2,
+        &["error: unknown key `vrb`\n  | user:alice vrb:get\n  |            ^^^\n", "did you mean `verb`?"],
+    );
+    refused(&["query", "last:soon", "--token", "x"], 2, &["`soon` is no duration", "     ^^^^\n", "12h"]);
+    refused(&["query", "-ns:kube-*", "(code:403", "--token", "x"], 2, &["  | -ns:kube-* (code:403\n  |            ^"]);
+    refused(
+        &["query", "--columns", "time,who", "--url", "http://127.0.0.1:9", "--token", "x"],
+        2,
+        &["`who` is no column", "actor"],
+    );
+    refused(&["query", "--follow", "until:14:05", "--token", "x"], 2, &["what is followed has no end"]);
+    refused(&["query", "--stats", "-o", "csv", "--token", "x"], 2, &["`-o csv` is for records alone"]);
+    refused(&["query", "--new-since", "7d", "--token", "x"], 2, &["--by"]);
+    refused(&["query", "--follow", "--by", "actor", "--token", "x"], 2, &["cannot be used with"]);
     refused(&["query", "--data-dir", "nowhere"], 2, &["can't read the token in", "VEDETTE_TOKEN"]);
     refused(&["query", "--url", "ftp://host", "--token", "x"], 2, &["no address of a console"]);
     refused(&["replay", "nowhere"], 2, &["can't read `nowhere`"]);

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use vedette_archive::{Archive, Field, Filter, Number, Page, Query};
 
@@ -24,6 +24,10 @@ const MOST_BYTES: usize = 4 << 20;
 const LOOK_BACK: u64 = 10;
 /// Members of metadata that the apiserver changes by itself.
 const BOOKKEEPING: [&str; 3] = ["managedFields", "resourceVersion", "generation"];
+/// The subresource that holds how many there are of an object.
+const SCALE: &str = "scale";
+/// Why the state before is not told.
+const UNKNOWN: &str = "no earlier event recorded a state of the object";
 /// What kubectl keeps for itself.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -64,7 +68,7 @@ pub enum ChangeKind {
     AfterOnly,
     /// Only the patch is known.
     Patch,
-    /// The object was deleted.
+    /// The object was deleted: `places` has its last known members.
     Deleted,
 }
 
@@ -99,34 +103,33 @@ pub(crate) async fn of(archive: &dyn Archive, scope: &Scope, json: &[u8]) -> Res
     if event.verb == "deletecollection" {
         return Ok(none("each object that it deleted is told by the requests that finished the deletion, if any"));
     }
-    if !WHOLE.contains(&event.subresource.as_str()) && event.subresource != "scale" {
+    if !WHOLE.contains(&event.subresource.as_str()) && event.subresource != SCALE {
         return Ok(none("it is no change of the object itself"));
     }
     let Some(members) = Members::of(json) else { return Ok(none("the record can't be read")) };
     let (request, response) = (body(&members, "RequestObject"), body(&members, "ResponseObject"));
+    let response = response.filter(is_object);
+    let complete = matches!(event.stage.as_str(), "ResponseComplete" | "");
+    if event.verb == "delete" && complete {
+        // Most kinds answer a deletion without the object: what it was, an earlier event may have recorded.
+        return match response {
+            Some(before) => told(ChangeKind::Deleted, before, Value::Null).await,
+            None => deleted(archive, scope, &event).await,
+        };
+    }
     if request.is_none() && response.is_none() {
-        let reason = match event.stage.as_str() {
-            "ResponseComplete" | "" => format!("no body: level {}", event.level),
-            stage => format!("no body at stage {stage}"),
+        let reason = match complete {
+            true => format!("no body: level {}", event.level),
+            false => format!("no body at stage {}", event.stage),
         };
         return Ok(none(&reason));
     }
-    let response = response.filter(is_object);
     match (event.verb.as_str(), request, response) {
         ("create", request, response) => {
             told(ChangeKind::Created, Value::Null, response.or(request).unwrap_or_default()).await
         }
         ("patch", _, Some(response)) if event.code == Some(201) => {
             told(ChangeKind::Created, Value::Null, response).await
-        }
-        ("delete", _, Some(response)) => told(ChangeKind::Deleted, response, Value::Null).await,
-        ("delete", ..) => {
-            // Answered by a status: what was deleted is what was there before.
-            let Some((before, state)) = before(archive, scope, &event, None).await? else {
-                return Ok(Change { kind: ChangeKind::Deleted, reason: unknown(), ..Change::default() });
-            };
-            let change = told(ChangeKind::Deleted, state, Value::Null).await?;
-            Ok(Change { before: Some(before), exact: false, ..change })
         }
         ("patch", Some(patch), None) => {
             let reason = format!("no body of the answer: level {}", event.level);
@@ -146,43 +149,50 @@ async fn compared(
     after: Value,
     base: Option<String>,
 ) -> Result<Change, Failure> {
-    let Some((before, state)) = before(archive, scope, event, Some(&after)).await? else {
-        let change = told(ChangeKind::AfterOnly, Value::Null, after).await?;
-        return Ok(Change { reason: unknown(), exact: false, ..change });
+    // The scale of an object is a part of it that is told in a shape of its own.
+    let scale = event.subresource == SCALE;
+    let part = |state: Value| if scale { replicas(&state) } else { state };
+    let Some((before, state)) = earlier(archive, scope, event, Some(&after).filter(|_| !scale)).await? else {
+        let change = told(ChangeKind::AfterOnly, Value::Null, part(after)).await?;
+        return Ok(Change { exact: false, reason: UNKNOWN.to_owned(), ..change });
     };
     let exact = base.is_some() && base == version(&state);
-    let change = told(ChangeKind::Compared, state, after).await?;
+    let change = told(ChangeKind::Compared, part(state), part(after)).await?;
     Ok(Change { exact, before: Some(before), ..change })
 }
 
-fn unknown() -> String {
-    format!("none of the last {LOOK_BACK} events of the object recorded its state")
+async fn deleted(archive: &dyn Archive, scope: &Scope, event: &Event) -> Result<Change, Failure> {
+    let Some((before, state)) = earlier(archive, scope, event, None).await? else {
+        return Ok(Change { kind: ChangeKind::Deleted, reason: UNKNOWN.to_owned(), ..Change::default() });
+    };
+    let change = told(ChangeKind::Deleted, state, Value::Null).await?;
+    Ok(Change { exact: false, before: Some(before), ..change })
 }
 
-/// The last state that an earlier event recorded of the same object, if `after` is given: of its kind and uid.
-async fn before(
+/// The last state of the object that an event before this one recorded: where `after` is given, of its kind and uid. Of what has a
+/// scale, the scale is one, too.
+async fn earlier(
     archive: &dyn Archive,
     scope: &Scope,
     event: &Event,
     after: Option<&Value>,
 ) -> Result<Option<(Event, Value)>, Failure> {
     let is = |field, value: &str| Filter::is(field, [value]);
-    let subresources = if event.subresource == "scale" { vec!["scale"] } else { WHOLE.to_vec() };
+    let scale = Some(SCALE).filter(|scale| event.subresource == *scale);
     let filter = Filter::All(vec![
         is(Field::Cluster, &event.cluster),
         is(Field::Namespace, &event.namespace),
         is(Field::Resource, &event.resource),
         is(Field::ApiGroup, &event.api_group),
         is(Field::Name, &event.name),
-        Filter::is(Field::Subresource, subresources),
+        Filter::is(Field::Subresource, WHOLE.into_iter().chain(scale)),
         Filter::is(Field::Verb, ["create", "update", "patch", "get"]),
         Filter::is(Field::Stage, ["ResponseComplete"]),
         Filter::Within(Number::Code, None, Some(399)),
     ]);
     let time = event.time.parse::<jiff::Timestamp>().map(|time| time.as_microsecond() - 1).ok();
     let query = scope.narrow(&Query { filter, start_micros: None, end_micros: time });
-    let page = Page { size: LOOK_BACK, total: false, ..Page::default() };
-    let hits = fitting(archive, &query, page).await?;
+    let hits = fitting(archive, &query, Page { size: LOOK_BACK, total: false, ..Page::default() }).await?;
     let alike = |state: &Value| {
         let same = |pointer| match (state.pointer(pointer), after.and_then(|after| after.pointer(pointer))) {
             (Some(old), Some(new)) => old == new,
@@ -207,6 +217,14 @@ async fn told(kind: ChangeKind, before: Value, after: Value) -> Result<Change, F
     let places = tokio::task::spawn_blocking(move || differences(&before, &after)).await;
     let places = places.map_err(|_| Failure::broken("the comparison was given up"))?;
     Ok(Change { kind, exact: true, places, ..Change::default() })
+}
+
+/// What a scale and an object that has one have in common.
+fn replicas(state: &Value) -> Value {
+    match state.pointer("/spec/replicas") {
+        Some(replicas) => json!({ "spec": { "replicas": replicas } }),
+        None => json!({}),
+    }
 }
 
 fn none(reason: &str) -> Change {
@@ -328,7 +346,7 @@ fn step(name: &str, first: bool) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::differences;
+    use super::{differences, replicas};
 
     fn check(before: Value, after: Value, expected: &[(&str, Value, Value)]) {
         let found: Vec<_> = differences(&before, &after)
@@ -372,6 +390,14 @@ mod tests {
             json!({"l": [1, 3, 4]}),
             &[("l[1]", json!(2), json!(3)), ("l[2]", Value::Null, json!(4))],
         );
+    }
+
+    #[test]
+    fn a_scale_is_compared_with_its_object() {
+        let deployment = json!({"kind": "Deployment", "spec": {"replicas": 4, "paused": true}});
+        let scale = json!({"kind": "Scale", "spec": {"replicas": 1}, "status": {"replicas": 4}});
+        check(replicas(&deployment), replicas(&scale), &[("spec.replicas", json!(4), json!(1))]);
+        check(replicas(&json!({"kind": "Scale"})), replicas(&scale), &[("spec", Value::Null, json!({"replicas": 1}))]);
     }
 
     #[test]

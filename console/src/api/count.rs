@@ -254,13 +254,17 @@ pub struct Group {
     pub values: Vec<String>,
     /// Events.
     pub count: u64,
-    /// The first one's time.
+    /// The first one's time; to the millisecond in Elasticsearch and OpenSearch, as the last one's.
     pub first_seen: String,
     /// The last one's time.
     pub last_seen: String,
     /// Whether it was not there before: see the parameter `newSince`. Absent where nothing is kept of the time before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<bool>,
+    /// The same of each of its values alone, with whatever other: a known credential at a new address is not a new credential at a
+    /// known one. Absent where `new` is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new_values: Vec<bool>,
 }
 
 /// How events are grouped.
@@ -280,7 +284,7 @@ pub(crate) struct Grouping {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what is read by name")]
 pub(crate) struct Novelty {
-    /// Tells of each group whether it is new: whether no event of it is of the time from so long ago (7d, 12h …) until `start`,
+    /// Tells of each group, and of each of its values, whether it is new: whether no event of it is of the time from so long ago (7d, 12h …) until `start`,
     /// which must be given.
     #[param(rename = "newSince")]
     new_since: Option<String>,
@@ -321,11 +325,12 @@ pub(crate) async fn groups(
     });
     let earlier = earlier.filter(|earlier| earlier.start_micros <= earlier.end_micros);
     let known = match &earlier {
-        Some(earlier) => Some(known(archive.as_ref(), earlier, &by, &found).await?),
+        Some(earlier) => Some(Known::find(archive.as_ref(), earlier, &by, &found).await?),
         None => None,
     };
     let row = |group: vedette_archive::Group| Group {
-        new: known.as_ref().map(|known| !known.contains(&group.values)),
+        new: known.as_ref().map(|known| !known.groups.contains(&group.values)),
+        new_values: known.as_ref().map(|known| known.news(&group.values)).unwrap_or_default(),
         values: group.values,
         count: group.count,
         first_seen: time(group.first_micros),
@@ -352,31 +357,62 @@ fn earlier(since: &str, query: &Query, now: Timestamp) -> Result<Query, Failure>
     Ok(Query { start_micros: Some(from), end_micros: Some(start - 1), ..query.clone() })
 }
 
-/// Which of these groups were there before. Each is asked for by its values, so that however many others there were, none is
-/// taken for new.
-async fn known(
+/// What was there before, of the groups that were found.
+struct Known {
+    groups: HashSet<Vec<String>>,
+    /// The values of each field, with whatever values of the other.
+    values: Vec<HashSet<String>>,
+}
+
+impl Known {
+    /// Each is asked for by its values, so that however many others there were, none is taken for new.
+    async fn find(
+        archive: &dyn Archive,
+        earlier: &Query,
+        by: &[By],
+        found: &vedette_archive::Groups,
+    ) -> Result<Self, Failure> {
+        let among = |at: usize, by: &By| is_among(*by, found.rows.iter().filter_map(|group| group.values.get(at)));
+        let filter = by.iter().enumerate().fold(earlier.filter.clone(), |filter, (at, by)| filter.and(among(at, by)));
+        // Of two fields more combinations than those found can be there: at most a square of them.
+        let groups = groups_of(archive, earlier, filter, by).await?.into_iter().collect();
+        let mut values = Vec::with_capacity(by.len());
+        for (at, by) in by.iter().enumerate() {
+            let filter = earlier.filter.clone().and(among(at, by));
+            values.push(groups_of(archive, earlier, filter, &[*by]).await?.into_iter().flatten().collect());
+        }
+        Ok(Self { groups, values })
+    }
+
+    /// Of each value whether it is new.
+    fn news(&self, values: &[String]) -> Vec<bool> {
+        values.iter().zip(&self.values).map(|(value, known)| !known.contains(value)).collect()
+    }
+}
+
+/// That the field has one of these values; `""` is none.
+fn is_among<'a>(by: By, values: impl Iterator<Item = &'a String>) -> Filter {
+    match by {
+        By::Field(field) => Filter::is(field, values),
+        By::Code => {
+            let (none, some): (Vec<&String>, Vec<&String>) = values.partition(|code| code.is_empty());
+            let codes = some.iter().filter_map(|code| code.parse().ok()).collect();
+            let mut any = vec![Filter::Equals(Number::Code, codes)];
+            if !none.is_empty() {
+                any.push(Filter::Not(Box::new(Filter::Within(Number::Code, None, None))));
+            }
+            Filter::Any(any)
+        }
+    }
+}
+
+async fn groups_of(
     archive: &dyn Archive,
     earlier: &Query,
+    filter: Filter,
     by: &[By],
-    found: &vedette_archive::Groups,
-) -> Result<HashSet<Vec<String>>, Failure> {
-    let mut filter = earlier.filter.clone();
-    for (at, by) in by.iter().enumerate() {
-        let values: Vec<&String> = found.rows.iter().filter_map(|group| group.values.get(at)).collect();
-        filter = filter.and(match by {
-            By::Field(field) => Filter::is(*field, values),
-            By::Code => {
-                let codes: Vec<i64> = values.iter().filter_map(|code| code.parse().ok()).collect();
-                let none = values.iter().any(|code| code.is_empty());
-                let without = Filter::Not(Box::new(Filter::Within(Number::Code, None, None)));
-                let mut any = vec![Filter::Equals(Number::Code, codes)];
-                any.extend(none.then_some(without));
-                Filter::Any(any)
-            }
-        });
-    }
+) -> Result<Vec<Vec<String>>, Failure> {
     let query = Query { filter, ..earlier.clone() };
-    // Of two fields more combinations than those found can be there: at most a square of them.
     let found = archive.group(&query, by, MAX_TOP).await?;
     if found.total > MAX_TOP as u64 {
         return Err(Failure::bad(

@@ -27,8 +27,6 @@ use crate::search::Asked;
 use crate::serve::Shared;
 
 const DAY_MICROS: i64 = 86_400_000_000;
-/// What is asked the rules about where no verb is named: reads, then changes.
-const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
 /// Days without records that are named.
 const MOST_GAPS: usize = 31;
 
@@ -48,7 +46,7 @@ pub struct Coverage {
     /// Whether the query begins before `oldest`: what happened before that is not here, whatever it was.
     #[schema(required)]
     pub begins_before: bool,
-    /// UTC days between the oldest and the newest event without any (2026-11-22). Told to those who may see everything.
+    /// UTC days without any event (2026-11-22), between others and of the time asked for. Told to those who may see everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<String>,
     /// Events that came and are not kept although no rule said so. Told to those who may see everything.
@@ -126,7 +124,7 @@ pub(crate) async fn of(shared: &Shared, scope: &Scope, question: &Question) -> R
         newest: newest.map(time),
         retention_days: shared.retention_days,
         begins_before,
-        gaps: gaps(&days),
+        gaps: gaps(&days, question.own.start_micros, question.own.end_micros),
         losses: if scope.is_everything() { Some(losses(shared).await) } else { None },
         rules: match shared.policy() {
             Some(policy) => kept(&policy, scope, &question.asked),
@@ -163,18 +161,21 @@ fn clusters(filter: &Filter) -> Filter {
     }
 }
 
-/// Days without events between others.
-fn gaps(days: &[DaySize]) -> Vec<String> {
+/// Days without events between others, of the time asked for.
+fn gaps(days: &[DaySize], start: Option<i64>, end: Option<i64>) -> Vec<String> {
+    let asked = |day: i64| start.is_none_or(|start| start < day + DAY_MICROS) && end.is_none_or(|end| end >= day);
     let held = days.iter().filter(|day| day.events > 0).map(|day| day.start_micros);
     let mut gaps = Vec::new();
     let mut next = None;
-    for start in held {
-        let mut missing = next.unwrap_or(start);
-        while missing < start && gaps.len() < MOST_GAPS {
-            gaps.push(time(missing).chars().take(10).collect());
+    for day in held {
+        let mut missing = next.unwrap_or(day);
+        while missing < day && gaps.len() < MOST_GAPS {
+            if asked(missing) {
+                gaps.push(time(missing).chars().take(10).collect());
+            }
             missing += DAY_MICROS;
         }
-        next = Some(start + DAY_MICROS);
+        next = Some(day + DAY_MICROS);
     }
     gaps
 }
@@ -191,40 +192,78 @@ async fn losses(shared: &Shared) -> Losses {
     }
 }
 
-/// What the rules in force would do with such events. Rules can be told apart by what they do: so those alone are told of a
-/// namespace who may see its events, and only those are told a rule's name who may see everything.
+/// What the rules in force would do with such events. Rules go by the verb more than by anything else: where it is left open, each
+/// that there may be is asked about, and those with the same answer are told together.
+///
+/// What rules do tells of rules: so those alone are told of a namespace who may see its events, and only those are told a rule's
+/// name who may see everything.
 fn kept(policy: &Policy, scope: &Scope, asked: &[Asked]) -> Vec<Kept> {
-    let told = |asked: &&Asked| match asked.namespace.as_deref() {
+    let may_know = |asked: &&Asked| match asked.namespace.as_deref() {
         Some(namespace) if !namespace.is_empty() => scope.knows_namespace(namespace),
         _ => scope.is_everything(),
     };
-    let mut all: Vec<(Asked, Kept)> = Vec::new();
-    for asked in asked.iter().filter(told) {
-        // Rules tell reads from changes: where the question does not, both are told.
-        let verbs: &[&str] = if asked.verb.is_some() || asked.path.is_some() { &[""] } else { &VERBS };
+    let mut told: Vec<Told> = Vec::new();
+    for asked in asked.iter().filter(may_know) {
+        let asked = with_resource(asked);
+        let verbs = match &asked.verb {
+            Some(verb) => vec![verb.as_str()],
+            None => verbs(&asked).to_vec(),
+        };
+        let of = Asked { verb: None, ..asked.clone() };
         for verb in verbs {
-            let mut one = asked.clone();
-            one.verb = asked.verb.clone().or_else(|| Some((*verb).to_owned()).filter(|verb| !verb.is_empty()));
-            let mut found = decided(policy, &one);
-            if !scope.is_everything() {
-                found.rules.clear();
-            }
-            // Verbs with which the same becomes of it stand together.
-            let alike = all.last_mut().filter(|(before, kept)| {
-                let alike = (&kept.rules, kept.kept, &kept.reason) == (&found.rules, found.kept, &found.reason);
-                alike && Asked { verb: None, ..before.clone() } == Asked { verb: None, ..one.clone() }
-            });
-            match (alike, one.verb.as_deref()) {
-                (Some((before, _)), Some(verb)) => {
-                    before.verb = before.verb.take().map(|verbs| format!("{verbs}, {verb}"))
+            let one = decided(policy, &Asked { verb: Some(verb.to_owned()), ..asked.clone() });
+            let same = |told: &&mut Told| told.of == of && told.kept.kept == one.kept && told.kept.reason == one.reason;
+            match told.iter_mut().find(same) {
+                None => told.push(Told { of: of.clone(), verbs: vec![verb.to_owned()], kept: one }),
+                Some(told) => {
+                    told.verbs.push(verb.to_owned());
+                    let more = one.rules.into_iter().filter(|rule| !told.kept.rules.contains(rule));
+                    let more: Vec<String> = more.collect();
+                    told.kept.rules.extend(more);
                 }
-                _ => all.push((one, found)),
             }
         }
     }
-    all.into_iter().map(|(asked, kept)| Kept { event: words(&asked), ..kept }).collect()
+    if !scope.is_everything() {
+        told.iter_mut().for_each(|told| told.kept.rules.clear());
+    }
+    told.into_iter().map(Told::in_words).collect()
 }
 
+/// Events that are alike in all but the verb, and that have the same answer.
+struct Told {
+    of: Asked,
+    verbs: Vec<String>,
+    kept: Kept,
+}
+
+impl Told {
+    fn in_words(self) -> Kept {
+        let all = verbs(&self.of).iter().all(|verb| self.verbs.iter().any(|own| own == verb));
+        let verbs = if all { String::new() } else { self.verbs.join(", ") };
+        Kept { event: words(&self.of, &verbs), ..self.kept }
+    }
+}
+
+/// With the resource that the subresource is of, where there is only one.
+fn with_resource(asked: &Asked) -> Asked {
+    let resource = match asked.subresource.as_deref() {
+        Some("exec" | "attach" | "portforward" | "log" | "eviction" | "binding") => Some("pods".to_owned()),
+        _ => None,
+    };
+    Asked { resource: asked.resource.clone().or(resource), ..asked.clone() }
+}
+
+/// The verbs that a request may have.
+fn verbs(asked: &Asked) -> &'static [&'static str] {
+    match asked.subresource.as_deref() {
+        _ if asked.path.is_some() => &["get", "post"],
+        Some("exec" | "attach" | "portforward") => &["create", "get"],
+        _ => &["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"],
+    }
+}
+
+/// What the rules in force would do with such an event; it is not named yet.
 fn decided(policy: &Policy, asked: &Asked) -> Kept {
     let refused = |reason: &str| Kept { reason: reason.to_owned(), ..Kept::default() };
     if policy.settings.audit_level == Level::None {
@@ -234,7 +273,12 @@ fn decided(policy: &Policy, asked: &Asked) -> Kept {
         return refused("the rules can't decide it");
     };
     if !decision.archive {
-        return refused("no rule in force stores such an event");
+        let open = asked.resource.is_none() && asked.path.is_none();
+        return refused(if open {
+            "no rule in force stores them whatever the resource"
+        } else {
+            "no rule in force stores them"
+        });
     }
     let named = decision.matched.iter().map(|index| policy.rules.rule(*index));
     let stores = |rule: &&vedette_rules::policy::RuleInfo| {
@@ -248,17 +292,23 @@ fn decided(policy: &Policy, asked: &Asked) -> Kept {
     Kept { kept: true, rules, reason: reason.to_owned(), ..Kept::default() }
 }
 
-/// The event in words, as in `get secrets payments/db`.
-fn words(asked: &Asked) -> String {
+/// Such events in words, as in `get secrets payments/db`; without a verb all of them are meant.
+fn words(asked: &Asked, verbs: &str) -> String {
     let text = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
-    let mut resource = text(&asked.resource).unwrap_or_default();
-    if let Some(subresource) = text(&asked.subresource) {
-        resource = format!("{resource}/{subresource}");
-    }
-    let object: Vec<String> = [text(&asked.namespace), text(&asked.name)].into_iter().flatten().collect();
+    let subresource = text(&asked.subresource);
+    let resource = match (text(&asked.resource), subresource) {
+        (Some(resource), Some(subresource)) => Some(format!("{resource}/{subresource}")),
+        (resource, subresource) => resource.or(subresource),
+    };
+    let object = match (text(&asked.namespace), text(&asked.name)) {
+        (Some(namespace), Some(name)) => Some(format!("{namespace}/{name}")),
+        (Some(namespace), None) => Some(format!("in {namespace}")),
+        (None, name) => name,
+    };
+    let anything = (verbs.is_empty() && resource.is_none() && asked.path.is_none()).then(|| "requests".to_owned());
     let by = text(&asked.actor).or_else(|| text(&asked.user)).map(|user| format!("by {user}"));
-    let code = text(&asked.code);
-    let parts = [text(&asked.verb), Some(resource), text(&asked.path), Some(object.join("/")), by, code];
+    let code = text(&asked.code).map(|code| format!("with code {code}"));
+    let parts = [Some(verbs.to_owned()), anything, resource, text(&asked.path), object, by, code];
     parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -297,14 +347,34 @@ fn example(asked: &Asked, level: Level) -> serde_json::Value {
 mod tests {
     use vedette_archive::DaySize;
 
-    use super::{DAY_MICROS, gaps};
+    use super::{DAY_MICROS, gaps, words};
+    use crate::search::Search;
+
+    #[test]
+    fn events_are_told_in_words() {
+        let check = |query: &str, verbs: &str, expected: &str| {
+            let search = Search::parse(query, jiff::Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(words(&search.asked[0], verbs), expected, "{query}");
+        };
+        check("reads:payments/secrets/db", "get", "get secrets payments/db");
+        check("actor:alice", "", "requests by alice");
+        check("actor:alice", "get, list", "get, list by alice");
+        check("code:403", "", "requests with code 403");
+        check("sub:exec ns:payments", "", "exec in payments");
+        check("resource:pods sub:exec", "get", "get pods/exec");
+        check("ns:payments", "", "requests in payments");
+        check("path:/healthz", "", "/healthz");
+    }
 
     #[test]
     fn days_without_events_between_others_are_gaps() {
         let day = |number: i64, events| DaySize { start_micros: number * DAY_MICROS, events, bytes: 1 };
-        assert!(gaps(&[]).is_empty());
-        assert!(gaps(&[day(0, 5), day(1, 5)]).is_empty());
-        assert_eq!(gaps(&[day(0, 5), day(1, 0), day(3, 5)]), ["1970-01-02", "1970-01-03"]);
-        assert_eq!(gaps(&[day(0, 5), day(1_000, 5)]).len(), 31);
+        assert!(gaps(&[], None, None).is_empty());
+        assert!(gaps(&[day(0, 5), day(1, 5)], None, None).is_empty());
+        let days = [day(0, 5), day(1, 0), day(3, 5)];
+        assert_eq!(gaps(&days, None, None), ["1970-01-02", "1970-01-03"]);
+        assert_eq!(gaps(&days, Some(2 * DAY_MICROS), None), ["1970-01-03"]);
+        assert_eq!(gaps(&days, None, Some(2 * DAY_MICROS - 1)), ["1970-01-02"]);
+        assert_eq!(gaps(&[day(0, 5), day(1_000, 5)], None, None).len(), 31);
     }
 }

@@ -146,7 +146,7 @@ impl Object {
     }
 }
 
-/// Who could have read the object: `get` of it; `list` and `watch` of its kind that were not about another object, in its
+/// Who was shown the object, or may have been: `get` of it; `list` and `watch` of its kind that were not about another object, in its
 /// namespace or over all of them.
 pub(super) fn reads(value: &Value<'_>) -> Result<Condition, SearchError> {
     let object = Object::read(value)?;
@@ -160,7 +160,13 @@ pub(super) fn reads(value: &Value<'_>) -> Result<Condition, SearchError> {
     // What is read is the object itself.
     let itself = Asked::each(Field::Subresource, [""]);
     let asked = [get.asked, collection.asked].into_iter().flat_map(|asked| combine([asked, itself.clone()])).collect();
-    Ok(Condition { filter: any(vec![get.filter, all(all_of)]), asked })
+    Ok(Condition { filter: all(vec![done(), any(vec![get.filter, all(all_of)])]), asked })
+}
+
+/// That the request was not refused and did not fail. What was only received may still be.
+fn done() -> Filter {
+    let none = |filter| Filter::Not(Box::new(filter));
+    all(vec![none(Filter::Within(Number::Code, Some(400), None)), none(Filter::is(Field::Stage, ["RequestReceived"]))])
 }
 
 /// What changed objects: a verb that changes, done and without failure, and not a request that only asks or opens a stream. Earlier
@@ -168,8 +174,7 @@ pub(super) fn reads(value: &Value<'_>) -> Result<Condition, SearchError> {
 pub(super) fn changes() -> Condition {
     let none = |filter| Filter::Not(Box::new(filter));
     verbs(&CHANGES)
-        .and(Condition::silent(Filter::is(Field::Stage, ["ResponseComplete", ""])))
-        .and(Condition::silent(none(Filter::Within(Number::Code, Some(400), None))))
+        .and(Condition::silent(done()))
         .and(Condition::silent(none(like(Field::Subresource, &TRANSIENT))))
         .and(Condition::silent(none(like(Field::Resource, &QUESTIONS))))
 }
