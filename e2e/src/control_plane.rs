@@ -76,6 +76,24 @@ impl ControlPlane {
         self.folder.path().join("admin.kubeconfig")
     }
 
+    /// A kubeconfig of a service account, with a token made now.
+    pub fn kubeconfig_of(&self, namespace: &str, account: &str) -> PathBuf {
+        let file = self.folder.path().join(format!("{namespace}-{account}.kubeconfig"));
+        std::fs::copy(self.kubeconfig(), &file).expect("a file can be copied");
+        let token = format!("--token={}", self.token(namespace, account));
+        let user = format!("--user={account}");
+        for args in [["set-credentials", account, &token], ["set-context", "--current", &user]] {
+            let output = kubectl(&file, &[&["config"], &args[..]].concat(), None);
+            assert!(output.status.success(), "kubectl config: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        file
+    }
+
+    /// A token of a service account, made now.
+    pub fn token(&self, namespace: &str, account: &str) -> String {
+        self.kubectl_ok(&["create", "token", account, "-n", namespace], None).trim().to_owned()
+    }
+
     /// Lets the apiserver answer nobody and close nothing, as a machine that hangs.
     pub fn pause(&self) {
         self.apiserver.pause();

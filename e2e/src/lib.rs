@@ -18,6 +18,7 @@
 
 pub use crate::alertmanager::Alertmanager;
 pub use crate::control_plane::ControlPlane;
+pub use crate::deployed::Deployed;
 pub use crate::nats::NatsServer;
 pub use crate::process::Process;
 pub use crate::search::{Engine, SearchNode};
@@ -26,6 +27,7 @@ pub use crate::service::Service;
 
 pub mod alertmanager;
 pub mod control_plane;
+pub mod deployed;
 pub mod http;
 pub mod nats;
 pub mod ports;

@@ -45,7 +45,10 @@ impl Operator {
     ///
     /// # Errors
     /// If there is none, or an address is taken.
-    pub async fn start(config: Config, ctx: Context) -> Result<Self, Error> {
+    pub async fn start(mut config: Config, ctx: Context) -> Result<Self, Error> {
+        if let Some(settings) = &mut config.reconcile {
+            settings.cluster.clone_from(&config.kubernetes.cluster);
+        }
         let client = client(&config.kubernetes).await?;
         let identity = config.kubernetes.identity.clone().unwrap_or_else(unlike_others);
         if let (Some(settings), Some(folder)) = (&config.reconcile, config.grpc.folder()) {

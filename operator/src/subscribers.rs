@@ -16,7 +16,7 @@ pub const EVALUATOR: &str = "evaluator";
 pub struct Subscriber {
     /// What tells it from others of its service.
     pub name: String,
-    /// `ingest`, `evaluator`, `alerter` …
+    /// `ingest`, `evaluator`, `alerter`, `console` …
     pub service: String,
     /// Of its program.
     pub version: String,

@@ -1,7 +1,7 @@
 //! Reading a service's configuration: a YAML file, overridden by variables.
 //!
 //! `VEDETTE_INGEST_NATS__CREDENTIALS_FILE` sets `nats.credentialsFile` of ingest: the service's prefix, then the key in capitals,
-//! its words joined by `_` and its levels by `__`. An unknown key is an error wherever it stands, since a limit that is misspelt
+//! its words joined by `_` and its levels by `__`. A list or a map may be JSON. An unknown key is an error wherever it stands, since a limit that is misspelt
 //! is a limit that is not there. Values are never repeated in errors: they may be secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,16 +140,18 @@ impl Provider for &Overlay {
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let mut dict = Dict::new();
         for (key, (_, text)) in &self.variables {
-            let value = if self.as_text.contains(key) {
-                Value::from(text.as_str())
-            } else {
-                text.parse().unwrap_or_else(|_| Value::from(text.as_str()))
-            };
+            let value = if self.as_text.contains(key) { Value::from(text.as_str()) } else { value(text) };
             let path: Vec<&str> = key.split('.').collect();
             insert(&mut dict, &path, value);
         }
         Ok(Profile::Default.collect(dict))
     }
+}
+
+/// What a variable's text says: JSON where it is a list or a map of it, else as figment reads variables, which knows no `:`.
+fn value(text: &str) -> Value {
+    let json = text.starts_with(['[', '{']).then(|| serde_json::from_str(text).ok()).flatten();
+    json.unwrap_or_else(|| text.parse().unwrap_or_else(|_| Value::from(text)))
 }
 
 fn insert(dict: &mut Dict, path: &[&str], value: Value) {

@@ -12,6 +12,7 @@
 mod alerts;
 mod apiserver;
 mod chaos;
+mod console;
 mod incidents;
 mod operator;
 mod oracle;

@@ -10,12 +10,12 @@ use crate::alerts;
 use crate::sender::Sender;
 use crate::stack::Stack;
 
-const NAMESPACE: &str = "kubesphere-logging-system";
+pub(crate) const NAMESPACE: &str = "kubesphere-logging-system";
 /// Until something that was asked for has happened, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The seeds' `Webhook`, with the events of a kube-apiserver let in as the seeds have it.
-const WEBHOOK: &str = "
+pub(crate) const WEBHOOK: &str = "
 apiVersion: auditing.kubesphere.io/v1alpha1
 kind: Webhook
 metadata:
@@ -46,7 +46,7 @@ spec:
 ";
 
 /// An archiving rule as the seeds write it, with this condition.
-fn rule(condition: &str) -> String {
+pub(crate) fn rule(condition: &str) -> String {
     format!(
         "
 apiVersion: auditing.kubesphere.io/v1alpha1
@@ -259,7 +259,7 @@ fn get(plane: &ControlPlane) -> Value {
 }
 
 /// Waits until the rule as it is now is in force on so many.
-async fn in_force(plane: &ControlPlane, evaluators: &str) -> Value {
+pub(crate) async fn in_force(plane: &ControlPlane, evaluators: &str) -> Value {
     wait(plane, |conditions| {
         let distributed = conditions.iter().find(|it| it["type"] == "Distributed");
         distributed.is_some_and(|it| {

@@ -1,6 +1,6 @@
 //! All of Vedette's services as processes of their own around one broker, as many of each as scales.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::sample::Settings;
 use crate::sender::insecure_client;
 
 const TOKEN: &str = "a-token-for-tests";
+const ARCHIVE: &str = "archive";
 
 /// Everything, running.
 pub(crate) struct Stack {
@@ -24,7 +25,7 @@ pub(crate) struct Stack {
     pub(crate) client: reqwest::Client,
     ingests: Vec<u16>,
     console: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stack {
@@ -44,8 +45,13 @@ impl Stack {
 
     /// Everything with the embedded archive, under the rules and settings of this operator.
     pub(crate) fn start_on(operator: &str) -> Self {
+        Self::start_under(&format!("operator: {{ url: {operator:?} }}"), &[])
+    }
+
+    /// The same, with rules and settings from wherever this part of `policy` says.
+    pub(crate) fn start_under(policy: &str, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("vedette-stack-").tempdir().unwrap();
-        Self::run(None, folder, Alertmanager::start(), &format!("operator: {{ url: {operator:?} }}"), &[])
+        Self::run(None, folder, Alertmanager::start(), policy, env)
     }
 
     fn run(
@@ -66,7 +72,7 @@ impl Stack {
                 format!("archive: {{ engine: search, search: {{ urls: [{:?}] }}, retentionDays: 0 }}\n", node.url())
             }
             None => {
-                let dir = folder.path().join("archive");
+                let dir = folder.path().join(ARCHIVE);
                 format!("archive: {{ engine: embedded, embedded: {{ dir: {dir:?} }}, retentionDays: 0 }}\n")
             }
         };
@@ -109,7 +115,7 @@ impl Stack {
         services.iter_mut().for_each(Service::wait_ready);
         let names = plans.into_iter().map(|(_, _, name)| name).collect();
         let client = insecure_client();
-        Self { services, names, nats, search, alertmanager, client, ingests, console, _folder: folder }
+        Self { services, names, nats, search, alertmanager, client, ingests, console, folder }
     }
 
     /// `https://127.0.0.1:port` of each ingest.
@@ -120,6 +126,11 @@ impl Stack {
     /// `http://127.0.0.1:port` of the console.
     pub(crate) fn console_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.console)
+    }
+
+    /// Where the embedded archive is.
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.folder.path().join(ARCHIVE)
     }
 
     /// The token that the console wants.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::Settings;
 use crate::api;
@@ -66,8 +66,14 @@ impl Component {
             Self::Ingest => Some("vedette-ingest-client"),
             Self::Evaluator => Some("vedette-evaluator-client"),
             Self::Alerter => Some("vedette-alerter-client"),
-            Self::Archiver | Self::Console => None,
+            Self::Console => Some("vedette-console-client"),
+            Self::Archiver => None,
         }
+    }
+
+    /// Whether it asks the API server anything, and so has a token of its account.
+    pub(crate) fn asks_kubernetes(self) -> bool {
+        self == Self::Console
     }
 
     /// What the `Webhook` says of it alone.
@@ -104,6 +110,7 @@ impl Component {
         match self {
             Self::Ingest => {
                 let ports = Ports::of(webhook);
+                set("CLUSTER", settings.cluster.clone());
                 set("LISTEN", format!("0.0.0.0:{}", ports.listen));
                 if ports.https {
                     set("TLS__MODE", "files".to_owned());
@@ -132,6 +139,11 @@ impl Component {
         }
         if matches!(self, Self::Archiver | Self::Console) {
             flatten("ARCHIVE", &settings.archive, &mut keys);
+        }
+        if self == Self::Console {
+            for (name, value) in console(settings) {
+                flatten(&capitals(&name), &value, &mut keys);
+            }
         }
         let prefix = self.prefix();
         let mut all: BTreeMap<_, _> = keys.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)).collect();
@@ -167,6 +179,30 @@ impl Ports {
             ports.push(self.asked);
         }
         ports
+    }
+}
+
+/// What the console is told beyond addresses: this cluster says who asks and what they see, and whatever else the installation has.
+fn console(settings: &Settings) -> Map<String, Value> {
+    let mut told = Map::new();
+    told.insert("auth".to_owned(), json!({"kubernetes": {"cluster": settings.cluster}}));
+    told.insert("tenancy".to_owned(), json!({"clusters": [{"name": settings.cluster}]}));
+    merge(&mut told, &settings.console);
+    told
+}
+
+/// As a JSON merge patch (RFC 7396).
+fn merge(into: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (name, value) in patch {
+        match (into.get_mut(name), value) {
+            (_, Value::Null) => {
+                into.remove(name);
+            }
+            (Some(Value::Object(into)), Value::Object(patch)) => merge(into, patch),
+            _ => {
+                into.insert(name.clone(), value.clone());
+            }
+        }
     }
 }
 

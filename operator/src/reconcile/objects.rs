@@ -122,7 +122,7 @@ fn apiserver_files(webhook: &api::Webhook, settings: &Settings, observed: &Obser
 }
 
 fn account(component: Component, webhook: &api::Webhook, settings: &Settings) -> Object {
-    // None of them asks the API server anything.
+    // The pods that need a token say so themselves: what else runs as this account gets none.
     let body = json!({"automountServiceAccountToken": false});
     object(Kind::ServiceAccount, &component.program(), Some(component), webhook, settings, body)
 }

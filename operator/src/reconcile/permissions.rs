@@ -39,6 +39,7 @@ pub enum Scope {
 
 const GROUP: &str = crate::api::GROUP;
 const ADMISSION: &str = "admissionregistration.k8s.io";
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// The Secrets that reconciling makes, of which it need see no others.
 pub const SECRETS: &[&str] = &[
@@ -49,6 +50,7 @@ pub const SECRETS: &[&str] = &[
     "vedette-ingest-client",
     "vedette-evaluator-client",
     "vedette-alerter-client",
+    "vedette-console-client",
     "vedette-console-token",
     "vedette-redaction-key",
 ];
@@ -134,6 +136,46 @@ pub const OPERATOR: &[Permission] = &[
     here("", "configmaps", "update"),
     here("", "configmaps", "patch"),
     here("", "configmaps", "delete"),
+];
+
+/// What the console's account needs to know who asks, and what they may see. The chart grants it, not the operator: nobody can grant
+/// what they may not do themselves, and the operator need not see who is bound to what.
+pub const CONSOLE: &[Permission] = &[
+    cluster("", "namespaces", "get"),
+    cluster("", "namespaces", "list"),
+    cluster("", "namespaces", "watch"),
+    cluster(RBAC, "clusterroles", "get"),
+    cluster(RBAC, "clusterroles", "list"),
+    cluster(RBAC, "clusterroles", "watch"),
+    cluster(RBAC, "clusterrolebindings", "get"),
+    cluster(RBAC, "clusterrolebindings", "list"),
+    cluster(RBAC, "clusterrolebindings", "watch"),
+    cluster(RBAC, "roles", "get"),
+    cluster(RBAC, "roles", "list"),
+    cluster(RBAC, "roles", "watch"),
+    cluster(RBAC, "rolebindings", "get"),
+    cluster(RBAC, "rolebindings", "list"),
+    cluster(RBAC, "rolebindings", "watch"),
+    cluster("iam.kubesphere.io", "workspaces", "get"),
+    cluster("iam.kubesphere.io", "workspaces", "list"),
+    cluster("iam.kubesphere.io", "workspaces", "watch"),
+    cluster("iam.kubesphere.io", "workspaceroles", "get"),
+    cluster("iam.kubesphere.io", "workspaceroles", "list"),
+    cluster("iam.kubesphere.io", "workspaceroles", "watch"),
+    cluster("iam.kubesphere.io", "workspacerolebindings", "get"),
+    cluster("iam.kubesphere.io", "workspacerolebindings", "list"),
+    cluster("iam.kubesphere.io", "workspacerolebindings", "watch"),
+    cluster("tenant.kubesphere.io", "workspaces", "get"),
+    cluster("tenant.kubesphere.io", "workspaces", "list"),
+    cluster("tenant.kubesphere.io", "workspaces", "watch"),
+    cluster("tenant.kubesphere.io", "workspaceroles", "get"),
+    cluster("tenant.kubesphere.io", "workspaceroles", "list"),
+    cluster("tenant.kubesphere.io", "workspaceroles", "watch"),
+    cluster("tenant.kubesphere.io", "workspacerolebindings", "get"),
+    cluster("tenant.kubesphere.io", "workspacerolebindings", "list"),
+    cluster("tenant.kubesphere.io", "workspacerolebindings", "watch"),
+    cluster("authentication.k8s.io", "tokenreviews", "create"),
+    cluster("authorization.k8s.io", "subjectaccessreviews", "create"),
 ];
 
 const fn cluster(group: &'static str, resource: &'static str, verb: &'static str) -> Permission {

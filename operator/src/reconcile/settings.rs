@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Error;
 use crate::api;
 
-/// The settings of reconciling. `nats` and `archive` are passed on to the services, key by key, as variables: they are what
+/// The settings of reconciling. `nats`, `archive` and `console` are passed on to the services, key by key, as variables: they are what
 /// `docs/running.md` describes, and are checked there.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -33,6 +33,14 @@ pub struct Settings {
     pub archive_secret: Option<String>,
     /// The console as its users reach it.
     pub console_url: Option<String>,
+    /// What the console's own file says besides, over what it says by itself: who else may ask, and the clusters whose RBAC says what they
+    /// see. A member is merged with that of the same name, and `null` takes it away.
+    pub console: Map<String, Value>,
+    /// A Secret with files that `console` names, mounted at /etc/vedette/console.
+    pub console_secret: Option<String>,
+    /// What the cluster is called in events: said once, where the operator is told of the cluster.
+    #[serde(skip)]
+    pub cluster: String,
     /// The cluster's DNS domain.
     pub cluster_domain: String,
     /// Everything is looked at this often though nothing happened.
@@ -76,6 +84,9 @@ impl Default for Settings {
             archive: json!({"engine": "search", "search": {"urls": ["http://opensearch-cluster-data:9200"]}}),
             archive_secret: None,
             console_url: None,
+            console: Map::new(),
+            console_secret: None,
+            cluster: "default".to_owned(),
             cluster_domain: "cluster.local".to_owned(),
             resync_seconds: 600,
         }

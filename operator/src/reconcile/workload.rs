@@ -33,7 +33,7 @@ fn pod(component: Component, webhook: &api::Webhook, settings: &Settings) -> Val
     let (spec, own) = (&webhook.spec, component.own(webhook));
     let mut pod = Fields::default();
     pod.set("serviceAccountName", component.program());
-    pod.set("automountServiceAccountToken", false);
+    pod.set("automountServiceAccountToken", component.asks_kubernetes());
     // Variables named after other people's Services are none of ours.
     pod.set("enableServiceLinks", false);
     pod.set("terminationGracePeriodSeconds", GRACE_SECONDS);
@@ -132,7 +132,12 @@ fn mounts(component: Component, webhook: &api::Webhook, settings: &Settings) -> 
         secret("client", name);
     }
     match component {
-        Component::Console => secret("token", CONSOLE_TOKEN),
+        Component::Console => {
+            secret("token", CONSOLE_TOKEN);
+            if let Some(name) = &settings.console_secret {
+                secret("console", name);
+            }
+        }
         Component::Ingest => secret("redaction", REDACTION_KEY),
         _ => {}
     }

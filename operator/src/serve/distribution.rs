@@ -242,7 +242,7 @@ impl Session {
 
     /// Names of services are the subscriber's to choose: those that are not ours are one.
     fn count(&self, result: &str) {
-        let ours = ["ingest", "evaluator", "alerter"];
+        let ours = ["ingest", "evaluator", "alerter", "console"];
         let service = ours.into_iter().find(|it| *it == self.who.service).unwrap_or("other");
         self.answers.with_label_values(&[service, result]).inc();
     }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use vedette_e2e::tools;
 use vedette_operator::api::NAMESPACE;
 use vedette_operator::reconcile::Settings;
-use vedette_operator::reconcile::permissions::{self, NEEDED, OPERATOR, Permission, Scope};
+use vedette_operator::reconcile::component::Component;
+use vedette_operator::reconcile::permissions::{self, CONSOLE, NEEDED, OPERATOR, Permission, Scope};
 
 use crate::lab::{Lab, SEEDS, eventually};
 use crate::reconcile::Running;
@@ -38,8 +39,19 @@ fn documents(text: &str) -> Vec<Value> {
     all.filter(|it| !it.is_null()).collect()
 }
 
-fn find<'a>(all: &'a [Value], kind: &str) -> &'a Value {
-    all.iter().find(|it| it["kind"] == kind).unwrap_or_else(|| panic!("no {kind}"))
+fn find<'a>(all: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let found = all.iter().find(|it| it["kind"] == kind && it["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+/// A role of the operator.
+fn role(all: &[Value], scope: Scope) -> &Value {
+    find(all, if scope == Scope::Cluster { "ClusterRole" } else { "Role" }, "vedette-operator")
+}
+
+/// The operator's permissions of a scope.
+fn operators(scope: Scope) -> impl Iterator<Item = &'static Permission> {
+    NEEDED.iter().chain(OPERATOR).filter(move |it| it.scope == scope)
 }
 
 /// `UPDATE=1 cargo test -p vedette-operator` writes the files.
@@ -52,9 +64,9 @@ fn is_up_to_date(file: &str, text: &str) {
 }
 
 /// The rules of a role, as few as the table allows.
-fn rules(scope: Scope) -> String {
+fn rules(table: impl Iterator<Item = &'static Permission>) -> String {
     let mut grouped: BTreeMap<(&str, Vec<&str>, &str), BTreeSet<&str>> = BTreeMap::new();
-    for it in NEEDED.iter().chain(OPERATOR).filter(|it| it.scope == scope) {
+    for it in table {
         grouped.entry((it.group, it.names.to_vec(), it.resource)).or_default().insert(it.verb);
     }
     let rules: Vec<_> = grouped
@@ -83,40 +95,64 @@ fn chart_holds_the_definitions_the_rules_and_the_permissions() {
         }
         assert_eq!(fs::read_dir(tools::repository(CHART).join(to)).unwrap().count(), names.len(), "{to}");
     }
-    is_up_to_date("rbac/cluster.yaml", &rules(Scope::Cluster));
-    is_up_to_date("rbac/namespace.yaml", &rules(Scope::Namespace));
+    is_up_to_date("rbac/cluster.yaml", &rules(operators(Scope::Cluster)));
+    is_up_to_date("rbac/namespace.yaml", &rules(operators(Scope::Namespace)));
+    is_up_to_date("rbac/console.yaml", &rules(CONSOLE.iter()));
+}
+
+/// What a role grants: group, resource, verb and name.
+fn granted(role: &Value) -> BTreeSet<[String; 4]> {
+    let mut granted = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        let of = |key: &str| {
+            rule[key].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let names = if rule["resourceNames"].is_null() { vec![String::new()] } else { of("resourceNames") };
+        for (group, resource, verb, name) in of("apiGroups").iter().flat_map(|group| {
+            let (names, verbs) = (&names, of("verbs"));
+            of("resources").into_iter().flat_map(move |resource| {
+                let verbs = verbs.clone();
+                verbs.into_iter().flat_map(move |verb| {
+                    let resource = resource.clone();
+                    names.iter().map(move |name| (group.clone(), resource.clone(), verb.clone(), name.clone()))
+                })
+            })
+        }) {
+            assert!(![&group, &resource, &verb].iter().any(|it| it.contains('*')), "{rule}");
+            granted.insert([group, resource, verb, name]);
+        }
+    }
+    granted
+}
+
+fn listed<'a>(table: impl Iterator<Item = &'a Permission>) -> BTreeSet<[String; 4]> {
+    let each = table.flat_map(|it| {
+        let names = if it.names.is_empty() { &[""] } else { it.names };
+        names.iter().map(|name| [it.group, it.resource, it.verb, name].map(str::to_owned))
+    });
+    each.collect()
 }
 
 #[test]
 fn chart_grants_what_the_table_says_and_no_more() {
-    let all = documents(&render(&[]));
-    for (kind, scope) in [("ClusterRole", Scope::Cluster), ("Role", Scope::Namespace)] {
-        let mut granted = BTreeSet::new();
-        for rule in find(&all, kind)["rules"].as_array().unwrap() {
-            let of = |key: &str| {
-                rule[key].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
-            };
-            let names = if rule["resourceNames"].is_null() { vec![String::new()] } else { of("resourceNames") };
-            for (group, resource, verb, name) in of("apiGroups").iter().flat_map(|group| {
-                let (names, verbs) = (&names, of("verbs"));
-                of("resources").into_iter().flat_map(move |resource| {
-                    let verbs = verbs.clone();
-                    verbs.into_iter().flat_map(move |verb| {
-                        let resource = resource.clone();
-                        names.iter().map(move |name| (group.clone(), resource.clone(), verb.clone(), name.clone()))
-                    })
-                })
-            }) {
-                assert!(![&group, &resource, &verb].iter().any(|it| it.contains('*')), "{rule}");
-                granted.insert([group, resource, verb, name]);
-            }
-        }
-        let table = NEEDED.iter().chain(OPERATOR).filter(|it| it.scope == scope).flat_map(|it| {
-            let names = if it.names.is_empty() { &[""] } else { it.names };
-            names.iter().map(|name| [it.group, it.resource, it.verb, name].map(str::to_owned))
-        });
-        assert_eq!(granted, table.collect(), "{kind}");
+    let all = documents(&render(&["namespace=elsewhere"]));
+    for scope in [Scope::Cluster, Scope::Namespace] {
+        assert_eq!(granted(role(&all, scope)), listed(operators(scope)), "{scope:?}");
     }
+    assert_eq!(granted(find(&all, "ClusterRole", "vedette-console")), listed(CONSOLE.iter()));
+    // To the account that the operator makes, which is not of the chart.
+    let subject = json!({"kind": "ServiceAccount", "name": Component::Console.program(), "namespace": "elsewhere"});
+    assert_eq!(find(&all, "ClusterRoleBinding", "vedette-console")["subjects"], json!([subject]));
+    assert!(!render(&["rbac.create=false"]).contains("kind: ClusterRole"));
+}
+
+/// Who runs the console elsewhere copies the role from the manual.
+#[test]
+fn manual_prints_the_role_that_the_chart_grants_the_console() {
+    let text = fs::read_to_string(tools::repository("docs/access.md")).unwrap();
+    let blocks = text.split("```").filter_map(|it| it.strip_prefix("yaml\n"));
+    let role = blocks.map(|it| serde_yaml_ng::from_str::<Value>(it).unwrap()).find(|it| it["kind"] == "ClusterRole");
+    assert_eq!(granted(&role.unwrap()), listed(CONSOLE.iter()));
 }
 
 #[test]
@@ -125,7 +161,7 @@ fn chart_is_linted_and_its_configuration_is_the_operators() {
     helm(&["lint", "--strict", chart.to_str().unwrap()]);
     let config = |set: &[&str]| {
         let all = documents(&render(set));
-        let text = find(&all, "ConfigMap")["data"]["operator.yaml"].as_str().unwrap().to_owned();
+        let text = find(&all, "ConfigMap", "vedette-operator")["data"]["operator.yaml"].as_str().unwrap().to_owned();
         serde_yaml_ng::from_str::<Value>(&text).unwrap()
     };
     let plain: Settings = serde_json::from_value(config(&[])["reconcile"].clone()).unwrap();
@@ -143,8 +179,23 @@ fn chart_is_linted_and_its_configuration_is_the_operators() {
     assert_eq!((full.namespace.as_str(), full.operator.namespace.as_str()), ("elsewhere", "elsewhere"));
     assert_eq!((full.nats_secret.as_deref(), full.console_url.as_deref()), (Some("n"), Some("https://c")));
     assert!(full.image.ends_with(":v9"));
+    let set = [
+        "consoleSecret=c",
+        "console.tenancy.clusters[0].name=a",
+        "console.tenancy.clusters[1].name=b",
+        "console.tenancy.clusters[1].kubeconfig=/etc/vedette/console/b",
+        "console.auth.kubernetes=null",
+        "console.auth.proxy.allowedNames={front}",
+    ];
+    let console: Settings = serde_json::from_value(config(&set)["reconcile"].clone()).unwrap();
+    assert_eq!(console.console_secret.as_deref(), Some("c"));
+    let clusters = json!([{"name": "a"}, {"name": "b", "kubeconfig": "/etc/vedette/console/b"}]);
+    assert_eq!(console.console["tenancy"], json!({"clusters": clusters}));
+    assert_eq!(console.console["auth"], json!({"kubernetes": null, "proxy": {"allowedNames": ["front"]}}));
     // What makes no sense is refused before anything is installed.
-    for bad in ["archive.engine=embedded", "operator.logFormat=xml", "imag.tag=1", "operator.replicas=two"] {
+    let bad =
+        ["archive.engine=embedded", "operator.logFormat=xml", "imag.tag=1", "operator.replicas=two", "console.x.y=1"];
+    for bad in bad {
         let output = Command::new(tools::path("helm"))
             .args(["template", chart.to_str().unwrap(), "--kube-version", KUBERNETES, "--set", bad])
             .output()
@@ -206,7 +257,7 @@ async fn chart_is_taken_by_an_apiserver_and_every_permission_is_needed_and_misse
     let ask = async || permissions::missing(&client, NAMESPACE, &needed).await.unwrap();
     assert_eq!(ask().await, []);
     for permission in &needed {
-        let role = find(&all, if permission.scope == Scope::Cluster { "ClusterRole" } else { "Role" });
+        let role = role(&all, permission.scope);
         // Another part may need the same: it is taken from the role as a whole.
         let less = without(role, permission);
         plane.kube.kubectl_ok(&["replace", "-f", "-"], Some(&less.to_string()));
@@ -223,7 +274,7 @@ async fn chart_is_taken_by_an_apiserver_and_every_permission_is_needed_and_misse
     }
 
     // It is said where an administrator looks, and all is well again once it is granted.
-    let role = find(&all, "Role");
+    let role = role(&all, Scope::Namespace);
     let patching = NEEDED.iter().find(|it| it.resource == "deployments" && it.verb == "patch").unwrap();
     plane.kube.kubectl_ok(&["replace", "-f", "-"], Some(&without(role, patching).to_string()));
     plane.apply(SEEDS[0].1);

@@ -63,6 +63,12 @@ async fn the_seeds_run_drift_is_repaired_and_deleting_leaves_nothing() {
         let owner = &deployment["metadata"]["ownerReferences"][0];
         assert_eq!((&owner["kind"], &owner["name"]), (&json!("Webhook"), &json!("kube-auditing-webhook")));
         plane.get(&format!("poddisruptionbudgets/vedette-{service}")).unwrap();
+        // Whoever asks the API server has a token; what else runs as that account must ask for one.
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], service == "console");
+        assert_eq!(pod["serviceAccountName"], format!("vedette-{service}"));
+        let account = plane.get(&format!("serviceaccounts/vedette-{service}")).unwrap();
+        assert_eq!(account["automountServiceAccountToken"], false);
     }
     let webhook = plane.get(WEBHOOK).unwrap();
     assert_eq!(webhook["metadata"]["finalizers"], json!(["auditing.vedette.io/cleanup"]));
@@ -255,6 +261,7 @@ async fn certificates_are_renewed_before_they_end() {
         "vedette-ingest-client",
         "vedette-evaluator-client",
         "vedette-alerter-client",
+        "vedette-console-client",
     ];
     let read = || secrets.map(|name| plane.get(&format!("secrets/{name}")).unwrap());
     let pass = async |days: i64| {
@@ -285,9 +292,9 @@ async fn certificates_are_renewed_before_they_end() {
     // The authority: after eight years another is trusted, after nine it signs, and what it signed before is long gone then.
     let count = |all: &[Value]| all.iter().map(|it| pem(it, "ca.crt").matches("BEGIN").count()).collect::<Vec<_>>();
     let eighth = pass(8 * 365 + 1).await;
-    assert_eq!(count(&eighth), [2; 6]);
+    assert_eq!(count(&eighth), [2; 7]);
     let tenth = pass(9 * 365 + 92).await;
-    assert_eq!(count(&tenth), [1; 6]);
+    assert_eq!(count(&tenth), [1; 7]);
     assert!(eighth.iter().all(|it| pem(it, "ca.crt").starts_with(&pem(&tenth[0], "ca.crt"))));
     let files = plane.get("configmaps/vedette-apiserver-files").unwrap();
     let config: Value = serde_yaml_ng::from_str(files["data"]["audit-webhook.yaml"].as_str().unwrap()).unwrap();

@@ -24,6 +24,20 @@ fn services_understand_what_their_deployments_tell_them() {
         archive: json!({"engine": "search", "search": {"urls": ["http://127.0.0.1:1"], "indexPrefix": "a"}, "retentionDays": 3}),
         monitor_url: Some("http://127.0.0.1:1".to_owned()),
         console_url: Some("https://console.example.com".to_owned()),
+        console: json!({
+            "auth": {
+                "oidc": {"issuer": "https://id.example.com", "clientId": "vedette", "groupsPrefix": "id:"},
+                "proxy": {"clientCaFile": "/etc/vedette/console/ca.pem", "allowedNames": ["front"]},
+            },
+            "tenancy": {
+                "clusters": [{"name": "default"}, {"name": "b", "kubeconfig": "/etc/vedette/console/b"}],
+                "administrators": {"groups": ["auditors"]},
+            },
+            "limits": {"concurrent": 8},
+        })
+        .as_object()
+        .unwrap()
+        .clone(),
         ..Settings::default()
     };
     let made = wanted(&webhook, &settings, &Observed::default());

@@ -54,6 +54,24 @@ fn variables_override_the_file_key_by_key() {
 }
 
 #[test]
+fn variables_hold_lists_of_maps_as_json() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Service {
+        clusters: Vec<std::collections::BTreeMap<String, String>>,
+    }
+    let read = |text: &str| {
+        let variable = ("VEDETTE_TEST_CLUSTERS".to_owned(), text.to_owned());
+        resolve::<Service>(None, "VEDETTE_TEST_", std::iter::once(variable)).map_err(|error| error.to_string())
+    };
+    let one = |key: &str, value: &str| std::iter::once((key.to_owned(), value.to_owned())).collect();
+    let expected = Service { clusters: vec![one("name", "a=b, \"c\""), one("name", "1")] };
+    assert_eq!(read(r#"[{"name": "a=b, \"c\""}, {"name": "1"}]"#), Ok(expected));
+    assert_eq!(read("[{name = d}]"), Ok(Service { clusters: vec![one("name", "d")] }));
+    read("[{\"name\": ").unwrap_err();
+}
+
+#[test]
 fn variables_alone_say_where_the_operator_is() {
     #[derive(Deserialize)]
     struct Service {

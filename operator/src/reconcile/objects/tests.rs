@@ -211,7 +211,7 @@ fn pods_meet_the_restricted_standard_and_are_probed() {
         assert_eq!(context["allowPrivilegeEscalation"], false);
         assert_eq!(context["readOnlyRootFilesystem"], true);
         assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}));
-        assert_eq!(pod["automountServiceAccountToken"], false);
+        assert_eq!(pod["automountServiceAccountToken"], component == Component::Console);
         assert_eq!(container["command"], json!([component.program()]));
         assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
         assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/healthz");
@@ -232,19 +232,62 @@ fn pods_meet_the_restricted_standard_and_are_probed() {
 #[test]
 fn subscribers_know_the_operator_and_the_archive_is_known_to_those_who_need_it() {
     let wanted = wanted_of(&json!({}));
-    for service in ["ingest", "evaluator", "alerter"] {
+    for service in ["ingest", "evaluator", "alerter", "console"] {
         let url = "https://vedette-operator.kubesphere-logging-system.svc:9443";
         assert_eq!(variable(&wanted, service, "POLICY__OPERATOR__URL"), Some(url));
         assert_eq!(variable(&wanted, service, "POLICY__OPERATOR__CA"), Some("/etc/vedette/client/ca.crt"));
+        assert_eq!(variable(&wanted, service, "POLICY__STATE_DIR"), Some("/var/lib/vedette/policy"));
+    }
+    for service in ["ingest", "evaluator", "alerter"] {
         assert_eq!(variable(&wanted, service, "ARCHIVE__ENGINE"), None);
     }
+    assert_eq!(variable(&wanted, "archiver", "POLICY__OPERATOR__URL"), None);
     for service in ["archiver", "console"] {
         assert_eq!(variable(&wanted, service, "ARCHIVE__ENGINE"), Some("search"));
         assert_eq!(
             variable(&wanted, service, "ARCHIVE__SEARCH__URLS"),
             Some("[\"http://opensearch-cluster-data:9200\"]")
         );
-        assert_eq!(variable(&wanted, service, "POLICY__OPERATOR__URL"), None);
+    }
+}
+
+#[test]
+fn the_cluster_says_who_asks_the_console_and_what_they_see() {
+    let of = |settings: &Settings| wanted(&webhook(&json!({})), settings, &Observed::default());
+    let plain = of(&Settings { cluster: "east".to_owned(), ..Settings::default() });
+    assert_eq!(variable(&plain, "ingest", "CLUSTER"), Some("east"));
+    assert_eq!(variable(&plain, "console", "AUTH__KUBERNETES__CLUSTER"), Some("east"));
+    assert_eq!(variable(&plain, "console", "TENANCY__CLUSTERS"), Some(r#"[{"name":"east"}]"#));
+
+    // What the installation says is over that, and over what is said of all services.
+    let clusters = json!([{"name": "east"}, {"name": "west", "kubeconfig": "/etc/vedette/console/west"}]);
+    let console = json!({
+        "auth": {
+            "kubernetes": null,
+            "oidc": {"issuer": "https://id.example.com", "clientId": "vedette"},
+            "proxy": {"clientCaFile": "/etc/vedette/console/ca.pem", "allowedNames": ["front"]},
+        },
+        "tenancy": {"clusters": clusters, "administrators": {"groups": ["auditors"]}},
+        "archive": {"search": {"indexPrefix": "other"}},
+    });
+    let other = of(&Settings {
+        console: console.as_object().unwrap().clone(),
+        console_secret: Some("files".to_owned()),
+        ..Settings::default()
+    });
+    assert_eq!(variable(&other, "console", "AUTH__KUBERNETES__CLUSTER"), None);
+    assert_eq!(variable(&other, "console", "AUTH__OIDC__CLIENT_ID"), Some("vedette"));
+    assert_eq!(variable(&other, "console", "AUTH__PROXY__ALLOWED_NAMES"), Some(r#"["front"]"#));
+    let told: Value = serde_json::from_str(variable(&other, "console", "TENANCY__CLUSTERS").unwrap()).unwrap();
+    assert_eq!(told, clusters);
+    assert_eq!(variable(&other, "console", "TENANCY__ADMINISTRATORS__GROUPS"), Some(r#"["auditors"]"#));
+    assert_eq!(variable(&other, "console", "ARCHIVE__SEARCH__INDEX_PREFIX"), Some("other"));
+    assert_eq!(variable(&other, "console", "ARCHIVE__ENGINE"), Some("search"));
+    assert_eq!(variable(&other, "archiver", "ARCHIVE__SEARCH__INDEX_PREFIX"), None);
+    let volume = json!({"name": "console", "secret": {"secretName": "files", "defaultMode": 0o440}});
+    for component in Component::ALL {
+        let mounted = pod(&other, &component.program())["volumes"].as_array().unwrap().contains(&volume);
+        assert_eq!(mounted, component == Component::Console, "{}", component.name());
     }
 }
 
@@ -304,5 +347,5 @@ fn certificates_of_services_are_named_as_no_user_is() {
             assert_ne!(certificate(&authority, &held, Some(&data(&old)), now).unwrap(), old);
         }
     }
-    assert_eq!(clients, ["vedette:ingest", "vedette:evaluator", "vedette:alerter"]);
+    assert_eq!(clients, ["vedette:ingest", "vedette:evaluator", "vedette:alerter", "vedette:console"]);
 }
