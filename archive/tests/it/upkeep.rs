@@ -1,0 +1,135 @@
+//! Real engines that were not ours from the start: indices that an older version made, a template that goes missing,
+//! documents that others wrote.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use vedette_archive::{Archive, Field, Filter, Mode, Query, WriteBatch, open};
+use vedette_audit::document::Document;
+use vedette_e2e::Engine;
+
+use crate::corpus;
+use crate::search::{PREFIX, Rig};
+
+fn template() -> String {
+    format!("_index_template/vedette-{PREFIX}")
+}
+
+fn index(day: u32) -> String {
+    format!("{PREFIX}-2026.11.{day:02}")
+}
+
+/// A request for a path that is no resource.
+fn event(day: u32, id: &str) -> Document {
+    corpus::document(&format!(
+        r#"{{"AuditID":"{id}","Verb":"get","RequestURI":"/metrics","User":{{"Username":"eve"}},
+            "RequestReceivedTimestamp":"2026-11-{day:02}T01:00:00Z"}}"#
+    ))
+}
+
+fn write(rig: &Rig, archive: &Arc<dyn Archive>, key: &str, documents: Vec<Document>) {
+    let stored = documents.len() as u64;
+    let report = rig.runtime.block_on(archive.write(&[WriteBatch { key: key.to_owned(), documents }])).unwrap();
+    assert_eq!(report[0].stored, stored, "{report:?}");
+    rig.refresh();
+}
+
+/// An index as the first version's template made it, with a document of that time.
+fn made_by_the_first_version(rig: &Rig, properties: &Value, day: u32) {
+    let mut properties = properties.clone();
+    let own = properties["Vedette"]["properties"].as_object_mut().unwrap();
+    for field in ["CredentialID", "Command", "Path", "Tenant", "DurationMicros"] {
+        own.remove(field).unwrap();
+    }
+    own.insert("EventID".to_owned(), json!({ "type": "keyword" }));
+    let mappings = json!({ "dynamic": false, "date_detection": false, "properties": properties });
+    let made = rig.ask(Method::PUT, &index(day), json!({ "mappings": mappings }));
+    assert_eq!(made["acknowledged"], true, "{made}");
+    let old = event(day, "old");
+    let path = format!("{}/_doc/{}", index(day), old.id);
+    rig.ask(Method::PUT, &path, serde_json::from_slice(&old.json).unwrap());
+}
+
+fn mapping(rig: &Rig, day: u32) -> Value {
+    rig.ask(Method::GET, &format!("{}/_mapping", index(day)), Value::Null)[index(day)]["mappings"].clone()
+}
+
+/// What an older version made knows the new fields from now on, what it wrote is told, and what others made stays.
+fn upgrades(rig: &Rig) {
+    drop(rig.open());
+    let whole = rig.ask(Method::GET, &template(), Value::Null);
+    let whole = &whole["index_templates"][0]["index_template"]["template"]["mappings"]["properties"];
+    rig.ask(Method::DELETE, &template(), Value::Null);
+    for day in [10, 11, 12] {
+        made_by_the_first_version(rig, whole, day);
+    }
+    rig.ask(Method::PUT, &format!("{}/_settings", index(12)), json!({ "index.blocks.read_only": true }));
+    rig.ask(Method::POST, &format!("{}/_doc", index(13)), json!({ "Verb": "get", "AuditID": "foreign" }));
+    let foreign = mapping(rig, 13);
+
+    let archive = rig.open();
+    let expected = [
+        "what an older version wrote to the indices of 2 days from 2026-11-10 to 2026-11-11 is not found by Vedette.Command, \
+         Vedette.CredentialID, Vedette.DurationMicros, Vedette.EventID, Vedette.Path, Vedette.Tenant",
+        "the indices of 2026-11-12 can't be given the fields of this version: ",
+    ];
+    let warnings = rig.runtime.block_on(archive.warnings());
+    assert_eq!(warnings.len(), 2, "{}: {warnings:?}", rig.name);
+    assert_eq!(warnings[0], expected[0]);
+    assert!(warnings[1].starts_with(expected[1]), "{warnings:?}");
+    let health = rig.runtime.block_on(archive.health());
+    assert!(health.ready && health.detail.contains(expected[0]), "{health:?}");
+    assert_eq!(mapping(rig, 13), foreign, "{}: not ours", rig.name);
+
+    let new: Vec<Document> = [10, 11, 13, 14].iter().map(|day| event(*day, "new")).collect();
+    write(rig, &archive, "new", new.clone());
+    let count = |filter: Filter| rig.runtime.block_on(archive.count(&Query::of(filter))).unwrap();
+    assert_eq!(count(Filter::is(Field::User, ["eve"])), 7);
+    assert_eq!(count(Filter::is(Field::Path, ["/metrics"])), 4, "{}: those that were written since", rig.name);
+    assert_eq!(count(Filter::Id(new.iter().map(|document| document.id).collect())), 4);
+
+    // A second start finds nothing to do, and the console tells the same. The last one can be mended by now.
+    rig.ask(Method::PUT, &format!("{}/_settings", index(12)), json!({ "index.blocks.read_only": null }));
+    let before = mapping(rig, 10);
+    let warnings = rig.runtime.block_on(rig.open().warnings());
+    let all = expected[0].replace("2 days", "3 days").replace("to 2026-11-11", "to 2026-11-12");
+    assert_eq!(warnings, std::slice::from_ref(&all));
+    assert_eq!(mapping(rig, 10), before);
+    let reader = rig.runtime.block_on(open(&rig.config(), Mode::Read)).unwrap();
+    assert_eq!(rig.runtime.block_on(reader.warnings()), [all]);
+    rig.clear(&archive);
+    assert_eq!(rig.runtime.block_on(rig.open().warnings()), Vec::<String>::new(), "it goes with the days");
+}
+
+/// Gone while we run: it is there again before the next day has an index.
+fn puts_a_template_that_has_gone(rig: &Rig) {
+    let archive = rig.open();
+    write(rig, &archive, "a", vec![event(15, "a")]);
+    rig.ask(Method::DELETE, &template(), Value::Null);
+    write(rig, &archive, "b", vec![event(15, "b"), event(16, "b")]);
+    assert_eq!(mapping(rig, 16), mapping(rig, 15), "{}", rig.name);
+    assert_eq!(mapping(rig, 16)["dynamic"], "false");
+    rig.clear(&archive);
+}
+
+fn keeps_up(engine: Engine) {
+    let rig = Rig::start(engine);
+    upgrades(&rig);
+    puts_a_template_that_has_gone(&rig);
+}
+
+#[test]
+fn search_engines_are_kept_up_elasticsearch_7() {
+    keeps_up(Engine::Es7);
+}
+
+#[test]
+fn search_engines_are_kept_up_elasticsearch_9() {
+    keeps_up(Engine::Es9);
+}
+
+#[test]
+fn search_engines_are_kept_up_opensearch() {
+    keeps_up(Engine::OpenSearch);
+}
