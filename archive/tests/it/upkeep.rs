@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use vedette_archive::{Archive, Field, Filter, Mode, Query, WriteBatch, open};
+use vedette_archive::{Archive, By, Field, Filter, MAX_DEPTH, Mode, Pattern, Piece, Query, WriteBatch, open};
 use vedette_audit::document::Document;
 use vedette_e2e::Engine;
 
@@ -113,10 +113,71 @@ fn puts_a_template_that_has_gone(rig: &Rig) {
     rig.clear(&archive);
 }
 
+/// Of documents without our members the actor and the address are found as the console shows them.
+fn finds_whose_documents_of_others_are(rig: &Rig) {
+    let archive = rig.open();
+    let own = [
+        r#""User":{"Username":"root"},"ImpersonatedUser":{"Username":"amy"},"SourceIPs":["10.0.0.1","10.0.0.2"]"#,
+        r#""User":{"Username":"amy"},"SourceIPs":["10.0.0.1"]"#,
+        r#""ObjectRef":{"Resource":"pods"}"#,
+    ];
+    let events: Vec<String> = own
+        .iter()
+        .map(|members| format!(r#"{{"Verb":"get","RequestReceivedTimestamp":"2026-11-17T01:00:00Z",{members}}}"#))
+        .collect();
+    write(rig, &archive, "own", events.iter().map(|event| corpus::document(event)).collect());
+    // In an index of ours, and in one of KubeSphere's.
+    rig.ask(Method::DELETE, &template(), Value::Null);
+    for event in &events {
+        for day in [17, 18] {
+            let written = rig.ask(Method::POST, &format!("{}/_doc", index(day)), serde_json::from_str(event).unwrap());
+            assert_eq!(written["result"], "created", "{written}");
+        }
+    }
+    rig.refresh();
+    // How many of ours, and how many of theirs in each of the two indices.
+    let check = |filter: Filter, ours: u64, theirs: u64| {
+        let count = |of: Filter| {
+            let count = rig.runtime.block_on(archive.count(&Query::of(of)));
+            count.unwrap_or_else(|error| panic!("{}: {error} for {filter:?}", rig.name))
+        };
+        assert_eq!(count(filter.clone()), ours + 2 * theirs, "{}: {filter:?}", rig.name);
+        assert_eq!(count(Filter::Not(Box::new(filter.clone()))), 9 - ours - 2 * theirs, "{}: not {filter:?}", rig.name);
+        // As deep as may be.
+        let deep = (1..MAX_DEPTH).fold(filter.clone(), |filter, _| Filter::Not(Box::new(filter)));
+        assert_eq!(count(deep), 9 - ours - 2 * theirs, "{}", rig.name);
+    };
+    let like = |field, pieces: &[Piece]| Filter::Like(field, vec![Pattern::new(pieces.iter().cloned())]);
+    let text = |text: &str| Piece::Text(text.to_owned());
+    check(Filter::is(Field::Actor, ["amy"]), 2, 2);
+    check(Filter::is(Field::Actor, ["root"]), 0, 0);
+    check(Filter::is(Field::Actor, [""]), 1, 1);
+    check(Filter::is(Field::Actor, ["amy", ""]), 3, 3);
+    check(Filter::contains(Field::Actor, ["M", "x"]), 2, 2);
+    check(Filter::contains(Field::Actor, ["oo"]), 0, 0);
+    check(Filter::Begins(Field::Actor, vec!["A".to_owned()]), 2, 2);
+    check(like(Field::Actor, &[text("a"), Piece::One, text("y")]), 2, 2);
+    check(like(Field::Actor, &[Piece::Any]), 2, 2);
+    let several = vec![Pattern::new([Piece::Any]), Pattern::text("x")];
+    check(Filter::Like(Field::Actor, several), 2, 2);
+    check(like(Field::Actor, &[text("r"), Piece::Any]), 0, 0);
+    check(Filter::is(Field::Address, ["10.0.0.2"]), 1, 1);
+    // Which of several is the last can't be told.
+    check(Filter::is(Field::Address, ["10.0.0.1"]), 1, 2);
+    check(Filter::is(Field::Address, [""]), 1, 1);
+    check(like(Field::Address, &[text("10."), Piece::Any]), 2, 2);
+    // What only documents of ours are grouped by.
+    let groups = rig.runtime.block_on(archive.group(&Query::default(), &[By::Field(Field::Actor)], 10)).unwrap();
+    let counts: Vec<_> = groups.rows.iter().map(|row| (row.values[0].as_str(), row.count)).collect();
+    assert_eq!(counts, [("", 7), ("amy", 2)]);
+    rig.clear(&archive);
+}
+
 fn keeps_up(engine: Engine) {
     let rig = Rig::start(engine);
     upgrades(&rig);
     puts_a_template_that_has_gone(&rig);
+    finds_whose_documents_of_others_are(&rig);
 }
 
 #[test]
