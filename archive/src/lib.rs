@@ -198,9 +198,10 @@ pub struct Group {
     pub values: Vec<String>,
     /// How many documents.
     pub count: u64,
-    /// The first one's time in microseconds since the Unix epoch.
+    /// The first one's time in microseconds since the Unix epoch. Search engines tell milliseconds: the beginning of that.
     pub first_micros: i64,
-    /// The last one's time, likewise.
+    /// The last one's time, likewise; of search engines, the last microsecond of its millisecond. So a range of both has
+    /// every document of the group.
     pub last_micros: i64,
 }
 

@@ -96,13 +96,14 @@ impl Gathered {
 
 fn group(bucket: &FoundBucket, fields: usize) -> Group {
     let values = (0..fields).map(|at| text(bucket.key.get(at.to_string()).unwrap_or(&Value::Null)));
-    // The engine tells milliseconds, and fractions of them where it has any.
-    let micros = |aggregation: &Aggregation| (aggregation.value.unwrap_or(0.0) * 1_000.0).round() as i64;
+    // The engine tells milliseconds, and fractions of them where it has any: outwards, so that a range of these times has
+    // all of the group.
+    let millis = |aggregation: &Aggregation| aggregation.value.unwrap_or(0.0).floor() as i64;
     Group {
         values: values.collect(),
         count: bucket.doc_count,
-        first_micros: micros(&bucket.first),
-        last_micros: micros(&bucket.last),
+        first_micros: millis(&bucket.first).saturating_mul(1_000),
+        last_micros: millis(&bucket.last).saturating_mul(1_000).saturating_add(999),
     }
 }
 

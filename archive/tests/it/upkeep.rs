@@ -173,11 +173,32 @@ fn finds_whose_documents_of_others_are(rig: &Rig) {
     rig.clear(&archive);
 }
 
+/// The times of a group reach to its first and its last document.
+fn tells_times_that_reach_to_the_last_document(rig: &Rig) {
+    let archive = rig.open();
+    let times = ["2026-11-17T01:00:00.000001Z", "2026-11-17T01:00:00.999999Z"];
+    let event = |time| format!(r#"{{"Verb":"get","RequestReceivedTimestamp":"{time}"}}"#);
+    let documents: Vec<Document> = times.iter().map(|time| corpus::document(&event(*time))).collect();
+    let (first, last) = (documents[0].time_micros, documents[1].time_micros);
+    write(rig, &archive, "times", documents);
+    let groups = rig.runtime.block_on(archive.group(&Query::default(), &[By::Field(Field::Verb)], 10)).unwrap();
+    let group = &groups.rows[0];
+    assert_eq!((group.first_micros, group.last_micros), (first - 1, last), "{}", rig.name);
+    let query = Query {
+        start_micros: Some(group.first_micros),
+        end_micros: Some(group.last_micros),
+        filter: Filter::everything(),
+    };
+    assert_eq!(rig.runtime.block_on(archive.count(&query)).unwrap(), group.count);
+    rig.clear(&archive);
+}
+
 fn keeps_up(engine: Engine) {
     let rig = Rig::start(engine);
     upgrades(&rig);
     puts_a_template_that_has_gone(&rig);
     finds_whose_documents_of_others_are(&rig);
+    tells_times_that_reach_to_the_last_document(&rig);
 }
 
 #[test]
