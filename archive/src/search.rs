@@ -23,8 +23,7 @@ use tokio::sync::OnceCell;
 use crate::by::{self, By};
 use crate::config::{Mode, SearchConfig};
 use crate::day::Day;
-use crate::embedded::{page_too_large, too_many_buckets};
-use crate::error::{ArchiveError, OpenError};
+use crate::error::{ArchiveError, OpenError, page_too_large, too_many_buckets};
 use crate::interval::{Interval, Kind};
 use crate::query::{MAX_BUCKETS, MAX_FACETS, MAX_PAGE_BYTES};
 use crate::{

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use super::answer::{Aggregation, FoundBucket};
 use super::compile::{TIME, keyword, number};
-use crate::by::By;
-use crate::embedded::{largest, too_many_groups};
-use crate::error::ArchiveError;
+use crate::by::{By, largest};
+use crate::error::{ArchiveError, too_many_groups};
 use crate::field::Number;
 use crate::query::MAX_GROUPS;
 use crate::{Facet, Group, Groups};
