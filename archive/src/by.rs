@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::error::ArchiveError;
 use crate::field::{Field, FieldError};
 use crate::query::MAX_TOP;
+use crate::{Group, Groups};
 
 /// A field of texts, or the status code as a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,4 +64,12 @@ pub(crate) fn check(by: &[By], most: usize, limit: usize) -> Result<(), ArchiveE
         return Err(ArchiveError::invalid("top", format!("at most {MAX_TOP}")));
     }
     Ok(())
+}
+
+/// The largest of all groups.
+pub(crate) fn largest(mut rows: Vec<Group>, limit: usize) -> Groups {
+    let total = rows.len() as u64;
+    rows.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.values.cmp(&b.values)));
+    rows.truncate(limit);
+    Groups { rows, total }
 }

@@ -30,11 +30,11 @@ use tantivy::schema::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use vedette_audit::identity::EventId;
 
-use crate::by::{self, By};
+use crate::by::{self, By, largest};
 use crate::config::{EmbeddedConfig, Mode};
 use crate::day::Day;
-use crate::error::{ArchiveError, OpenError};
-use crate::query::{Cursor, CursorKey, MAX_BUCKETS, MAX_FACETS, MAX_GROUPS, MAX_PAGE_BYTES};
+use crate::error::{ArchiveError, OpenError, page_too_large, too_many_buckets, too_many_groups};
+use crate::query::{Cursor, CursorKey, MAX_BUCKETS, MAX_FACETS, MAX_PAGE_BYTES};
 use crate::{
     Archive, BatchReport, Bucket, DaySize, Facet, Group, Groups, Health, Hits, Interval, Page, Purged, Query,
     Statistics, WriteBatch,
@@ -309,26 +309,6 @@ fn facet(values: HashMap<String, u64>, limit: usize) -> Facet {
     let other = values.iter().skip(limit).map(|(_, count)| count).sum();
     values.truncate(limit);
     Facet { values, other }
-}
-
-/// The largest groups.
-pub(crate) fn largest(mut rows: Vec<Group>, limit: usize) -> Groups {
-    let total = rows.len() as u64;
-    rows.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.values.cmp(&b.values)));
-    rows.truncate(limit);
-    Groups { rows, total }
-}
-
-pub(crate) fn too_many_groups() -> ArchiveError {
-    ArchiveError::invalid("by", format!("more than {MAX_GROUPS} different values: narrow the query"))
-}
-
-pub(crate) fn too_many_buckets() -> ArchiveError {
-    ArchiveError::invalid("interval", format!("more than {MAX_BUCKETS} intervals have events: take a longer one"))
-}
-
-pub(crate) fn page_too_large() -> ArchiveError {
-    ArchiveError::invalid("size", format!("the page has more than {} MiB: ask for fewer", MAX_PAGE_BYTES >> 20))
 }
 
 /// Runs blocking work that borrows, without holding up other tasks where the runtime has other threads.

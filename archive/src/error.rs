@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::query::{MAX_BUCKETS, MAX_GROUPS, MAX_PAGE_BYTES};
+
 /// An operation on the archive failed.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
@@ -64,6 +66,18 @@ impl ArchiveError {
     pub(crate) fn invalid(parameter: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { parameter, message: message.into() }
     }
+}
+
+pub(crate) fn too_many_groups() -> ArchiveError {
+    ArchiveError::invalid("by", format!("more than {MAX_GROUPS} different values: narrow the query"))
+}
+
+pub(crate) fn too_many_buckets() -> ArchiveError {
+    ArchiveError::invalid("interval", format!("more than {MAX_BUCKETS} intervals have events: take a longer one"))
+}
+
+pub(crate) fn page_too_large() -> ArchiveError {
+    ArchiveError::invalid("size", format!("the page has more than {} MiB: ask for fewer", MAX_PAGE_BYTES >> 20))
 }
 
 /// The archive could not be opened.

@@ -133,14 +133,26 @@ impl Filter {
         self.check_within(MAX_DEPTH, &mut conditions)
     }
 
-    fn check_within(&self, depth: usize, conditions: &mut usize) -> Result<(), ArchiveError> {
-        *conditions += match self {
+    /// How many conditions it counts as, without those within it: as many clauses as the strictest engine makes of it.
+    pub(crate) fn conditions(&self) -> usize {
+        let (field, clauses) = match self {
             // With the clauses for documents that have none.
-            Self::Is(_, values) if values.iter().any(String::is_empty) => 3,
-            Self::Contains(_, texts) | Self::Begins(_, texts) => texts.len().max(1),
-            Self::Like(_, patterns) => (2 * patterns.len()).max(1),
-            _ => 1,
+            Self::Is(field, values) if values.iter().any(String::is_empty) => (field, 3),
+            Self::Is(field, _) => (field, 1),
+            Self::Contains(field, texts) | Self::Begins(field, texts) => (field, texts.len().max(1)),
+            Self::Like(field, patterns) => (field, (2 * patterns.len()).max(1)),
+            _ => return 1,
         };
+        match field {
+            // With those for documents that have it elsewhere.
+            Field::Actor => 3 * clauses + 8,
+            Field::Address => 2 * clauses + 2,
+            _ => clauses,
+        }
+    }
+
+    fn check_within(&self, depth: usize, conditions: &mut usize) -> Result<(), ArchiveError> {
+        *conditions += self.conditions();
         if depth == 0 || *conditions > MAX_CONDITIONS {
             let message = format!("at most {MAX_CONDITIONS} conditions, nested at most {MAX_DEPTH} deep");
             return Err(ArchiveError::invalid("query", message));

@@ -70,8 +70,9 @@ pub trait Archive: Send + Sync + 'static {
     /// without a value. A document with several values counts for each.
     ///
     /// # Errors
-    /// As for [`Archive::search`]; [`ArchiveError::Invalid`] for a field that is not [`Field::is_groupable`], more than
-    /// [`MAX_FACETS`] fields, or more than [`MAX_GROUPS`] values of one.
+    /// As for [`Archive::search`]; [`ArchiveError::Invalid`] for a field that is not [`Field::is_groupable`] or more than
+    /// [`MAX_FACETS`] fields. For more than [`MAX_GROUPS`] different values of a field the embedded engine fails likewise;
+    /// search engines answer, with counts that are exact up to 10,000 different values a day.
     async fn facets(&self, query: &Query, by: &[By], limit: usize) -> Result<Vec<Facet>, ArchiveError>;
 
     /// The documents that match, grouped by one field or two: the largest `limit` (up to [`MAX_TOP`]) groups, and how many
@@ -198,9 +199,10 @@ pub struct Group {
     pub values: Vec<String>,
     /// How many documents.
     pub count: u64,
-    /// The first one's time in microseconds since the Unix epoch.
+    /// The first one's time in microseconds since the Unix epoch. Search engines tell milliseconds: the beginning of that.
     pub first_micros: i64,
-    /// The last one's time, likewise.
+    /// The last one's time, likewise; of search engines, the last microsecond of its millisecond. So a range of both has
+    /// every document of the group.
     pub last_micros: i64,
 }
 

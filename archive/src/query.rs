@@ -25,10 +25,11 @@ pub const MAX_PAGE_BYTES: usize = 64 << 20;
 /// Parts, beginnings or patterns in one list of a [`Filter`].
 pub const MAX_PARTS: usize = 256;
 /// Conditions in one [`Filter`]; each part, beginning or pattern counts as one, and a list of whole values as one however
-/// long it is. What the strictest engine takes is 1,024 clauses in all.
+/// long it is; those on the actor and on the address count several times, since some documents have them elsewhere. What
+/// the strictest engine takes is 1,024 clauses in all.
 pub const MAX_CONDITIONS: usize = 1_000;
-/// How deep conditions may nest.
-pub const MAX_DEPTH: usize = 20;
+/// How deep conditions may nest. What the strictest engine takes is 20 levels in all; one condition becomes up to four.
+pub const MAX_DEPTH: usize = 16;
 /// Different combinations of values that documents are grouped by.
 pub const MAX_GROUPS: usize = 65_536;
 /// Fields whose facets are asked for at a time.

@@ -9,6 +9,7 @@ mod names;
 mod policies;
 mod template;
 mod transport;
+mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -22,8 +23,7 @@ use tokio::sync::OnceCell;
 use crate::by::{self, By};
 use crate::config::{Mode, SearchConfig};
 use crate::day::Day;
-use crate::embedded::{page_too_large, too_many_buckets};
-use crate::error::{ArchiveError, OpenError};
+use crate::error::{ArchiveError, OpenError, page_too_large, too_many_buckets};
 use crate::interval::{Interval, Kind};
 use crate::query::{MAX_BUCKETS, MAX_FACETS, MAX_PAGE_BYTES};
 use crate::{
@@ -35,6 +35,7 @@ use compile::TIME;
 use names::Names;
 use policies::Policies;
 use transport::{Body, Reason, SHORT, Transport};
+use upkeep::Upkeep;
 
 /// Indices whose names go into one request.
 const NAMES_IN_A_PATH: usize = 64;
@@ -47,6 +48,7 @@ pub(crate) struct Search {
     /// The engine's name and version, once it has told them and, for writing, has the template.
     ready: OnceCell<String>,
     policies: Policies,
+    upkeep: Upkeep,
     /// What the last write failed with, if it did.
     trouble: Mutex<Option<String>>,
 }
@@ -61,6 +63,7 @@ impl Search {
             mode,
             ready: OnceCell::new(),
             policies: Policies::default(),
+            upkeep: Upkeep::default(),
             trouble: Mutex::new(None),
         };
         match search.ready().await {
@@ -77,12 +80,13 @@ impl Search {
         Ok(search)
     }
 
-    /// Asks the engine what it is, once, and puts the template.
+    /// Asks the engine what it is, once, puts the template, and mends what older versions made.
     async fn ready(&self) -> Result<&str, ArchiveError> {
         let ready = self.ready.get_or_try_init(|| async {
             let engine = self.engine().await?;
             if self.mode == Mode::Write {
-                self.put_template().await?;
+                upkeep::put_template(self.target()).await?;
+                upkeep::mend(self.target(), self.mode).await;
             }
             tracing::info!(engine, "the archive's engine is there");
             Ok(engine)
@@ -114,35 +118,6 @@ impl Search {
             return Err(ArchiveError::refused(message));
         }
         Ok(format!("{name} {}", version.number))
-    }
-
-    /// Puts the index template, unless a newer Vedette put its own.
-    async fn put_template(&self) -> Result<(), ArchiveError> {
-        #[derive(Deserialize)]
-        struct Templates {
-            index_templates: Vec<Named>,
-        }
-        #[derive(Deserialize)]
-        struct Named {
-            index_template: Versioned,
-        }
-        #[derive(Deserialize)]
-        struct Versioned {
-            #[serde(default)]
-            version: u64,
-        }
-        let path = format!("_index_template/{}", self.names.template());
-        let there = self.transport.send(Method::GET, &path, None, SHORT).await?;
-        if there.status.is_success() {
-            let there: Templates = there.parse()?;
-            if there.index_templates.iter().any(|named| named.index_template.version > template::VERSION) {
-                tracing::info!("the index template is a newer version's");
-                return Ok(());
-            }
-        }
-        let template = template::template(&self.config, &self.names);
-        let _: Value = self.transport.json(Method::PUT, &path, Some(&template), SHORT).await?;
-        Ok(())
     }
 
     /// Asks `_search` of the indices that the query's range has. Without `filter_path`: with it the engine reads and writes
@@ -211,9 +186,16 @@ impl Archive for Search {
             return Err(ArchiveError::refused("it is open for reading alone"));
         }
         let written = match self.ready().await {
-            Ok(_) => bulk::write(self.target(), batches).await,
+            Ok(_) => match self.upkeep.before(self.target(), batches).await {
+                Ok(()) => bulk::write(self.target(), batches).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
+        if written.is_err() {
+            // Whatever comes back need not be what went away.
+            self.upkeep.forget();
+        }
         self.note(&written);
         written
     }
@@ -336,7 +318,7 @@ impl Archive for Search {
             }
             Ok(_) => {}
         }
-        let warnings = self.policies.warnings(&self.transport, &self.names).await;
+        let warnings = self.policies.warnings(self.target(), &self.upkeep, self.mode).await;
         match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(trouble) => Health { ready: false, detail: trouble.clone() },
             None => Health::ready(engine, &warnings),
@@ -345,7 +327,7 @@ impl Archive for Search {
 
     async fn warnings(&self) -> Vec<String> {
         match self.ready().await {
-            Ok(_) => self.policies.warnings(&self.transport, &self.names).await,
+            Ok(_) => self.policies.warnings(self.target(), &self.upkeep, self.mode).await,
             Err(_) => Vec::new(),
         }
     }

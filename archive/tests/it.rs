@@ -24,3 +24,5 @@ mod secured;
 mod stand_in;
 #[path = "it/suite.rs"]
 mod suite;
+#[path = "it/upkeep.rs"]
+mod upkeep;

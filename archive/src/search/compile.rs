@@ -4,6 +4,10 @@
 //! have that KubeSphere wrote: by `wildcard` without regard to the case of ASCII letters, and by `regexp` where a text has
 //! other letters, since `case_insensitive` knows ASCII alone. Whatever a caller gives is data: JSON by construction, and
 //! every character that means something in a pattern is escaped.
+//!
+//! Documents that KubeSphere wrote have no members of ours. Whose actor and address are asked for has them read as the
+//! console shows them: the impersonated user, else the user; and the addresses, of which an engine can't tell the last, so
+//! that any of them counts.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -17,6 +21,9 @@ use crate::query::Query;
 pub(super) const TIME: &str = "RequestReceivedTimestamp";
 /// The event's id, by the name that it also has in an index that was not made by our template.
 pub(super) const EVENT_ID: &str = "Vedette.EventID.keyword";
+
+/// Whom the user acted as.
+const IMPERSONATED: &str = "ImpersonatedUser.Username.keyword";
 
 /// The field's name in documents.
 pub(super) fn path(field: Field) -> &'static str {
@@ -75,21 +82,23 @@ fn clause(filter: &Filter) -> Value {
         Filter::All(filters) if filters.is_empty() => json!({ "match_all": {} }),
         Filter::All(filters) => json!({ "bool": { "filter": filters.iter().map(clause).collect::<Vec<_>>() } }),
         Filter::Any(filters) => any(filters.iter().map(clause).collect()),
-        Filter::Not(filter) => not(clause(filter)),
+        Filter::Not(filter) => none(vec![clause(filter)]),
         Filter::Is(field, values) => {
             let mut clauses = Vec::new();
             let found: Vec<&String> = values.iter().filter(|value| findable(value)).collect();
             if !found.is_empty() {
-                clauses.push(json!({ "terms": { keyword(*field): found } }));
+                clauses.extend(of(*field, |name| json!({ "terms": { name: found } })));
             }
             if values.iter().any(String::is_empty) {
-                clauses.push(not(there(*field)));
+                clauses.push(none(of(*field, there)));
             }
             any(clauses)
         }
         Filter::Contains(field, texts) => each(*field, folded(texts), part),
         Filter::Begins(field, texts) => each(*field, folded(texts), beginning),
-        Filter::Like(field, patterns) => any(patterns.iter().map(|pattern| like(*field, pattern)).collect()),
+        Filter::Like(field, patterns) => {
+            any(of(*field, |name| any(patterns.iter().map(|pattern| like(name, pattern)).collect())))
+        }
         Filter::Equals(of, values) => json!({ "terms": { number(*of): values } }),
         Filter::Within(of, None, None) => json!({ "exists": { "field": number(*of) } }),
         Filter::Within(of, min, max) => {
@@ -105,35 +114,52 @@ fn clause(filter: &Filter) -> Value {
     }
 }
 
-fn any(clauses: Vec<Value>) -> Value {
-    if clauses.is_empty() {
-        return json!({ "match_none": {} });
+fn any(mut clauses: Vec<Value>) -> Value {
+    match clauses.len() {
+        0 => json!({ "match_none": {} }),
+        1 => clauses.remove(0),
+        _ => json!({ "bool": { "should": clauses, "minimum_should_match": 1 } }),
     }
-    json!({ "bool": { "should": clauses, "minimum_should_match": 1 } })
 }
 
-fn not(clause: Value) -> Value {
-    json!({ "bool": { "must_not": [clause] } })
+fn none(clauses: Vec<Value>) -> Value {
+    json!({ "bool": { "must_not": clauses } })
+}
+
+/// The clauses on the field, any of which may hold: on documents of ours, and on those of others where they have it
+/// elsewhere. As flat as can be, since engines bound how deep a query nests.
+fn of(field: Field, clause: impl Fn(&str) -> Value) -> Vec<Value> {
+    let mut clauses = vec![clause(&keyword(field))];
+    let ours = || json!({ "exists": { "field": EVENT_ID } });
+    let but = |clause: Value, not: Vec<Value>| json!({ "bool": { "filter": [clause], "must_not": not } });
+    match field {
+        Field::Actor => {
+            clauses.push(but(clause(IMPERSONATED), vec![ours()]));
+            clauses.push(but(clause(&keyword(Field::User)), vec![ours(), there(IMPERSONATED)]));
+        }
+        Field::Address => clauses.push(but(clause(&keyword(Field::SourceIp)), vec![ours()])),
+        _ => {}
+    }
+    clauses
 }
 
 /// Documents with a value: KubeSphere's console wants some that are absent stored as empty texts.
-fn there(field: Field) -> Value {
+fn there(name: &str) -> Value {
     json!({ "bool": {
-        "filter": [{ "exists": { "field": keyword(field) } }],
-        "must_not": [{ "term": { keyword(field): "" } }],
+        "filter": [{ "exists": { "field": name } }],
+        "must_not": [{ "term": { name: "" } }],
     } })
 }
 
 fn each(field: Field, texts: Option<Vec<String>>, clause: fn(&str, &str) -> Value) -> Value {
     match texts {
         None => json!({ "match_all": {} }),
-        Some(texts) => any(texts.iter().map(|text| clause(&keyword(field), text)).collect()),
+        Some(texts) => any(of(field, |name| any(texts.iter().map(|text| clause(name, text)).collect()))),
     }
 }
 
 /// A pattern: as a wildcard where it has ASCII alone, without regard to whose case engines compare.
-fn like(field: Field, pattern: &Pattern) -> Value {
-    let name = keyword(field);
+fn like(name: &str, pattern: &Pattern) -> Value {
     let plain = pattern.pieces().iter().all(|piece| match piece {
         Piece::Text(text) => text.is_ascii(),
         // A character is two of the engine's where it is beyond the first 65,536.
@@ -142,7 +168,7 @@ fn like(field: Field, pattern: &Pattern) -> Value {
     });
     match pattern.pieces() {
         [] => json!({ "match_none": {} }),
-        [Piece::Any] => there(field),
+        [Piece::Any] => there(name),
         [Piece::Text(text)] if plain => json!({ "term": { name: { "value": text, "case_insensitive": true } } }),
         pieces if plain => {
             let texts = pieces.iter().map(|piece| match piece {
@@ -157,7 +183,7 @@ fn like(field: Field, pattern: &Pattern) -> Value {
                 Piece::One => ".".to_owned(),
                 Piece::Any => ".*".to_owned(),
             });
-            regexp(&name, &texts.collect::<String>())
+            regexp(name, &texts.collect::<String>())
         }
     }
 }
@@ -234,7 +260,7 @@ mod tests {
 
     use super::{beginning, compile, part};
     use crate::field::Field;
-    use crate::filter::Filter;
+    use crate::filter::{Filter, Pattern, Piece};
     use crate::query::Query;
 
     #[test]
@@ -259,6 +285,38 @@ mod tests {
         );
         assert_eq!(clause(Some(0), Some(i64::MAX)), json!([]));
         assert_eq!(clause(None, Some(-1)), json!([{ "match_none": {} }]));
+    }
+
+    /// What is said of the conditions that a filter counts as: no query has more clauses.
+    #[test]
+    fn a_filter_counts_as_many_conditions_as_it_becomes_clauses() {
+        fn clauses(value: &serde_json::Value) -> usize {
+            match value {
+                serde_json::Value::Object(members) => members
+                    .iter()
+                    .map(|(name, value)| {
+                        let leaf = ["terms", "term", "exists", "wildcard", "prefix", "regexp", "range", "match_all"];
+                        if leaf.contains(&name.as_str()) { 1 } else { clauses(value) }
+                    })
+                    .sum(),
+                serde_json::Value::Array(values) => values.iter().map(clauses).sum(),
+                _ => 0,
+            }
+        }
+        let any = || Pattern::new([Piece::Any]);
+        for field in [Field::Actor, Field::Address, Field::User] {
+            for filter in [
+                Filter::is(field, ["a"]),
+                Filter::is(field, ["a", ""]),
+                Filter::contains(field, ["a"]),
+                Filter::contains(field, ["a", "b", "c"]),
+                Filter::Like(field, vec![any()]),
+                Filter::Like(field, vec![any(), any(), Pattern::text("x")]),
+            ] {
+                let found = clauses(&compile(&Query::of(filter.clone())));
+                assert!(found <= filter.conditions(), "{found}: {filter:?}");
+            }
+        }
     }
 
     #[test]

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use super::answer::{Aggregation, FoundBucket};
 use super::compile::{TIME, keyword, number};
-use crate::by::By;
-use crate::embedded::{largest, too_many_groups};
-use crate::error::ArchiveError;
+use crate::by::{By, largest};
+use crate::error::{ArchiveError, too_many_groups};
 use crate::field::Number;
 use crate::query::MAX_GROUPS;
 use crate::{Facet, Group, Groups};
@@ -96,13 +95,14 @@ impl Gathered {
 
 fn group(bucket: &FoundBucket, fields: usize) -> Group {
     let values = (0..fields).map(|at| text(bucket.key.get(at.to_string()).unwrap_or(&Value::Null)));
-    // The engine tells milliseconds, and fractions of them where it has any.
-    let micros = |aggregation: &Aggregation| (aggregation.value.unwrap_or(0.0) * 1_000.0).round() as i64;
+    // The engine tells milliseconds, and fractions of them where it has any: outwards, so that a range of these times has
+    // all of the group.
+    let millis = |aggregation: &Aggregation| aggregation.value.unwrap_or(0.0).floor() as i64;
     Group {
         values: values.collect(),
         count: bucket.doc_count,
-        first_micros: micros(&bucket.first),
-        last_micros: micros(&bucket.last),
+        first_micros: millis(&bucket.first).saturating_mul(1_000),
+        last_micros: millis(&bucket.last).saturating_mul(1_000).saturating_add(999),
     }
 }
 

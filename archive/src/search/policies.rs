@@ -11,8 +11,11 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::Method;
 use serde_json::Value;
 
+use super::bulk::Target;
 use super::names::Names;
 use super::transport::{SHORT, Transport};
+use super::upkeep::Upkeep;
+use crate::config::Mode;
 use crate::day::Day;
 
 /// Between two looks.
@@ -29,15 +32,17 @@ enum Kind {
 }
 
 impl Policies {
-    /// What is known, looked for again if it is old. An engine that does not tell has nothing to warn of.
-    pub(super) async fn warnings(&self, transport: &Transport, names: &Names) -> Vec<String> {
+    /// What is known, looked for again if it is old. An engine that does not tell has nothing to warn of. What is ours is
+    /// seen to on that occasion.
+    pub(super) async fn warnings(&self, target: Target<'_>, upkeep: &Upkeep, mode: Mode) -> Vec<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((at, warnings)) = known
             && at.elapsed() < EVERY
         {
             return warnings;
         }
-        let warnings = look(transport, names).await;
+        let mut warnings = upkeep.look(target, mode).await;
+        warnings.extend(look(target.transport, target.names).await);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), warnings.clone()));
         warnings
     }

@@ -5,6 +5,8 @@
 //! annotations, unknown members) in the source and out of the mapping, so that no body can widen the mapping, and none
 //! can be refused for not fitting it. Only fields whose type the audit crate has checked are mapped at all.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::names::Names;
@@ -12,7 +14,9 @@ use crate::config::SearchConfig;
 use crate::query::MAX_TEXT;
 
 /// Raised with every change of the template; a cluster's template is never replaced by an older one.
-pub(super) const VERSION: u64 = 3;
+pub(super) const VERSION: u64 = 4;
+/// Who made a template or an index, as they say themselves.
+pub(super) const MANAGED_BY: &str = "vedette";
 
 /// The composable index template.
 pub(super) fn template(config: &SearchConfig, names: &Names) -> Value {
@@ -21,7 +25,7 @@ pub(super) fn template(config: &SearchConfig, names: &Names) -> Value {
         // A pattern for every cluster's indices may fit those of a plain prefix too, which has the last word on its own.
         "priority": if names.by_cluster() { 499 } else { 500 },
         "version": VERSION,
-        "_meta": { "managed_by": "vedette" },
+        "_meta": { "managed_by": MANAGED_BY },
         "template": {
             "settings": { "index": {
                 "number_of_shards": config.shards,
@@ -31,6 +35,7 @@ pub(super) fn template(config: &SearchConfig, names: &Names) -> Value {
                 "max_regex_length": 65_536,
             } },
             "mappings": {
+                "_meta": meta(&BTreeSet::new()),
                 "dynamic": false,
                 "date_detection": false,
                 "properties": properties(),
@@ -39,7 +44,17 @@ pub(super) fn template(config: &SearchConfig, names: &Names) -> Value {
     })
 }
 
-fn properties() -> Value {
+/// What an index says of itself: which version made or mended it, and what documents in it are not found by since they were
+/// written before it was mended.
+pub(super) fn meta(lacks: &BTreeSet<String>) -> Value {
+    let mut meta = json!({ "managed_by": MANAGED_BY, "version": VERSION });
+    if !lacks.is_empty() {
+        super::insert(&mut meta, "lacks", json!(lacks));
+    }
+    meta
+}
+
+pub(super) fn properties() -> Map<String, Value> {
     let text = || {
         json!({
             "type": "text",
@@ -84,5 +99,5 @@ fn properties() -> Value {
     for field in ["RequestObject", "ResponseObject", "Annotations"] {
         properties.insert(field.to_owned(), json!({ "type": "object", "enabled": false }));
     }
-    Value::Object(properties)
+    properties
 }

@@ -207,7 +207,7 @@ impl Reason {
         let mut reason = text(error, "reason");
         // Of a search that failed on its shards, a shard alone says why.
         let mut cause = error.pointer("/failed_shards/0/reason").unwrap_or(error);
-        for _ in 0..8 {
+        for _ in 0..64 {
             let Some(next) = cause.get("caused_by") else { break };
             cause = next;
         }

@@ -16,7 +16,7 @@ use vedette_e2e::{Engine, SearchNode};
 use crate::corpus;
 use crate::suite::Subject;
 
-const PREFIX: &str = "ks-whizard-auditing";
+pub(crate) const PREFIX: &str = "ks-whizard-auditing";
 /// What an engine may take for anything.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -60,42 +60,43 @@ impl Slow {
     }
 }
 
-struct Rig {
-    name: &'static str,
+/// An engine, and what asks it.
+pub(crate) struct Rig {
+    pub(crate) name: &'static str,
     node: SearchNode,
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     client: reqwest::Client,
 }
 
 impl Rig {
-    fn start(engine: Engine) -> Self {
+    pub(crate) fn start(engine: Engine) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { name: engine.name(), node: SearchNode::start(engine), runtime, client }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let mut config = Config::search(self.node.url());
         config.search.bulk_documents = 700;
         config
     }
 
-    fn open(&self) -> Arc<dyn Archive> {
+    pub(crate) fn open(&self) -> Arc<dyn Archive> {
         self.runtime.block_on(open(&self.config(), Mode::Write)).unwrap()
     }
 
-    fn ask(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(crate) fn ask(&self, method: Method, path: &str, body: Value) -> Value {
         let request = self.client.request(method, format!("{}/{path}", self.node.url()));
         let request = if body.is_null() { request } else { request.json(&body) };
         self.runtime.block_on(async { request.send().await.unwrap().json().await.unwrap() })
     }
 
-    fn refresh(&self) {
+    pub(crate) fn refresh(&self) {
         self.ask(Method::POST, &format!("{PREFIX}-*/_refresh"), Value::Null);
     }
 
-    fn clear(&self, archive: &Arc<dyn Archive>) {
+    pub(crate) fn clear(&self, archive: &Arc<dyn Archive>) {
         self.runtime.block_on(archive.purge(i64::MAX)).unwrap();
     }
 

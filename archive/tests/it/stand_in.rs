@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
-use vedette_archive::{Archive, Config, Mode, open};
+use vedette_archive::{Archive, Config, Mode, WriteBatch, open};
 
 use crate::corpus;
 
@@ -197,4 +197,58 @@ async fn only_what_failed_for_the_moment_is_sent_again() {
     let rejected = &reports[0].rejected;
     assert_eq!((rejected.len(), rejected[0].index), (1, 3), "{rejected:?}");
     assert_eq!(rejected[0].reason, "strict_dynamic_mapping_exception: strict_dynamic_mapping_exception it is");
+}
+
+/// The template is looked for before the first write to an index, after a write that failed, and with the policies; and put
+/// where it has gone.
+#[tokio::test]
+async fn a_template_that_goes_missing_is_put_again() {
+    // Whether it is there, how often it was asked for and put, and whether the engine takes documents.
+    let state = Arc::new(Mutex::new((false, 0, 0, true)));
+    let engine = Arc::clone(&state);
+    let stand_in = StandIn::start(move |asked| {
+        let (there, gets, puts, works) = &mut *engine.lock().unwrap();
+        match (asked.method.as_str(), asked.path.as_str()) {
+            ("GET", "/_index_template/vedette-ks-whizard-auditing") => {
+                *gets += 1;
+                let found = json!({ "index_templates": [{ "index_template": { "version": 1_000 } }] });
+                if *there { (200, found) } else { plain(asked) }
+            }
+            ("PUT", path) if path.starts_with("/_index_template/") => {
+                (*there, *puts) = (true, *puts + 1);
+                plain(asked)
+            }
+            ("POST", "/_bulk") if !*works => (503, json!({ "error": "not now" })),
+            ("POST", "/_bulk") => {
+                let items = asked.body.lines().step_by(2).map(|_| json!({ "create": { "status": 201 } }));
+                (200, json!({ "items": items.collect::<Vec<_>>() }))
+            }
+            _ => plain(asked),
+        }
+    });
+    let archive = stand_in.await.open(|_| {}).await;
+    let counts = || {
+        let (_, gets, puts, _) = *state.lock().unwrap();
+        (gets, puts)
+    };
+    assert_eq!(counts(), (2, 1), "put at the start, and there when the policies were looked for");
+    let batch = |day: u32| WriteBatch {
+        key: day.to_string(),
+        documents: vec![corpus::document(&format!(
+            r#"{{"verb":"get","requestReceivedTimestamp":"2026-11-{day:02}T00:00:00Z"}}"#
+        ))],
+    };
+    for _ in 0..3 {
+        archive.write(&[batch(1)]).await.unwrap();
+    }
+    assert_eq!(counts(), (3, 1), "once for the index");
+    state.lock().unwrap().0 = false;
+    archive.write(&[batch(1), batch(2)]).await.unwrap();
+    assert_eq!(counts(), (5, 2), "another day");
+    *state.lock().unwrap() = (false, 0, 0, false);
+    archive.write(&[batch(2)]).await.unwrap_err();
+    assert_eq!(counts(), (0, 0));
+    state.lock().unwrap().3 = true;
+    archive.write(&[batch(2)]).await.unwrap();
+    assert_eq!(counts(), (2, 1), "begun anew, for all we know");
 }
