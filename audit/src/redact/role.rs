@@ -112,8 +112,9 @@ impl<'a> Place<'a> {
         let resource = event.resource();
         let is = |plural: &str| resource.eq_ignore_ascii_case(plural);
         let mut roles = Roles::NONE;
-        // Of whatever group: what another API calls a Secret is one too.
-        if is("secrets") {
+        // Of whatever group: what another API calls a Secret is one too. KubeSphere's credentials are Secrets that don't say so.
+        let credential = is("credentials") && event.api_group().eq_ignore_ascii_case("devops.kubesphere.io");
+        if is("secrets") || credential {
             roles |= Roles::SECRET | Roles::STRICT;
         }
         let token = is("serviceaccounts") && event.subresource().eq_ignore_ascii_case("token");

@@ -291,6 +291,19 @@ fn configured_fields_are_replaced() {
 }
 
 #[test]
+fn credentials_of_kubesphere_are_secrets() {
+    let credentials = "devops.kubesphere.io/credentials/";
+    check(
+        credentials,
+        r#"{"metadata":{"name":"db"},"type":"credential.devops.kubesphere.io/basic-auth","data":{"password":"cGFzcw=="},"dta":"x"}"#,
+        r#"{"metadata":{"name":"db"},"type":"credential.devops.kubesphere.io/basic-auth","data":{"password":"H(pass)"},"dta":"H(x)"}"#,
+    );
+    check(credentials, r#"{"items":[{"stringData":{"a":"pass"}}]}"#, r#"{"items":[{"stringData":{"a":"H(pass)"}}]}"#);
+    let body = r#"{"data":{"a":"x"}}"#;
+    check("credentials", body, body);
+}
+
+#[test]
 fn every_occurrence_of_a_body_is_looked_at() {
     let secret = r#"{"stringData":{"a":"pass"}}"#;
     let event = format!(
