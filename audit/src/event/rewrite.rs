@@ -71,7 +71,8 @@ impl Event<'_> {
                 .cuts
                 .iter()
                 .filter(|cut| matches!(cut.what, CutKind::RequestObject | CutKind::ResponseObject) && cut.stays(level));
-            redactor.event(self, bodies.map(|cut| cut.value..cut.end), &mut edits)
+            let mut finder = redactor.of(self, cluster);
+            bodies.map(|cut| finder.body(cut.value..cut.end, &mut edits)).sum()
         });
 
         out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + uid.len() + 128);
