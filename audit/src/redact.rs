@@ -5,6 +5,8 @@
 //! event's resource or by `"kind":"Secret"`, wherever that stands: in a list, in another object, or in a string that is JSON itself,
 //! as the annotation of `kubectl apply` is. Where a body is about a secret and is not understood, all of it goes.
 //!
+//! The annotations in which an apiserver notes what admission webhooks changed are bodies too, each a text with a patch in it.
+//!
 //! A value becomes `redacted:` and 32 hexadecimal digits: the first 16 bytes of BLAKE3, keyed, of what it stands for. So the same
 //! password in two Secrets, or before and after a change, can still be told from another one, and nobody without the key can try
 //! passwords until one fits. Each namespace of each cluster has a key of its own, made of the one that is configured: with one for all,
@@ -93,6 +95,16 @@ enum New {
 }
 
 impl Edit {
+    /// These bytes become `text`.
+    pub(crate) fn put(Range { start, end }: Range<usize>, text: Vec<u8>) -> Self {
+        Self { start, end, new: New::Text(text) }
+    }
+
+    /// These bytes go.
+    pub(crate) fn remove(range: Range<usize>) -> Self {
+        Self::put(range, Vec::new())
+    }
+
     /// Appends what stands there instead.
     pub(crate) fn push(&self, out: &mut Vec<u8>) {
         match &self.new {
@@ -143,6 +155,24 @@ impl<'a> Finder<'a> {
     pub(crate) fn body(&mut self, range: Range<usize>, edits: &mut Vec<Edit>) -> u64 {
         let place = self.place();
         self.text(range, &place, edits)
+    }
+
+    /// In an annotation's value; `patch` if it is what a webhook changed.
+    pub(crate) fn note(&mut self, range: Range<usize>, patch: bool, edits: &mut Vec<Edit>) -> u64 {
+        let place = if patch { self.place().of_webhook() } else { Place::default() };
+        self.text(range, &place, edits)
+    }
+
+    /// Whether anything may be found in these annotations; `patches` if there are such.
+    pub(crate) fn may_be_in(&mut self, annotations: &[u8], patches: bool) -> bool {
+        self.keyed.redactor.words.is_match(annotations) || patches && self.place().is_special()
+    }
+
+    /// What all of a text becomes, as a string in JSON.
+    pub(crate) fn whole(&self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        Edit { start: 0, end: 0, new: New::Hash(self.keyed.hash(text)) }.push(&mut out);
+        out
     }
 
     fn place(&mut self) -> Place<'a> {

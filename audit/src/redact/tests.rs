@@ -1,6 +1,7 @@
 //! Cases that can be read, an oracle that builds the tree, and real events.
 
 mod against_tree;
+mod annotations;
 mod sample;
 
 use serde_json::{Value, json};

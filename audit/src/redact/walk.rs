@@ -122,8 +122,20 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A body's scalar, an operation that is none, and what a patch puts in place of a Secret are not understood.
-const SCALAR: [Roles; 6] = [Roles::ALL, Roles::ALL_BASE64, Roles::BODY, Roles::OPERATION, Roles::WHOLE, Roles::STRICT];
+/// A body's scalar, a patch or an operation that is none, and what a patch puts in place of a Secret are not understood.
+const SCALAR: [Roles; 8] = [
+    Roles::ALL,
+    Roles::ALL_BASE64,
+    Roles::BODY,
+    Roles::PATCH,
+    Roles::OPERATION,
+    Roles::WHOLE,
+    Roles::STRICT,
+    Roles::CHANGE,
+];
+
+/// A string of these is JSON with something in it.
+const NOTE: Roles = Roles::SECRET_NOTE.or(Roles::OWN_NOTE).or(Roles::WEBHOOK);
 
 impl Visit for Walk<'_> {
     fn open(&mut self, object: bool, at: usize) {
@@ -178,7 +190,7 @@ impl Visit for Walk<'_> {
         let State { roles, .. } = self.value();
         if SCALAR.into_iter().any(|it| roles.has(it)) {
             self.hide(string, roles.has(Roles::ALL_BASE64));
-        } else if roles.has(Roles::SECRET_NOTE | Roles::OWN_NOTE) {
+        } else if roles.has(NOTE) {
             let place = self.place.of_note(roles);
             self.look_into(string, &place, true);
         } else if may_be_json(string.of(self.json), &self.keyed.redactor.words) {
@@ -188,7 +200,7 @@ impl Visit for Walk<'_> {
 
     fn number(&mut self, start: usize, end: usize) {
         let State { roles, .. } = self.value();
-        if SCALAR.into_iter().any(|it| roles.has(it)) || roles.has(Roles::SECRET_NOTE | Roles::OWN_NOTE) {
+        if SCALAR.into_iter().any(|it| roles.has(it)) || roles.has(NOTE) {
             let hash = self.keyed.hash(self.json.get(start..end).unwrap_or_default());
             self.replace(start, end, New::Hash(hash), 1);
         }
