@@ -6,6 +6,7 @@
 //! Two failures are told apart, because they end differently: bytes that are no JSON spoil the list that they came in,
 //! an item that is JSON but no event is one dead letter among good events.
 
+mod annotations;
 mod error;
 mod parse;
 mod rewrite;
@@ -15,7 +16,7 @@ pub(crate) mod tests;
 use std::borrow::Cow;
 
 pub use error::{BadCode, EventError, EventErrorKind};
-pub use rewrite::{OVERSIZE_ANNOTATION, Placed, Rewritten};
+pub use rewrite::{OVERSIZE_ANNOTATION, Placed, REDACTED_ANNOTATION, Rewritten};
 
 use crate::{
     command,
@@ -34,6 +35,8 @@ pub struct Event<'a> {
     /// White space stands outside strings.
     spaced: bool,
     lone_surrogate: bool,
+    /// Any annotation holds what a webhook changed.
+    patches: bool,
     cuts: Cuts,
 }
 

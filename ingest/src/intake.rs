@@ -195,7 +195,8 @@ impl Work {
 /// Where what an event is about belongs: the sender of Kubernetes' events knows nothing of workspaces, and none knows uids. It is told
 /// by the namespace; requests about a namespace itself may carry its name alone.
 ///
-/// An event from before the namespace was made is of an earlier one of its name, of which nothing is known.
+/// An event from before the namespace was made is of an earlier one of its name, of which nothing is known. One of the very second may
+/// be: Kubernetes says no more of a creation than its second.
 fn placed<'a>(event: &Event<'_>, namespaces: &'a Cluster) -> Placed<'a> {
     if namespaces.is_empty() {
         return Placed::default();
@@ -207,7 +208,7 @@ fn placed<'a>(event: &Event<'_>, namespaces: &'a Cluster) -> Placed<'a> {
     let Some(namespace) = (if name.is_empty() { None } else { namespaces.namespace(&name) }) else {
         return Placed::default();
     };
-    if event.time().is_some_and(|time| time.second() < namespace.created_unix_seconds) {
+    if event.time().is_some_and(|time| time.second() <= namespace.created_unix_seconds) {
         return Placed::default();
     }
     Placed { workspace: namespace.workspace.as_deref(), namespace_uid: Some(&namespace.uid) }

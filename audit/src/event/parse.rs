@@ -1,6 +1,6 @@
 //! The one pass over an item.
 
-use super::{BadCode, Cut, CutKind, Event, EventError, Fields, ObjectFields, StatusFields, UserFields};
+use super::{BadCode, Cut, CutKind, Event, EventError, Fields, ObjectFields, StatusFields, UserFields, annotations};
 use crate::{
     members::{Member, ObjectMember, OwnMember, StatusMember, Top, UserMember},
     scan::{Fault, Scanner, Span},
@@ -26,6 +26,7 @@ pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
         fields: Fields::default(),
         spaced: false,
         lone_surrogate: false,
+        patches: false,
         cuts: super::Cuts::default(),
     };
     let mut named = false;
@@ -84,7 +85,7 @@ pub(super) fn parse(item: &[u8]) -> Result<Event<'_>, EventError> {
                 fields.stage_timestamp = reader.string("expected `stageTimestamp` to be a string")?;
             }
             Some(Top::Annotations) => {
-                reader.map("expected `annotations` to be an object")?;
+                event.patches |= reader.annotations()?;
                 cut = Some(CutKind::Annotations);
             }
             Some(Top::Vedette) => {
@@ -226,9 +227,18 @@ impl<'a> Reader<'a> {
         Ok(if null { Span::default() } else { Span { start, end: self.scanner.pos(), escaped: true } })
     }
 
-    /// An object whose members we don't read.
-    fn map(&mut self, detail: &'static str) -> Result<(), Fault> {
-        if self.scanner.peek() == Some(b'{') { self.scanner.value() } else { self.other(detail) }
+    /// Whether any of the annotations holds a patch.
+    fn annotations(&mut self) -> Result<bool, Fault> {
+        let mut patches = false;
+        if self.scanner.peek() != Some(b'{') {
+            self.other("expected `annotations` to be an object")?;
+            return Ok(patches);
+        }
+        self.object(|reader, _, _, name| {
+            patches |= annotations::is_patch(name);
+            reader.scanner.value()
+        })?;
+        Ok(patches)
     }
 
     fn user(&mut self, detail: &'static str) -> Result<UserFields, Fault> {

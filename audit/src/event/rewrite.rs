@@ -1,15 +1,18 @@
 //! The event as it goes on: less than was received, never more.
 
-use super::{Cut, CutKind, Event};
+use super::{Cut, CutKind, Event, annotations};
 use crate::{
     MAX_EVENT_BYTES,
     level::Level,
-    redact::{Edit, Redactor},
+    redact::{self, Edit, Finder, Redactor},
     text,
 };
 
 /// The annotation, with the value `"true"`, of an event that lost its bodies for being over [`MAX_EVENT_BYTES`].
 pub const OVERSIZE_ANNOTATION: &str = "vedette.dev/oversize";
+
+/// The annotation that stands for all of an event's where hashes would make too much of them. Its value is theirs.
+pub const REDACTED_ANNOTATION: &str = "vedette.dev/redacted";
 
 /// Where an event belongs, which its sender does not know: what is told of the namespace that it is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ impl Event<'_> {
     /// The levels above `Metadata` do not apply to requests that are about no resource, so that these lose both bodies at
     /// any level and go on as `Metadata`: the body of a login is nobody's to keep.
     ///
+    /// Annotations that say what an admission webhook changed are bodies, and go where the event goes on below `Request`.
+    ///
     /// An event over [`MAX_EVENT_BYTES`] loses both bodies, goes on as `Metadata`, since the level says what is
     /// recorded, and gains the annotation [`OVERSIZE_ANNOTATION`]. Escaped surrogates without their other half, which
     /// many readers refuse, become U+FFFD. All else stays byte for byte, and the result is always a valid event.
@@ -48,7 +53,7 @@ impl Event<'_> {
     ///
     /// Whatever a sender says in `Vedette`, where the uid stands, goes: a forged one would show its record to another tenant.
     ///
-    /// What `redactor` finds in the bodies is replaced: see [`crate::redact`].
+    /// What `redactor` finds in bodies and annotations is replaced: see [`crate::redact`].
     pub fn rewrite_in(
         &self,
         level: Level,
@@ -66,13 +71,19 @@ impl Event<'_> {
         let annotations = self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations).last();
         let start = out.len();
         let mut edits = Vec::new();
-        let redacted = redactor.map_or(0, |redactor| {
-            let bodies = self
-                .cuts
-                .iter()
-                .filter(|cut| matches!(cut.what, CutKind::RequestObject | CutKind::ResponseObject) && cut.stays(level));
-            redactor.event(self, bodies.map(|cut| cut.value..cut.end), &mut edits)
-        });
+        let mut finder = redactor.map(|redactor| redactor.of(self, cluster));
+        let mut redacted = 0;
+        for cut in self.cuts.iter().filter(|cut| cut.stays(level)) {
+            redacted += match (cut.what, &mut finder) {
+                (CutKind::RequestObject | CutKind::ResponseObject, Some(finder)) => {
+                    finder.body(cut.value..cut.end, &mut edits)
+                }
+                (CutKind::Annotations, finder) => {
+                    self.edit_annotations(cut, self.drops_patches(level), finder.as_mut(), &mut edits)
+                }
+                _ => 0,
+            };
+        }
 
         out.reserve(self.kept_bytes(level) + cluster.len() + workspace.map_or(0, str::len) + uid.len() + 128);
         out.extend_from_slice(b"{\"Cluster\":");
@@ -88,7 +99,7 @@ impl Event<'_> {
         }
         if oversize && annotations.is_none() {
             out.extend_from_slice(b",\"Annotations\":");
-            self.annotate(None, out);
+            self.annotate(None, &[], out);
         }
         // Each member goes on with what separates it from the one before: the first one's brace becomes a comma, unless
         // that member is dropped and the next one brings its own.
@@ -105,7 +116,7 @@ impl Event<'_> {
                 text::push_string(out, level.as_str());
             } else if oversize && annotations.is_some_and(|last| last.separator == cut.separator) {
                 self.copy(from, cut.value, &edits, out);
-                self.annotate(Some(cut), out);
+                self.annotate(Some(cut), &edits, out);
             } else {
                 continue;
             }
@@ -123,7 +134,66 @@ impl Event<'_> {
     pub fn kept_bytes(&self, level: Level) -> usize {
         let (_, level) = self.lowered(level);
         let gone = self.cuts.iter().filter(|cut| !cut.stays(level)).map(|cut| cut.end - cut.separator);
-        self.bytes.len() - gone.sum::<usize>()
+        let mut edits = Vec::new();
+        if self.drops_patches(level) {
+            for cut in self.cuts.iter().filter(|cut| cut.what == CutKind::Annotations) {
+                self.edit_annotations(cut, true, None, &mut edits);
+            }
+        }
+        let dropped = edits.iter().map(|edit| edit.end - edit.start);
+        self.bytes.len() - gone.chain(dropped).sum::<usize>()
+    }
+
+    /// Whether annotations go where the event goes on at `level`, or at its own if that is lower.
+    fn drops_patches(&self, level: Level) -> bool {
+        self.patches && self.recorded_level().map_or(level, |recorded| recorded.min(level)) < Level::Request
+    }
+
+    /// Appends what changes within annotations, with `drops` those that hold a patch. Returns how many values are replaced.
+    ///
+    /// INVARIANT: the braces stay, and members between them, so that it stays an object.
+    fn edit_annotations(&self, cut: &Cut, drops: bool, finder: Option<&mut Finder<'_>>, edits: &mut Vec<Edit>) -> u64 {
+        let all = self.bytes.get(cut.value..cut.end).unwrap_or_default();
+        let mut finder = finder.and_then(|finder| finder.may_be_in(all, self.patches).then_some(finder));
+        if !drops && finder.is_none() {
+            return 0;
+        }
+        let (first, begin) = (edits.len(), cut.value + 1);
+        let (mut redacted, mut growth, mut any_stays, mut lead) = (0, redact::Growth::default(), false, begin);
+        for note in annotations::notes(all) {
+            let (separator, end) = (cut.value + note.separator, cut.value + note.end);
+            if drops && note.patch {
+                // What goes before the first that stays takes that one's comma along.
+                if any_stays {
+                    edits.push(Edit::remove(separator..end));
+                } else {
+                    lead = end;
+                }
+                continue;
+            }
+            if !any_stays && lead > begin {
+                edits.push(Edit::remove(begin..separator + 1));
+            }
+            any_stays = true;
+            if let Some(finder) = &mut finder {
+                let before = edits.len();
+                redacted += finder.note(cut.value + note.value..end, note.patch, edits);
+                growth.add(edits.get(before..).unwrap_or_default());
+                if growth.is_over(all.len()) {
+                    edits.truncate(first);
+                    let mut one = Vec::new();
+                    text::push_string(&mut one, REDACTED_ANNOTATION);
+                    one.push(b':');
+                    one.extend(finder.whole(all));
+                    edits.push(Edit::put(begin..cut.end - 1, one));
+                    return 1;
+                }
+            }
+        }
+        if !any_stays && lead > begin {
+            edits.push(Edit::remove(begin..lead));
+        }
+        redacted
     }
 
     /// Whether the event is over [`MAX_EVENT_BYTES`], and the level at which it goes on where `level` is asked for.
@@ -134,7 +204,7 @@ impl Event<'_> {
     }
 
     /// Appends the bytes of a range with the edits within it. INVARIANT: no edit reaches over the end of what is copied at once,
-    /// since edits lie inside bodies, which are copied as a whole or not at all.
+    /// since edits lie inside bodies and between the braces of annotations, which are copied as a whole or not at all.
     fn copy(&self, mut from: usize, to: usize, edits: &[Edit], out: &mut Vec<u8>) {
         let begin = edits.partition_point(|edit| edit.start < from);
         for edit in edits.iter().skip(begin).take_while(|edit| edit.end <= to) {
@@ -146,11 +216,13 @@ impl Event<'_> {
     }
 
     /// Appends the annotations, if any, with ours as the last, which wins.
-    fn annotate(&self, cut: Option<&Cut>, out: &mut Vec<u8>) {
-        let own = cut.and_then(|cut| self.bytes.get(cut.value..cut.end)).filter(|value| value.first() == Some(&b'{'));
-        let members = own.and_then(|own| own.get(..own.len() - 1)).unwrap_or(b"{");
-        out.extend_from_slice(members);
-        if members.iter().skip(1).any(|byte| !byte.is_ascii_whitespace()) {
+    fn annotate(&self, cut: Option<&Cut>, edits: &[Edit], out: &mut Vec<u8>) {
+        out.push(b'{');
+        let start = out.len();
+        if let Some(cut) = cut.filter(|cut| self.bytes.get(cut.value) == Some(&b'{')) {
+            self.copy(cut.value + 1, cut.end - 1, edits, out);
+        }
+        if out.iter().skip(start).any(|byte| !byte.is_ascii_whitespace()) {
             out.push(b',');
         }
         text::push_string(out, OVERSIZE_ANNOTATION);

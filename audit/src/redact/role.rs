@@ -48,11 +48,18 @@ roles! {
     OPERATION = 17;
     /// What a patch puts in place of a whole Secret.
     WHOLE = 18;
+    /// An audit annotation with what a webhook changed, and the object in it.
+    WEBHOOK = 19;
+    CHANGE = 20;
 }
 
 impl Roles {
     pub(super) fn has(self, any: Self) -> bool {
         self.0 & any.0 != 0
+    }
+
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// `roles`, if there is any of `any` among these.
@@ -103,6 +110,8 @@ pub(super) struct State {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place<'a> {
     start: State,
+    /// What a patch in it changes.
+    about: State,
     set: Option<&'a FieldSet>,
 }
 
@@ -112,8 +121,9 @@ impl<'a> Place<'a> {
         let resource = event.resource();
         let is = |plural: &str| resource.eq_ignore_ascii_case(plural);
         let mut roles = Roles::NONE;
-        // Of whatever group: what another API calls a Secret is one too.
-        if is("secrets") {
+        // Of whatever group: what another API calls a Secret is one too. KubeSphere's credentials are Secrets that don't say so.
+        let credential = is("credentials") && event.api_group().eq_ignore_ascii_case("devops.kubesphere.io");
+        if is("secrets") || credential {
             roles |= Roles::SECRET | Roles::STRICT;
         }
         let token = is("serviceaccounts") && event.subresource().eq_ignore_ascii_case("token");
@@ -127,7 +137,14 @@ impl<'a> Place<'a> {
         if roles != Roles::NONE {
             roles |= Roles::BODY;
         }
-        Self { start: State { roles, fields: set.map_or(0, |set| set.start) }, set }
+        let start = State { roles, fields: set.map_or(0, |set| set.start) };
+        Self { start, about: start, set }
+    }
+
+    /// What the value of the annotation is about in which an apiserver notes what a webhook changed.
+    pub(super) fn of_webhook(self) -> Self {
+        let roles = if self.is_special() { Roles::WEBHOOK } else { Roles::NONE };
+        Self { start: State { roles, fields: 0 }, ..self }
     }
 
     /// Whether the text must be walked whatever is in it.
@@ -146,6 +163,9 @@ impl<'a> Place<'a> {
 
     /// What the text in an annotation of these roles is about.
     pub(super) fn of_note(&self, roles: Roles) -> Self {
+        if roles.has(Roles::WEBHOOK) {
+            return Self { start: State { roles: Roles::CHANGE, fields: 0 }, ..*self };
+        }
         let mut place = Self::default();
         if roles.has(Roles::SECRET_NOTE) {
             place.start.roles |= Roles::BODY | Roles::SECRET | Roles::STRICT;
@@ -155,6 +175,7 @@ impl<'a> Place<'a> {
             place.start.fields = self.set.map_or(0, |set| set.start);
             place.set = self.set;
         }
+        place.about = place.start;
         place
     }
 
@@ -189,8 +210,15 @@ impl<'a> Place<'a> {
         if from.has(Roles::SECRET_NOTES | Roles::OWN_NOTES) && APPLIED.iter().any(|it| is(it)) {
             roles |= from.when(Roles::SECRET_NOTES, Roles::SECRET_NOTE) | from.when(Roles::OWN_NOTES, Roles::OWN_NOTE);
         }
-        // A note is a string.
-        roles |= from.when(Roles::SECRET_NOTE | Roles::OWN_NOTE, Roles::ALL);
+        if from.has(Roles::CHANGE) {
+            roles |= match name {
+                _ if is("patch") => Roles::PATCH,
+                _ if ["configuration", "webhook", "patchtype"].into_iter().any(is) => Roles::NONE,
+                _ => Roles::ALL,
+            };
+        }
+        // A note is a string, and a patch an array.
+        roles |= from.when(Roles::SECRET_NOTE | Roles::OWN_NOTE | Roles::WEBHOOK | Roles::PATCH, Roles::ALL);
         let fields = match self.set {
             Some(set) if object.fields != 0 => {
                 let (fields, ends) = set.follow(object.fields, name);
@@ -225,7 +253,8 @@ impl<'a> Place<'a> {
     pub(super) fn element(&self, array: State) -> State {
         let from = array.roles;
         let mut roles = from.only(Roles::ALL | Roles::ALL_BASE64)
-            | from.when(Roles::WHOLE | Roles::SECRET_NOTE | Roles::OWN_NOTE, Roles::ALL)
+            | from
+                .when(Roles::WHOLE | Roles::SECRET_NOTE | Roles::OWN_NOTE | Roles::WEBHOOK | Roles::CHANGE, Roles::ALL)
             | from.when(Roles::SECRETS, Roles::SECRET | from.only(Roles::STRICT))
             | from.when(Roles::OWNS, Roles::OWN)
             | from.when(Roles::PATCH, Roles::OPERATION);
@@ -238,8 +267,8 @@ impl<'a> Place<'a> {
     /// What is put at `path`, a JSON pointer, into what the text is about.
     pub(super) fn patched(&self, path: &str) -> State {
         let names = path.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
-        let about = self.start.roles;
-        let mut state = State { roles: about.only(Roles::OWN), fields: self.start.fields };
+        let about = self.about.roles;
+        let mut state = State { roles: about.only(Roles::OWN), fields: self.about.fields };
         for name in names.clone() {
             let mut next = self.member(state, &name);
             // It may be an element of an array, which stands for the array.

@@ -1,6 +1,7 @@
 //! Cases that can be read, an oracle that builds the tree, and real events.
 
 mod against_tree;
+mod annotations;
 mod sample;
 
 use serde_json::{Value, json};
@@ -23,9 +24,15 @@ fn redactor() -> Redactor {
     Redactor::new(KEY, &rules).unwrap()
 }
 
-/// What stands for these bytes.
+/// What stands for these bytes where no namespace is said.
 fn hidden(value: impl AsRef<[u8]>) -> String {
-    format!("redacted:{}", &blake3::keyed_hash(&KEY, value.as_ref()).to_hex()[..32])
+    hidden_in("", value)
+}
+
+/// What stands for these bytes in a namespace of the cluster `c1`.
+fn hidden_in(namespace: &str, value: impl AsRef<[u8]>) -> String {
+    let key = blake3::keyed_hash(&KEY, format!("c1\0{namespace}").as_bytes());
+    format!("redacted:{}", &blake3::keyed_hash(key.as_bytes(), value.as_ref()).to_hex()[..32])
 }
 
 /// An event of `resource`, `group/resource/subresource` if it has more, with these bodies.
@@ -55,9 +62,8 @@ fn rewritten(event: &str, redactor: Option<&Redactor>) -> (String, u64) {
     (String::from_utf8(out).unwrap(), done.redacted)
 }
 
-/// What becomes of a body; `H(text)` in `expected` is the hash of that text.
-#[track_caller]
-fn check(resource: &str, body: &str, expected: &str) {
+/// A text with the hashes in place of each `H(text)`, and how many these are.
+fn with_hashes(expected: &str) -> (String, u64) {
     let mut wanted = String::new();
     let mut values = 0;
     let mut rest = expected;
@@ -69,6 +75,13 @@ fn check(resource: &str, body: &str, expected: &str) {
         values += 1;
     }
     wanted.push_str(rest);
+    (wanted, values)
+}
+
+/// What becomes of a body; `H(text)` in `expected` is the hash of that text.
+#[track_caller]
+fn check(resource: &str, body: &str, expected: &str) {
+    let (wanted, values) = with_hashes(expected);
     let redactor = redactor();
     for (request, response) in [(body, "null"), ("null", body)] {
         let (found, count) = rewritten(&event(resource, request, response), Some(&redactor));
@@ -288,6 +301,49 @@ fn configured_fields_are_replaced() {
     }
     let long = FieldRule { resource: "r".into(), fields: vec!["a.b".into(); 33], ..FieldRule::default() };
     assert_eq!(Redactor::new(KEY, &[long]).unwrap_err(), RedactError::TooMany { resource: "r".into() });
+}
+
+#[test]
+fn credentials_of_kubesphere_are_secrets() {
+    let credentials = "devops.kubesphere.io/credentials/";
+    check(
+        credentials,
+        r#"{"metadata":{"name":"db"},"type":"credential.devops.kubesphere.io/basic-auth","data":{"password":"cGFzcw=="},"dta":"x"}"#,
+        r#"{"metadata":{"name":"db"},"type":"credential.devops.kubesphere.io/basic-auth","data":{"password":"H(pass)"},"dta":"H(x)"}"#,
+    );
+    check(credentials, r#"{"items":[{"stringData":{"a":"pass"}}]}"#, r#"{"items":[{"stringData":{"a":"H(pass)"}}]}"#);
+    let body = r#"{"data":{"a":"x"}}"#;
+    check("credentials", body, body);
+}
+
+#[test]
+fn a_value_has_one_hash_in_a_namespace_and_another_elsewhere() {
+    let redactor = redactor();
+    let found = |cluster: &str, place: &str| {
+        let event = format!(
+            r#"{{"verb":"create",{place},"requestObject":{{"stringData":{{"a":"pass"}}}},"responseObject":{{"data":{{"b":"cGFzcw=="}}}}}}"#
+        );
+        let (mut out, placed) = (Vec::new(), Placed::default());
+        let event = Event::parse(event.as_bytes()).unwrap();
+        event.rewrite_in(Level::RequestResponse, cluster, placed, Some(&redactor), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let hashes: Vec<_> = text.split("redacted:").skip(1).map(|rest| rest[..32].to_owned()).collect();
+        assert!(hashes.len() == 2 && hashes[0] == hashes[1], "{text}");
+        format!("redacted:{}", hashes[0])
+    };
+    let secret = |namespace: &str| format!(r#""objectRef":{{"resource":"secrets","namespace":"{namespace}"}}"#);
+    assert_eq!(found("c1", &secret("shop")), hidden_in("shop", "pass"));
+    assert_eq!(
+        found("c1", r#""objectRef":{"resource":"secrets","n\u0061mespace":"\u0073hop"}"#),
+        hidden_in("shop", "pass")
+    );
+    let project = r#""Devops":"shop","ObjectRef":{"Resource":"credentials","APIGroup":"devops.kubesphere.io"}"#;
+    assert_eq!(found("c1", project), hidden_in("shop", "pass"));
+    let all: std::collections::BTreeSet<_> = ["c", "c1", "c1shop"]
+        .into_iter()
+        .flat_map(|cluster| ["", "shop", "1shop", "own"].map(|namespace| found(cluster, &secret(namespace))))
+        .collect();
+    assert_eq!(all.len(), 12, "no two places have a key in common");
 }
 
 #[test]

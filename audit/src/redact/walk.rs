@@ -3,7 +3,7 @@
 use aho_corasick::AhoCorasick;
 
 use super::{
-    Edit, Found, LEEWAY, MAX_NESTED, New, Redactor, is_named,
+    Edit, Found, Growth, Keyed, MAX_NESTED, New, is_named,
     kinds::Kinds,
     role::{Place, Roles, State},
 };
@@ -22,7 +22,7 @@ struct Frame {
 }
 
 pub(super) struct Walk<'a> {
-    redactor: &'a Redactor,
+    keyed: &'a Keyed<'a>,
     json: &'a [u8],
     place: &'a Place<'a>,
     kinds: &'a Kinds,
@@ -32,16 +32,14 @@ pub(super) struct Walk<'a> {
     /// The value that comes, if it is a member's.
     next: State,
     found: Found,
-    /// Bytes that are added and taken away.
-    added: usize,
-    taken: usize,
+    growth: Growth,
     /// All of the text is to be replaced.
     whole: bool,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
-        redactor: &'a Redactor,
+        keyed: &'a Keyed<'a>,
         json: &'a [u8],
         place: &'a Place<'a>,
         kinds: &'a Kinds,
@@ -49,7 +47,7 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let next = place.start(kinds.is_other);
         let (frames, found) = (Vec::new(), Found::default());
-        Self { redactor, json, place, kinds, nested, frames, next, found, added: 0, taken: 0, whole: false }
+        Self { keyed, json, place, kinds, nested, frames, next, found, growth: Growth::default(), whole: false }
     }
 
     /// What was found; `None` if all of the text is to be replaced.
@@ -70,11 +68,10 @@ impl<'a> Walk<'a> {
             return;
         }
         let edit = Edit { start, end, new };
-        self.added += edit.len();
-        self.taken += end - start;
+        self.growth.add(std::slice::from_ref(&edit));
         self.found.edits.push(edit);
         self.found.values += values;
-        if self.added > self.taken + self.json.len() + LEEWAY {
+        if self.growth.is_over(self.json.len()) {
             self.whole = true;
             self.found = Found::default();
         }
@@ -82,7 +79,7 @@ impl<'a> Walk<'a> {
 
     /// Replaces a string as a whole, unless it is empty.
     fn hide(&mut self, string: Span, base64: bool) {
-        if let Some(hash) = self.redactor.hash_text(string.of(self.json), string.escaped, base64) {
+        if let Some(hash) = self.keyed.hash_text(string.of(self.json), string.escaped, base64) {
             self.replace(string.start - 1, string.end + 1, New::Hash(hash), 1);
         }
     }
@@ -94,7 +91,7 @@ impl<'a> Walk<'a> {
         }
         let decoded = text::decode(string.of(self.json), string.escaped);
         let found = match scan::check(decoded.as_bytes()) {
-            Ok(()) => self.redactor.find(decoded.as_bytes(), place, self.nested + 1),
+            Ok(()) => self.keyed.find(decoded.as_bytes(), place, self.nested + 1),
             Err(fault) if must || fault.kind == FaultKind::TooDeep => None,
             Err(_) => return,
         };
@@ -125,8 +122,20 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A body's scalar, an operation that is none, and what a patch puts in place of a Secret are not understood.
-const SCALAR: [Roles; 6] = [Roles::ALL, Roles::ALL_BASE64, Roles::BODY, Roles::OPERATION, Roles::WHOLE, Roles::STRICT];
+/// A body's scalar, a patch or an operation that is none, and what a patch puts in place of a Secret are not understood.
+const SCALAR: [Roles; 8] = [
+    Roles::ALL,
+    Roles::ALL_BASE64,
+    Roles::BODY,
+    Roles::PATCH,
+    Roles::OPERATION,
+    Roles::WHOLE,
+    Roles::STRICT,
+    Roles::CHANGE,
+];
+
+/// A string of these is JSON with something in it.
+const NOTE: Roles = Roles::SECRET_NOTE.or(Roles::OWN_NOTE).or(Roles::WEBHOOK);
 
 impl Visit for Walk<'_> {
     fn open(&mut self, object: bool, at: usize) {
@@ -181,18 +190,18 @@ impl Visit for Walk<'_> {
         let State { roles, .. } = self.value();
         if SCALAR.into_iter().any(|it| roles.has(it)) {
             self.hide(string, roles.has(Roles::ALL_BASE64));
-        } else if roles.has(Roles::SECRET_NOTE | Roles::OWN_NOTE) {
+        } else if roles.has(NOTE) {
             let place = self.place.of_note(roles);
             self.look_into(string, &place, true);
-        } else if may_be_json(string.of(self.json), &self.redactor.words) {
+        } else if may_be_json(string.of(self.json), &self.keyed.redactor.words) {
             self.look_into(string, &Place::default(), false);
         }
     }
 
     fn number(&mut self, start: usize, end: usize) {
         let State { roles, .. } = self.value();
-        if SCALAR.into_iter().any(|it| roles.has(it)) || roles.has(Roles::SECRET_NOTE | Roles::OWN_NOTE) {
-            let hash = self.redactor.hash(self.json.get(start..end).unwrap_or_default());
+        if SCALAR.into_iter().any(|it| roles.has(it)) || roles.has(NOTE) {
+            let hash = self.keyed.hash(self.json.get(start..end).unwrap_or_default());
             self.replace(start, end, New::Hash(hash), 1);
         }
     }

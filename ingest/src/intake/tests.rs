@@ -191,9 +191,12 @@ fn events_belong_to_the_namespace_that_was_there_at_their_time() {
     };
     let forged = r#"{"verb":"get","objectRef":{"resource":"nodes"},"vedette":{"NamespaceUID":"u-2"},"VEDETTE":{"namespaceuid":"u-2"}}"#;
     for (item, inside) in [
-        (at("shop", "2026-11-22T00:00:10.000000Z", ""), true),
+        (at("shop", "2026-11-22T00:00:11.000000Z", ""), true),
         (at("shop", "2026-11-22T00:00:09.999999Z", "2026-11-22T00:00:11Z"), false),
-        (at("shop", "2026-11-22T01:00:10+01:00", "2020-11-22T00:00:00Z"), true),
+        // In the second of the creation nobody knows whose it is.
+        (at("shop", "2026-11-22T00:00:10.000000Z", ""), false),
+        (at("shop", "2026-11-22T00:00:10.999999Z", "2026-11-22T00:00:11Z"), false),
+        (at("shop", "2026-11-22T01:00:11+01:00", "2020-11-22T00:00:00Z"), true),
         (at("shop", "never", "2026-11-22T00:00:11Z"), true),
         (at("shop", "", "2026-11-22T00:00:09Z"), false),
         (at("shop", "", ""), true),

@@ -203,6 +203,40 @@ proptest! {
     }
 
     #[test]
+    fn nothing_planted_into_what_a_webhook_changed_goes_on(
+        value in body(),
+        odd in body(),
+        path in prop::sample::select(vec!["", "/data", "/data/x", "/stringData/x", "/metadata/labels/x", "data"]),
+        shape in 0..6usize,
+        name in prop::sample::select(vec!["patch.webhook.admission.k8s.io/round_0_index_0", "Patch.Webhook.admission.k8s.io/"]),
+        upper in any::<bool>(),
+        level in prop::sample::select(vec![Level::Metadata, Level::Request, Level::RequestResponse]),
+    ) {
+        let patch = json!([{"op": "add", "path": path, "value": value}, {"op": "test", "value": odd, "x": odd}, odd]);
+        let note = match shape {
+            0 => json!(json!({"configuration": "c", "webhook": "w", "patch": patch, "patchType": "JSONPatch"}).to_string()),
+            1 => json!(json!({"patch": odd, "x": value, "Patch": patch}).to_string()),
+            2 => json!({"patch": patch, "x": odd}),
+            3 => json!(patch.to_string()),
+            4 => json!(json!({"patch": patch.to_string()}).to_string()),
+            _ => odd,
+        };
+        let annotations = if upper { "Annotations" } else { "annotations" };
+        let event = format!(
+            r#"{{"verb":"patch","objectRef":{{"resource":"secrets"}},"{annotations}":{}}}"#,
+            json!({"a": "b", name: note, "c": "d"})
+        );
+        let parsed = Event::parse(event.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        parsed.rewrite_in(level, "c1", Placed::default(), Some(&redactor()), &mut out);
+        let found = String::from_utf8(out).unwrap();
+        Event::parse(found.as_bytes()).unwrap();
+        prop_assert!(!found.contains(PLANTED), "{}", found);
+        prop_assert!(!found.contains(&general_purpose::STANDARD.encode(PLANTED)[..9]), "{}", found);
+        prop_assert_eq!(found.contains("dmission"), level > Level::Metadata, "{}", found);
+    }
+
+    #[test]
     fn bytes_that_are_any_json_come_out_as_an_event(
         tokens in prop::collection::vec(
             prop::sample::select(vec!["{", "}", "[", "]", ",", ":", "\"kind\"", "\"Secret\"", "\"data\"", "\"\\u0053\"", "1", "null", "\"{\\\"kind\\\":\\\"Secret\\\"}\"", " "]),
