@@ -10,7 +10,7 @@ const PLANTED: &str = "planted-pa55word";
 /// What it is in base64.
 const BASE64: &str = "cGxhbnRlZC1wYTU1d29yZA==";
 
-/// A list in which it stands ten times, in every way that there is.
+/// A list in which it stands eleven times, in every way that there is.
 fn planted() -> String {
     let applied = format!(r#"{{\"kind\":\"Secret\",\"stringData\":{{\"p\":\"{PLANTED}\"}}}}\n"#);
     let secret = format!(
@@ -27,7 +27,11 @@ fn planted() -> String {
     let events = events.map(|(resource, body)| {
         format!(r#"{{"verb":"patch","objectRef":{{"resource":"{resource}"}},"requestObject":{body}}}"#)
     });
-    format!(r#"{{"items":[{}]}}"#, events.join(","))
+    let changed = format!(r#"{{\"patch\":[{{\"op\":\"add\",\"path\":\"/data/p\",\"value\":\"{BASE64}\"}}]}}"#);
+    let annotated = format!(
+        r#"{{"verb":"create","objectRef":{{"resource":"secrets"}},"annotations":{{"patch.webhook.admission.k8s.io/round_0_index_0":"{changed}"}}}}"#
+    );
+    format!(r#"{{"items":[{},{annotated}]}}"#, events.join(","))
 }
 
 /// All bytes of all files in a folder.
@@ -49,7 +53,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 async fn redacts_before_anything_reaches_the_broker() {
     let field = FieldsConfig { group: None, resource: "databases".into(), fields: vec!["spec.password".into()] };
     let rig = Rig::start(|config, _| config.redaction.fields.push(field)).await;
-    assert_eq!(rig.post(planted()).await.events("published"), 6);
+    assert_eq!(rig.post(planted()).await.events("published"), 7);
     // One of it would be found, were it there: what is published is packed.
     let store = all_bytes(rig.nats.folder());
     assert!(!store.is_empty() && !holds(&store, PLANTED) && !holds(&store, BASE64));
@@ -59,18 +63,18 @@ async fn redacts_before_anything_reaches_the_broker() {
     let published = published.join("\n");
     assert!(!published.contains(PLANTED) && !published.contains(BASE64), "{published}");
     let hashes: Vec<_> = published.split("redacted:").skip(1).map(|rest| &rest[..32]).collect();
-    assert_eq!(hashes.len(), 10, "{published}");
+    assert_eq!(hashes.len(), 11, "{published}");
     assert!(hashes.iter().all(|hash| *hash == hashes[0]), "one secret has one hash: {published}");
-    assert_eq!(rig.metric("redacted_values_total", &[]), 10.0);
+    assert_eq!(rig.metric("redacted_values_total", &[]), 11.0);
     // The same list again has the same names, and nothing is counted twice.
-    assert_eq!(rig.post(planted()).await.events("duplicate"), 6);
-    assert_eq!(rig.metric("redacted_values_total", &[]), 10.0);
+    assert_eq!(rig.post(planted()).await.events("duplicate"), 7);
+    assert_eq!(rig.metric("redacted_values_total", &[]), 11.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redacts_nothing_where_it_is_turned_off() {
     let rig = Rig::start(|config, _| config.redaction.enabled = false).await;
-    assert_eq!(rig.post(planted()).await.events("published"), 6);
+    assert_eq!(rig.post(planted()).await.events("published"), 7);
     let messages = rig.messages(1).await;
     let event = &messages[0].message.as_ref().unwrap().events[0];
     assert!(holds(&event.json, PLANTED) && !holds(&event.json, "redacted:"));
