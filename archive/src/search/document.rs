@@ -6,6 +6,11 @@
 //! one that the engine refused (a number of a thousand digits, a member named twice deep in a body): a body must not be
 //! able to keep an event out of the archive.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use vedette_audit::document::Document;
 use vedette_audit::event::Event;
@@ -29,7 +34,36 @@ impl Form {
     pub(super) fn of(document: &Document) -> Self {
         let readable = Event::parse(&document.json)
             .is_ok_and(|event| reads_as(&event.request_received_timestamp(), document.time_micros));
-        if readable && document.json.ends_with(b"}") { Self::AsIs } else { Self::Wrapped }
+        let plain = serde_json::from_slice(&document.json).is_ok_and(|Dotted(dotted)| !dotted);
+        if readable && plain && document.json.ends_with(b"}") { Self::AsIs } else { Self::Wrapped }
+    }
+}
+
+/// Whether a member of the document itself has a dot in its name. Engines take `"Vedette.Tenant": …` for the member of a member, so
+/// that a sender could say anything of an event beside what it is. Deeper names reach no field that is mapped.
+struct Dotted(bool);
+
+impl<'de> Deserialize<'de> for Dotted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = Dotted;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Dotted, A::Error> {
+                let mut dotted = false;
+                while let Some((name, IgnoredAny)) = members.next_entry::<Cow<'de, str>, _>()? {
+                    dotted |= name.contains('.');
+                }
+                Ok(Dotted(dotted))
+            }
+        }
+
+        deserializer.deserialize_map(Names)
     }
 }
 
@@ -192,6 +226,21 @@ mod tests {
         let document = document("{\"verb\":\"get\",\"requestObject\":{\n\"a\":\r\n1}}");
         assert!(!line(&document, Form::AsIs).contains(['\n', '\r']));
         assert!(!line(&document, Form::Wrapped).contains(['\n', '\r']));
+    }
+
+    #[test]
+    fn is_wrapped_where_a_name_could_be_another_members() {
+        let form = |more: &str| {
+            let time = r#""requestReceivedTimestamp":"2026-11-22T01:02:03.000004Z""#;
+            Form::of(&document(&format!(r#"{{"verb":"get",{time},{more}}}"#)))
+        };
+        assert_eq!(form(r#""Vedette.Tenant":"prod/uid""#), Form::Wrapped);
+        assert_eq!(form(r#""Object\u0052ef\u002eNamespace":"x""#), Form::Wrapped);
+        assert_eq!(
+            form(r#""user":{"username":"a","extra":{"authentication.kubernetes.io/credential-id":["x"]}}"#),
+            Form::AsIs
+        );
+        assert_eq!(form(r#""requestObject":{"Vedette.Tenant":"x"}"#), Form::AsIs);
     }
 
     #[test]

@@ -138,6 +138,8 @@ pub(crate) fn odd() -> Vec<String> {
             .to_owned(),
         format!(r#","User":{{"Username":"{longest}","Groups":["{longest}","short"]}},"ResponseStatus":{{"code":9000000000}}"#),
         r#","User":{"Username":""},"unknown":{"deep":{"er":1}},"User.Username":{"x":1},"HostName":"h""#.to_owned(),
+        r#","User":{"Username":"forger"},"Vedette.Tenant":"default/forged","ObjectRef.Namespace":"kube-system","Vedette\u002eActor":"root""#
+            .to_owned(),
         r#","ImpersonatedUser":{"Username":"root","Groups":["system:masters"]},"ObjectRef":{"Resource":"POD","Subresource":"Exec"}"#
             .to_owned(),
     ];

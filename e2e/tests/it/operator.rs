@@ -223,7 +223,9 @@ async fn records(stack: &Stack, name: &str) -> Vec<Value> {
 
 /// A list as a kube-apiserver sends it.
 fn list(name: &str, verbs: &[&str]) -> String {
-    let now = "2026-11-25T12:00:00.000000Z";
+    // A namespace's events are later than itself, in whole seconds.
+    let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
+    let now = format!("{now:.6}");
     let items: Vec<_> = verbs
         .iter()
         .map(|verb| {
