@@ -135,18 +135,18 @@ impl Filter {
 
     /// How many conditions it counts as, without those within it: as many clauses as the strictest engine makes of it.
     pub(crate) fn conditions(&self) -> usize {
-        let (field, clauses) = match self {
+        let (field, clauses, times) = match self {
             // With the clauses for documents that have none.
-            Self::Is(field, values) if values.iter().any(String::is_empty) => (field, 3),
-            Self::Is(field, _) => (field, 1),
-            Self::Contains(field, texts) | Self::Begins(field, texts) => (field, texts.len().max(1)),
-            Self::Like(field, patterns) => (field, (2 * patterns.len()).max(1)),
+            Self::Is(field, values) if values.iter().any(String::is_empty) => (field, 3, 2),
+            Self::Is(field, _) => (field, 1, 1),
+            Self::Contains(field, texts) | Self::Begins(field, texts) => (field, texts.len().max(1), 1),
+            Self::Like(field, patterns) => (field, (2 * patterns.len()).max(1), 1),
             _ => return 1,
         };
         match field {
-            // With those for documents that have it elsewhere.
-            Field::Actor => 3 * clauses + 8,
-            Field::Address => 2 * clauses + 2,
+            // With those for documents that have it elsewhere, and those that say which these are.
+            Field::Actor => 3 * clauses + 4 * times,
+            Field::Address => 2 * clauses + times,
             _ => clauses,
         }
     }
