@@ -284,7 +284,7 @@ impl Collector for AuditIds {
     }
 
     fn merge_fruits(&self, segments: Vec<(u64, Vec<u64>)>) -> tantivy::Result<(u64, Vec<u64>)> {
-        let (mut documents, mut all) = (0, Vec::new());
+        let (mut documents, mut all) = (0, Vec::with_capacity(segments.iter().map(|(_, found)| found.len()).sum()));
         for (count, found) in segments {
             documents += count;
             all.extend(found);

@@ -144,8 +144,9 @@ impl SegmentCollector for FacetsOfSegment {
             if counts.len() > MAX_GROUPS {
                 return Ok(None);
             }
-            let texts = counts.into_iter().map(|(number, count)| Ok((source.text(number)?, count)));
-            all.push(texts.collect::<tantivy::Result<_>>()?);
+            let mut texts = source.texts(counts.iter().map(|(number, _)| *number))?;
+            let text = |(number, count)| (texts.remove(&number).unwrap_or_default(), count);
+            all.push(counts.into_iter().map(text).collect());
         }
         Ok(Some(all))
     }
@@ -166,6 +167,13 @@ pub(super) struct Tally {
 
 /// Groups by their values; `None` for more than [`MAX_GROUPS`].
 pub(super) type Tallied = Option<HashMap<Vec<String>, Tally>>;
+
+/// The groups of one segment, by its own numbers.
+pub(super) struct Numbered {
+    /// What the numbers of each field stand for.
+    texts: Vec<HashMap<Number, String>>,
+    tallies: Vec<((Number, Number), Tally)>,
+}
 
 pub(super) struct GroupedOfSegment {
     sources: Vec<Source>,
@@ -214,26 +222,38 @@ impl Collector for Grouped<'_> {
         false
     }
 
-    fn merge_fruits(&self, segments: Vec<tantivy::Result<Tallied>>) -> tantivy::Result<Tallied> {
-        let mut all = Some(HashMap::new());
+    /// Values get numbers for all segments first: adding up numbers is cheap, and texts are many.
+    fn merge_fruits(&self, segments: Vec<tantivy::Result<Option<Numbered>>>) -> tantivy::Result<Tallied> {
+        let mut known: Vec<HashMap<String, Number>> = vec![HashMap::new(); self.by.len()];
+        let mut all: HashMap<(Number, Number), Tally> = HashMap::new();
         for segment in segments {
-            tally(&mut all, segment?);
+            let Some(Numbered { texts, tallies }) = segment? else { return Ok(None) };
+            let renumber = |(texts, known): (HashMap<Number, String>, &mut HashMap<String, Number>)| {
+                let number = |(number, text)| {
+                    let next = known.len() as Number;
+                    (number, *known.entry(text).or_insert(next))
+                };
+                texts.into_iter().map(number).collect()
+            };
+            let numbers: Vec<HashMap<Number, Number>> = texts.into_iter().zip(&mut known).map(renumber).collect();
+            let number = |field: usize, of: Number| {
+                numbers.get(field).and_then(|numbers| numbers.get(&of)).copied().unwrap_or(0)
+            };
+            for ((a, b), tally) in tallies {
+                all.entry((number(0, a), number(1, b))).or_insert(Tally::NONE).add(tally);
+            }
+            if all.len() > MAX_GROUPS {
+                return Ok(None);
+            }
         }
-        Ok(all)
-    }
-}
-
-/// Adds groups to others.
-pub(super) fn tally(all: &mut Tallied, more: Tallied) {
-    let (Some(into), Some(more)) = (all.as_mut(), more) else {
-        *all = None;
-        return;
-    };
-    for (values, found) in more {
-        into.entry(values).and_modify(|tally| tally.add(found)).or_insert(found);
-    }
-    if into.len() > MAX_GROUPS {
-        *all = None;
+        let mut texts: Vec<HashMap<Number, String>> = Vec::with_capacity(known.len());
+        texts.extend(known.into_iter().map(|known| known.into_iter().map(|(text, number)| (number, text)).collect()));
+        let row = |((a, b), tally)| {
+            let values =
+                texts.iter().zip([a, b]).map(|(texts, number)| texts.get(&number).cloned().unwrap_or_default());
+            (values.collect(), tally)
+        };
+        Ok(Some(all.into_iter().map(row).collect()))
     }
 }
 
@@ -252,7 +272,7 @@ impl GroupedOfSegment {
 }
 
 impl SegmentCollector for GroupedOfSegment {
-    type Fruit = tantivy::Result<Tallied>;
+    type Fruit = tantivy::Result<Option<Numbered>>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
         self.collect_block(&[doc]);
@@ -291,11 +311,10 @@ impl SegmentCollector for GroupedOfSegment {
         if tallies.len() > MAX_GROUPS {
             return Ok(None);
         }
-        let texts = tallies.into_iter().map(|((a, b), tally)| {
-            let numbers = [a, b];
-            let values = self.sources.iter().zip(numbers).map(|(source, number)| source.text(number));
-            Ok((values.collect::<tantivy::Result<Vec<_>>>()?, tally))
-        });
-        texts.collect::<tantivy::Result<_>>().map(Some)
+        let mut texts = Vec::with_capacity(self.sources.len());
+        for (at, source) in self.sources.iter().enumerate() {
+            texts.push(source.texts(tallies.iter().map(|((a, b), _)| if at == 0 { *a } else { *b }))?);
+        }
+        Ok(Some(Numbered { texts, tallies }))
     }
 }

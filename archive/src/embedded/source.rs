@@ -3,6 +3,8 @@
 //! A segment's column numbers its distinct values in their order. Counting by these numbers costs a few array accesses a
 //! document, and reading them in blocks one virtual call a block; texts are told once, at the end.
 
+use std::collections::HashMap;
+
 use tantivy::columnar::{Column, ColumnIndex, StrColumn};
 use tantivy::{DocId, SegmentReader};
 
@@ -86,16 +88,29 @@ impl Source {
         }
     }
 
-    pub(super) fn text(&self, number: Number) -> tantivy::Result<String> {
-        let mut text = String::new();
-        match &self.texts {
-            _ if number == 0 || self.column.is_none() => {}
-            Some(texts) => {
-                texts.ord_to_str(number - 1, &mut text)?;
-            }
-            None => text = code(self.least.wrapping_add(number - 1)).to_string(),
+    /// The texts of these numbers. A dictionary is read once from front to back: one text alone costs as much as its block.
+    pub(super) fn texts(&self, numbers: impl Iterator<Item = Number>) -> tantivy::Result<HashMap<Number, String>> {
+        let mut numbers: Vec<Number> = numbers.collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut found = HashMap::with_capacity(numbers.len());
+        if numbers.first() == Some(&0) {
+            found.insert(numbers.remove(0), String::new());
         }
-        Ok(text)
+        match &self.texts {
+            Some(texts) => {
+                let ords: Vec<u64> = numbers.iter().map(|number| number - 1).collect();
+                let mut numbers = numbers.into_iter();
+                texts.dictionary().sorted_ords_to_term_cb(&ords, |term| {
+                    found.extend(numbers.next().map(|number| (number, String::from_utf8_lossy(term).into_owned())));
+                })?;
+            }
+            None => {
+                let text = |number| (number, code(self.least.wrapping_add(number - 1)).to_string());
+                found.extend(numbers.into_iter().map(text));
+            }
+        }
+        Ok(found)
     }
 }
 
