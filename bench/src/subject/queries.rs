@@ -62,7 +62,7 @@ pub(crate) fn run(sample: &Sample, effort: &Effort) -> Table {
     }
     let resident = peak_resident(std::process::id());
     let row = Row::new("this process's memory at its peak", resident, Unit::Mebibytes);
-    table.push(row.bar(Bar::below(ENGINE_MEMORY)).beside("of it the heap", Quantity(heap(), Unit::Mebibytes)));
+    table.push(row.bar(Bar::below(ENGINE_MEMORY).later()).beside("of it the heap", Quantity(heap(), Unit::Mebibytes)));
     table.push(Row::new("on disk", size.bytes as f64 / size.events as f64, Unit::BytesPerEvent));
     table.note(format!(
         "{} events over {DAYS} days of {} shapes; 12 h begin at another hour each time; {LEAST} to {MOST} times each; memory counts \
