@@ -16,16 +16,19 @@ mod days;
 mod filter;
 mod group;
 mod lock;
+mod scan;
 mod schema;
+mod source;
 mod walk;
 mod writer;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tantivy::TantivyDocument;
-use tantivy::collector::Count;
+use tantivy::collector::{Collector, Count};
 use tantivy::schema::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use vedette_audit::identity::EventId;
@@ -110,14 +113,7 @@ impl Archive for Embedded {
 
     async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError> {
         self.read(query, |days, _, query, compiled| {
-            let (mut events, mut hashes) = (0, Vec::new());
-            for (day, index) in days.within(query.start_micros, query.end_micros)? {
-                let found = index.searcher().search(&compiled.for_day(day), &AuditIds);
-                let (documents, found) = found.map_err(|error| engine("search a day", error))?;
-                events += documents;
-                hashes.extend(found);
-            }
-            collect::distinct(&mut hashes);
+            let (events, hashes) = scan::gather(&scan::parts(days, query, compiled)?, &AuditIds)?;
             Ok(Statistics { resources: hashes.len() as u64, events })
         })
         .await
@@ -125,17 +121,8 @@ impl Archive for Embedded {
 
     async fn histogram(&self, query: &Query, interval: Interval) -> Result<Vec<Bucket>, ArchiveError> {
         self.read(query, move |days, _, query, compiled| {
-            let mut buckets: BTreeMap<i64, u64> = BTreeMap::new();
-            for (day, index) in days.within(query.start_micros, query.end_micros)? {
-                let found = index.searcher().search(&compiled.for_day(day), &Histogram { interval });
-                let found = found.map_err(|error| engine("search a day", error))?;
-                for (time_ms, count) in found.ok_or_else(too_many_buckets)? {
-                    *buckets.entry(time_ms).or_default() += count;
-                }
-                if buckets.len() > MAX_BUCKETS {
-                    return Err(too_many_buckets());
-                }
-            }
+            let found = scan::gather(&scan::parts(days, query, compiled)?, &Histogram { interval })?;
+            let buckets: BTreeMap<i64, u64> = found.ok_or_else(too_many_buckets)?.into_iter().collect();
             Ok(buckets.into_iter().map(|(time_ms, count)| Bucket { time_ms, count }).collect())
         })
         .await
@@ -145,12 +132,15 @@ impl Archive for Embedded {
         by::check(by, MAX_FACETS, limit)?;
         let by = by.to_vec();
         self.read(query, move |days, _, query, compiled| {
-            let mut all = Some(vec![HashMap::new(); by.len()]);
-            for (day, index) in days.within(query.start_micros, query.end_micros)? {
-                let found = index.searcher().search(&compiled.for_day(day), &Facets { by: &by });
-                group::merge(&mut all, found.map_err(|error| engine("search a day", error))?);
-            }
-            let counted = all.ok_or_else(too_many_groups)?;
+            let facets = Facets { by: &by };
+            let found = scan::each(&scan::parts(days, query, compiled)?, |part| {
+                if part.whole {
+                    return Ok(facets.of_whole(part.reader()));
+                }
+                facets.collect_segment(part.weight.as_ref(), part.segment, part.reader())
+            })?;
+            let counted = facets.merge_fruits(found).map_err(|error| engine("search a day", error))?;
+            let counted = counted.ok_or_else(too_many_groups)?;
             Ok(counted.into_iter().map(|values| facet(values, limit)).collect())
         })
         .await
@@ -160,12 +150,8 @@ impl Archive for Embedded {
         by::check(by, 2, limit)?;
         let by = by.to_vec();
         self.read(query, move |days, _, query, compiled| {
-            let mut all = Some(HashMap::new());
-            for (day, index) in days.within(query.start_micros, query.end_micros)? {
-                let found = index.searcher().search(&compiled.for_day(day), &Grouped { by: &by });
-                group::tally(&mut all, found.map_err(|error| engine("search a day", error))?);
-            }
-            let tallied = all.ok_or_else(too_many_groups)?;
+            let found = scan::gather(&scan::parts(days, query, compiled)?, &Grouped { by: &by })?;
+            let tallied = found.ok_or_else(too_many_groups)?;
             let rows = tallied.into_iter().map(|(values, Tally { count, first, last })| Group {
                 values,
                 count,
@@ -179,12 +165,8 @@ impl Archive for Embedded {
 
     async fn count(&self, query: &Query) -> Result<u64, ArchiveError> {
         self.read(query, |days, _, query, compiled| {
-            let mut count = 0;
-            for (day, index) in days.within(query.start_micros, query.end_micros)? {
-                let found = index.searcher().search(&compiled.for_day(day), &Count);
-                count += found.map_err(|error| engine("search a day", error))? as u64;
-            }
-            Ok(count)
+            let counts = scan::each(&scan::parts(days, query, compiled)?, scan::Part::count)?;
+            Ok(counts.into_iter().sum())
         })
         .await
     }
@@ -235,56 +217,50 @@ impl Archive for Embedded {
     }
 }
 
-/// Reads a page: day after day, each sorted on its own.
+/// Reads a page. The segments are asked in the order of the page, and each asked alone for what is better than what
+/// was found so far; one that can't have it is only counted, if at all.
 fn search(days: &Days, slots: &Slots, query: &Query, compiled: &Compiled, page: &Page) -> Result<Hits, ArchiveError> {
     let failed = |error| engine("search a day", error);
-    let mut within = days.within(query.start_micros, query.end_micros)?;
+    let mut parts = scan::parts(days, query, compiled)?;
     if page.newest_first {
-        within.reverse();
+        parts.sort_by_key(|part| Reverse(part.last));
+    } else {
+        parts.sort_by_key(|part| part.first);
     }
     let after = page.after.as_ref().map(|cursor| (cursor.time_micros(), cursor_high(cursor)));
-    // Days that lie before the cursor have nothing for the page.
-    let passed = |day: Day| match after {
-        Some((time, _)) if page.newest_first => day > Day::of(time),
-        Some((time, _)) => day < Day::of(time),
-        None => false,
-    };
     let after = after.map(|(time, id_high)| collect::key(time, id_high, page.newest_first));
-    let (end, mut hits, mut bytes) = (page.from + page.size, Hits::default(), 0);
-    let (mut before, mut last) = (0, None);
-    for (day, index) in within {
-        let searcher = index.searcher();
-        let day_query = compiled.for_day(day);
-        if before >= end || page.size == 0 || passed(day) {
-            if page.total {
-                hits.total += searcher.search(&day_query, &Count).map_err(failed)? as u64;
-            }
-            continue;
+    let limit = usize::try_from(page.from + page.size).unwrap_or(usize::MAX);
+    let top = Top::new(limit, page.newest_first, after);
+    let found = scan::each(&parts, |part| {
+        let (weight, segment, reader) = (part.weight.as_ref(), part.segment, part.reader());
+        if page.size == 0 || !top.wants(part.first, part.last) {
+            return Ok((if page.total { part.count()? } else { 0 }, Vec::new()));
         }
-        let limit = usize::try_from(end - before).unwrap_or(usize::MAX);
-        let top = Top { limit, newest_first: page.newest_first, after };
-        let found = if page.total {
-            let (count, found) = searcher.search(&day_query, &(Count, top)).map_err(failed)?;
-            hits.total += count as u64;
-            found
-        } else {
-            searcher.search(&day_query, &top).map_err(failed)?
-        };
-        let skip = usize::try_from(page.from.saturating_sub(before)).unwrap_or(usize::MAX);
-        before += found.len() as u64;
-        for (key, address) in found.into_iter().skip(skip) {
-            let document: TantivyDocument = searcher.doc(address).map_err(failed)?;
-            let json = document.get_first(slots.json).and_then(|value| value.as_bytes()).unwrap_or_default();
-            bytes += json.len();
-            if bytes > MAX_PAGE_BYTES {
-                return Err(page_too_large());
-            }
-            hits.documents.push(json.to_vec());
-            last = Some(key);
+        if page.total && !part.whole {
+            let (count, found) = (Count, top.clone()).collect_segment(weight, segment, reader)?;
+            return Ok((count as u64, found));
         }
-        if before >= end && !page.total {
-            break;
+        let found = top.collect_segment(weight, segment, reader)?;
+        Ok((if page.total { part.count()? } else { 0 }, found))
+    })?;
+    let mut hits = Hits { total: found.iter().map(|(count, _)| count).sum(), ..Hits::default() };
+    let mut places: Vec<_> = found
+        .into_iter()
+        .zip(&parts)
+        .flat_map(|((_, found), part)| found.into_iter().map(move |(key, address)| (key, address, &part.searcher)))
+        .collect();
+    places.sort_unstable_by_key(|(key, address, _)| (*key, *address));
+    places.truncate(limit);
+    let (mut bytes, mut last) = (0, None);
+    for (key, address, searcher) in places.into_iter().skip(usize::try_from(page.from).unwrap_or(usize::MAX)) {
+        let document: TantivyDocument = searcher.doc(address).map_err(failed)?;
+        let json = document.get_first(slots.json).and_then(|value| value.as_bytes()).unwrap_or_default();
+        bytes += json.len();
+        if bytes > MAX_PAGE_BYTES {
+            return Err(page_too_large());
         }
+        hits.documents.push(json.to_vec());
+        last = Some(key);
     }
     let full = hits.documents.len() as u64 == page.size;
     hits.next = last.filter(|_| full).map(|key| {

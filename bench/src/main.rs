@@ -29,9 +29,10 @@ mod services;
 mod sets;
 mod subject;
 mod table;
+mod week;
 
 const USAGE: &str =
-    "usage: vedette-bench [SUBJECT…] [--seconds N] [--rounds N] [--engine es7|es9|opensearch]\nsubjects:";
+    "usage: vedette-bench [SUBJECT…] [--seconds N] [--rounds N] [--events N] [--engine es7|es9|opensearch]\nsubjects:";
 
 /// How long and how often is measured.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub(crate) struct Effort {
     pub(crate) seconds: u32,
     /// Rounds of each; medians are taken over them.
     pub(crate) rounds: usize,
+    /// Events of the week that questions are asked of.
+    pub(crate) events: u64,
     /// The search engine behind the archiver.
     pub(crate) engine: vedette_e2e::Engine,
 }
@@ -54,6 +57,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // The subject `queries` starts this program again, to be measured without what filling takes.
+    if let Some(folder) = std::env::var_os(subject::queries::FILL) {
+        subject::queries::fill(std::path::Path::new(&folder), effort.events);
+        return ExitCode::SUCCESS;
+    }
     // Whoever asks for TLS finds the provider installed; a second installation is no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
     println!("{}", machine::facts());
@@ -76,7 +84,7 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<(Vec<&'static subject::Subject>, Effort), String> {
-    let mut effort = Effort { seconds: 8, rounds: 5, engine: vedette_e2e::Engine::Es9 };
+    let mut effort = Effort { seconds: 8, rounds: 5, events: 10_000_000, engine: vedette_e2e::Engine::Es9 };
     let mut subjects = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -85,6 +93,7 @@ fn arguments() -> Result<(Vec<&'static subject::Subject>, Effort), String> {
             "all" => subjects.extend(&subject::ALL),
             "--seconds" => effort.seconds = number(&value()?)?,
             "--rounds" => effort.rounds = number(&value()?)? as usize,
+            "--events" => effort.events = u64::from(number(&value()?)?),
             "--engine" => effort.engine = engine(&value()?)?,
             name => match subject::ALL.iter().find(|subject| subject.name == name) {
                 Some(subject) => subjects.push(subject),

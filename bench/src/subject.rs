@@ -2,12 +2,13 @@
 
 mod alerter;
 mod archive;
-mod archiver;
+pub(crate) mod archiver;
 mod evaluator;
 mod ingest;
 mod operator;
 mod parse;
 mod pipeline;
+pub(crate) mod queries;
 mod rules;
 
 use crate::Effort;
@@ -23,7 +24,7 @@ pub(crate) struct Subject {
 }
 
 /// All of them, from the smallest to the whole.
-pub(crate) static ALL: [Subject; 9] = [
+pub(crate) static ALL: [Subject; 10] = [
     Subject { name: "parse", about: "reading events, against sonic-rs into a tree", run: parse::run },
     Subject { name: "rules", about: "deciding events by 100 and 1,000 rules", run: rules::run },
     Subject { name: "ingest", about: "HTTPS in to stored in JetStream, against bare publishing", run: ingest::run },
@@ -33,6 +34,7 @@ pub(crate) static ALL: [Subject; 9] = [
         run: evaluator::run,
     },
     Subject { name: "archive", about: "the embedded archive's writing, against Tantivy alone", run: archive::run },
+    Subject { name: "queries", about: "a week of events in the embedded archive, asked", run: queries::run },
     Subject {
         name: "archiver",
         about: "archive results to a search engine, against a bare bulk loader",

@@ -85,6 +85,12 @@ impl Row {
         self
     }
 
+    /// Another figure beside it, of whatever unit, with no ratio.
+    pub(crate) fn beside(mut self, what: impl Into<String>, value: Quantity) -> Self {
+        self.against = Some((what.into(), value));
+        self
+    }
+
     /// Adds a bar.
     pub(crate) fn bar(mut self, bar: Bar) -> Self {
         self.bars.push(bar);

@@ -1,10 +1,12 @@
 //! What is gathered from the documents that match.
 
 use std::collections::{BinaryHeap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::{Column, ColumnValues};
+use tantivy::columnar::{Column, ColumnIndex, ColumnValues};
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::schema::{AUDIT, ID_HIGH, TIME};
@@ -14,12 +16,42 @@ use crate::query::MAX_BUCKETS;
 /// One value for each document.
 pub(super) type Values<T> = Arc<dyn ColumnValues<T>>;
 
+/// The times of a segment's documents, which all have one.
+pub(super) fn times(reader: &SegmentReader) -> tantivy::Result<Values<i64>> {
+    Ok(all(reader.fast_fields().i64(TIME)?, 0))
+}
+
+/// The values of a column that has one for each document; a column of another kind is read the long way.
+fn all<T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static>(column: Column<T>, without: T) -> Values<T> {
+    match column.index {
+        ColumnIndex::Full => column.values,
+        _ => column.first_or_default_col(without),
+    }
+}
+
 /// The first documents in the order of time and id, or the last ones.
+#[derive(Clone)]
 pub(super) struct Top {
     pub(super) limit: usize,
     pub(super) newest_first: bool,
     /// Only what comes after this.
     pub(super) after: Option<Key>,
+    /// The time, as in a key, that is certain to be none of the first: as many documents as asked for are at it or before
+    /// it. It is shared by the segments, so that the second looks only for what is better than the first has.
+    pub(super) bound: Arc<AtomicU64>,
+}
+
+impl Top {
+    pub(super) fn new(limit: usize, newest_first: bool, after: Option<Key>) -> Self {
+        Self { limit, newest_first, after, bound: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+
+    /// Whether documents of these times can be among the first. Both times are of the segment's own documents.
+    pub(super) fn wants(&self, first_micros: i64, last_micros: i64) -> bool {
+        let (best, worst) = if self.newest_first { (last_micros, first_micros) } else { (first_micros, last_micros) };
+        let time = |micros| key(micros, 0, self.newest_first).0;
+        time(best) <= self.bound.load(Ordering::Relaxed) && self.after.is_none_or(|(after, _)| after <= time(worst))
+    }
 }
 
 /// Time and the id's first half, such that what comes first is less.
@@ -42,8 +74,10 @@ pub(super) struct TopOfSegment {
     newest_first: bool,
     after: Option<Key>,
     segment: SegmentOrdinal,
+    bound: Arc<AtomicU64>,
     times: Values<i64>,
     ids: Values<u64>,
+    moments: Vec<i64>,
     /// The best so far, the last of them on top.
     heap: BinaryHeap<(Key, DocId)>,
 }
@@ -58,8 +92,10 @@ impl Collector for Top {
             newest_first: self.newest_first,
             after: self.after,
             segment,
-            times: reader.fast_fields().i64(TIME)?.first_or_default_col(0),
-            ids: reader.fast_fields().u64(ID_HIGH)?.first_or_default_col(0),
+            bound: Arc::clone(&self.bound),
+            times: times(reader)?,
+            ids: all(reader.fast_fields().u64(ID_HIGH)?, 0),
+            moments: Vec::new(),
             heap: BinaryHeap::new(),
         })
     }
@@ -76,15 +112,15 @@ impl Collector for Top {
     }
 }
 
-impl SegmentCollector for TopOfSegment {
-    type Fruit = Vec<(Key, DocAddress)>;
+impl TopOfSegment {
+    /// The latest time in the order that is still looked for.
+    fn limit(&self) -> u64 {
+        let own =
+            if self.heap.len() < self.limit { u64::MAX } else { self.heap.peek().map_or(0, |((time, _), _)| *time) };
+        own.min(self.bound.load(Ordering::Relaxed))
+    }
 
-    fn collect(&mut self, doc: DocId, _: Score) {
-        let time_micros = self.times.get_val(doc);
-        let (time, _) = key(time_micros, 0, self.newest_first);
-        if self.heap.len() == self.limit && self.heap.peek().is_none_or(|((last, _), _)| time > *last) {
-            return;
-        }
+    fn add(&mut self, doc: DocId, time_micros: i64) {
         let key = key(time_micros, self.ids.get_val(doc), self.newest_first);
         if self.after.is_some_and(|after| key <= after) {
             return;
@@ -93,6 +129,33 @@ impl SegmentCollector for TopOfSegment {
         if self.heap.len() > self.limit {
             self.heap.pop();
         }
+        if self.heap.len() == self.limit
+            && let Some(((last, _), _)) = self.heap.peek()
+        {
+            self.bound.fetch_min(*last, Ordering::Relaxed);
+        }
+    }
+}
+
+impl SegmentCollector for TopOfSegment {
+    type Fruit = Vec<(Key, DocAddress)>;
+
+    fn collect(&mut self, doc: DocId, _: Score) {
+        self.collect_block(&[doc]);
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        let mut moments = std::mem::take(&mut self.moments);
+        moments.resize(docs.len(), 0);
+        self.times.get_vals(docs, &mut moments);
+        let mut limit = self.limit();
+        for (doc, time_micros) in docs.iter().zip(&moments) {
+            if key(*time_micros, 0, self.newest_first).0 <= limit {
+                self.add(*doc, *time_micros);
+                limit = self.limit();
+            }
+        }
+        self.moments = moments;
     }
 
     fn harvest(self) -> Self::Fruit {
@@ -109,8 +172,9 @@ pub(super) struct Histogram {
 pub(super) struct HistogramOfSegment {
     interval: Interval,
     times: Values<i64>,
-    /// The bucket of the document before, milliseconds: where it begins, where it ends, how many fell into it.
-    last: (i64, i64, u64),
+    moments: Vec<i64>,
+    /// The bucket of the document before: its beginning in milliseconds, its microseconds, how many fell into it.
+    last: (i64, Range<i64>, u64),
     counts: Option<HashMap<i64, u64>>,
 }
 
@@ -121,8 +185,9 @@ impl Collector for Histogram {
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<HistogramOfSegment> {
         Ok(HistogramOfSegment {
             interval: self.interval,
-            times: reader.fast_fields().i64(TIME)?.first_or_default_col(0),
-            last: (0, 0, 0),
+            times: times(reader)?,
+            moments: Vec::new(),
+            last: (0, 0..0, 0),
             counts: Some(HashMap::new()),
         })
     }
@@ -148,7 +213,7 @@ impl Collector for Histogram {
 
 impl HistogramOfSegment {
     fn put_away(&mut self) {
-        let (start, _, count) = self.last;
+        let (start, _, count) = self.last.clone();
         let Some(counts) = self.counts.as_mut().filter(|_| count > 0) else { return };
         *counts.entry(start).or_default() += count;
         if counts.len() > MAX_BUCKETS {
@@ -161,14 +226,23 @@ impl SegmentCollector for HistogramOfSegment {
     type Fruit = Option<HashMap<i64, u64>>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        let time_ms = self.times.get_val(doc).div_euclid(1_000);
-        let (start, end, _) = self.last;
-        if !(start..end).contains(&time_ms) {
-            self.put_away();
-            let start = self.interval.floor(time_ms);
-            self.last = (start, self.interval.next(start), 0);
+        self.collect_block(&[doc]);
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        let mut moments = std::mem::take(&mut self.moments);
+        moments.resize(docs.len(), 0);
+        self.times.get_vals(docs, &mut moments);
+        for time in &moments {
+            if !self.last.1.contains(time) {
+                self.put_away();
+                let start = self.interval.floor(time.div_euclid(1_000));
+                let micros = |ms: i64| ms.saturating_mul(1_000);
+                self.last = (start, micros(start)..micros(self.interval.next(start)), 0);
+            }
+            self.last.2 += 1;
         }
-        self.last.2 += 1;
+        self.moments = moments;
     }
 
     fn harvest(mut self) -> Self::Fruit {
@@ -182,6 +256,8 @@ pub(super) struct AuditIds;
 
 pub(super) struct AuditIdsOfSegment {
     hashes: Column<u64>,
+    docs: Vec<DocId>,
+    rows: Vec<u32>,
     found: Vec<u64>,
     documents: u64,
     /// How many hashes to gather before the doubles among them are dropped.
@@ -195,9 +271,11 @@ impl Collector for AuditIds {
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<AuditIdsOfSegment> {
         Ok(AuditIdsOfSegment {
             hashes: reader.fast_fields().u64(AUDIT)?,
+            docs: Vec::new(),
+            rows: Vec::new(),
             found: Vec::new(),
             documents: 0,
-            sort_at: 1 << 16,
+            sort_at: 1 << 20,
         })
     }
 
@@ -206,12 +284,14 @@ impl Collector for AuditIds {
     }
 
     fn merge_fruits(&self, segments: Vec<(u64, Vec<u64>)>) -> tantivy::Result<(u64, Vec<u64>)> {
-        let (mut documents, mut all) = (0, Vec::new());
+        let (mut documents, mut all) = (0, Vec::with_capacity(segments.iter().map(|(_, found)| found.len()).sum()));
         for (count, found) in segments {
             documents += count;
             all.extend(found);
         }
-        distinct(&mut all);
+        // Each segment's are sorted already: this sort merges runs.
+        all.sort();
+        all.dedup();
         Ok((documents, all))
     }
 }
@@ -220,11 +300,22 @@ impl SegmentCollector for AuditIdsOfSegment {
     type Fruit = (u64, Vec<u64>);
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        self.documents += 1;
-        self.found.extend(self.hashes.first(doc));
-        if self.found.len() == self.sort_at {
+        self.collect_block(&[doc]);
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        self.documents += docs.len() as u64;
+        self.docs.clear();
+        self.rows.clear();
+        self.hashes.row_ids_for_docs(docs, &mut self.docs, &mut self.rows);
+        let before = self.found.len();
+        self.found.resize(before + self.rows.len(), 0);
+        if let Some(found) = self.found.get_mut(before..) {
+            self.hashes.values.get_vals(&self.rows, found);
+        }
+        if self.found.len() >= self.sort_at {
             distinct(&mut self.found);
-            self.sort_at = (self.found.len() * 2).max(1 << 16);
+            self.sort_at = (self.found.len() * 2).max(1 << 20);
         }
     }
 

@@ -10,7 +10,6 @@ use tantivy::schema::{Field as Slot, IndexRecordOption};
 
 use super::schema::{AUDIT, Slots, audit};
 use super::walk::{Test, Walk};
-use crate::day::Day;
 use crate::error::ArchiveError;
 use crate::field::{Field, Number, findable};
 use crate::filter::{Filter, folded};
@@ -18,9 +17,11 @@ use crate::query::Query;
 
 type Clause = Box<dyn TantivyQuery>;
 
-/// What a query asks of every day alike; the clause on the time comes with the day.
+/// What a query asks of every segment alike; whether the time is asked too depends on the segment.
 pub(super) struct Compiled {
     filter: Clause,
+    /// The filter holds for every document.
+    pub(super) everything: bool,
     time: Slot,
     start_micros: Option<i64>,
     end_micros: Option<i64>,
@@ -29,17 +30,20 @@ pub(super) struct Compiled {
 impl Compiled {
     pub(super) fn new(query: &Query, slots: &Slots) -> Result<Self, ArchiveError> {
         let filter = Compiler { slots }.filter(&query.filter)?;
-        Ok(Self { filter, time: slots.time, start_micros: query.start_micros, end_micros: query.end_micros })
+        let everything = filter.is::<AllQuery>();
+        let (start_micros, end_micros) = (query.start_micros, query.end_micros);
+        Ok(Self { filter, everything, time: slots.time, start_micros, end_micros })
     }
 
-    /// The query for one day: the time is asked only where the range cuts the day.
-    pub(super) fn for_day(&self, day: Day) -> Clause {
-        let start = self.start_micros.filter(|start| day == Day::FIRST || *start > day.start_micros());
-        let end = self.end_micros.filter(|end| day == Day::LAST || *end < day.end_micros() - 1);
-        if start.is_none() && end.is_none() {
+    /// The filter, and if it is to be `timed` the query's time too.
+    pub(super) fn clause(&self, timed: bool) -> Clause {
+        if !timed {
             return self.filter.box_clone();
         }
-        let range = range(self.time, start, end);
+        let range = range(self.time, self.start_micros, self.end_micros);
+        if self.everything {
+            return range;
+        }
         Box::new(BooleanQuery::intersection(vec![self.filter.box_clone(), range]))
     }
 }

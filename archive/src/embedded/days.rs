@@ -92,7 +92,7 @@ impl Days {
             docstore_compression: tantivy::store::Compressor::Zstd(tantivy::store::ZstdCompressor {
                 compression_level: Some(3),
             }),
-            docstore_blocksize: 64 << 10,
+            docstore_blocksize: 128 << 10,
             ..tantivy::IndexSettings::default()
         };
         let index = Index::builder()

@@ -1,79 +1,20 @@
 //! Counting documents by their values: facets and groups.
 //!
-//! Segments count by the numbers that columns have for values, and tell the texts once at their end, so that each
-//! document costs a few array accesses.
+//! Segments count by the numbers that columns have for values (see [`super::source`]), and tell the texts once at their end.
+//! Where every document of a segment matches, its term dictionaries know the facets already.
 
 use std::collections::HashMap;
 
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::{Column, StrColumn};
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
-use super::collect::Values;
-use super::schema::{CODE, TIME};
+use super::collect::{Values, times};
+use super::source::{Block, Number, Source, code};
 use crate::by::By;
 use crate::query::MAX_GROUPS;
 
-/// One column to group by.
-enum Source {
-    /// The segment has no value of it.
-    None,
-    Texts(StrColumn),
-    Codes(Column<i64>),
-}
-
-/// What stands for a value within a segment: 0 for none.
-type Number = u64;
-
-impl Source {
-    fn open(by: By, reader: &SegmentReader) -> tantivy::Result<Self> {
-        Ok(match by {
-            By::Field(field) => reader.fast_fields().str(field.name())?.map_or(Self::None, Self::Texts),
-            By::Code => Self::Codes(reader.fast_fields().i64(CODE)?),
-        })
-    }
-
-    /// Calls with the number of each value; once with 0 if there is none.
-    fn each(&self, doc: DocId, mut with: impl FnMut(Number)) {
-        let mut none = true;
-        match self {
-            Self::None => {}
-            Self::Texts(texts) => texts.ords().values_for_doc(doc).for_each(|ord| {
-                none = false;
-                with(ord + 1);
-            }),
-            Self::Codes(codes) => codes.values_for_doc(doc).for_each(|code| {
-                none = false;
-                // In the order of the codes; the least one can't be told from none, and is no code.
-                with((code as u64) ^ (1 << 63));
-            }),
-        }
-        if none {
-            with(0);
-        }
-    }
-
-    fn text(&self, number: Number) -> tantivy::Result<String> {
-        let mut text = String::new();
-        match (self, number) {
-            (_, 0) | (Self::None, _) => {}
-            (Self::Texts(texts), number) => {
-                texts.ord_to_str(number - 1, &mut text)?;
-            }
-            (Self::Codes(_), number) => text = ((number ^ (1 << 63)) as i64).to_string(),
-        }
-        Ok(text)
-    }
-
-    /// How many values there are, if they are numbered without gaps.
-    fn dense(&self) -> Option<usize> {
-        match self {
-            Self::None => Some(0),
-            Self::Texts(texts) => Some(texts.num_terms()),
-            Self::Codes(_) => None,
-        }
-    }
-}
+/// The most pairs of numbers that are counted in an array.
+const MAX_PAIRS: usize = 1 << 17;
 
 /// How often each value occurs, for several fields.
 pub(super) struct Facets<'a> {
@@ -85,12 +26,44 @@ pub(super) type Counted = Option<Vec<HashMap<String, u64>>>;
 
 pub(super) struct FacetsOfSegment {
     counts: Vec<Counts>,
+    block: Block,
 }
 
 struct Counts {
     source: Source,
     dense: Vec<u64>,
     sparse: HashMap<Number, u64>,
+}
+
+impl Facets<'_> {
+    /// The facets of a segment of which every document matches.
+    pub(super) fn of_whole(&self, reader: &SegmentReader) -> tantivy::Result<Counted> {
+        let mut all = Vec::with_capacity(self.by.len());
+        for by in self.by {
+            let inverted = reader.inverted_index(reader.schema().get_field(by.name())?)?;
+            if inverted.terms().num_terms() > MAX_GROUPS {
+                return Ok(None);
+            }
+            let mut counts = HashMap::with_capacity(inverted.terms().num_terms() + 1);
+            let mut terms = inverted.terms().stream()?;
+            while terms.advance() {
+                let text = match by {
+                    By::Field(_) => String::from_utf8_lossy(terms.key()).into_owned(),
+                    By::Code => code(u64::from_be_bytes(terms.key().try_into().unwrap_or_default())).to_string(),
+                };
+                counts.insert(text, u64::from(terms.value().doc_freq));
+            }
+            let without = Source::open(*by, reader)?.without(reader.max_doc());
+            if without > 0 {
+                counts.insert(String::new(), without);
+            }
+            if counts.len() > MAX_GROUPS {
+                return Ok(None);
+            }
+            all.push(counts);
+        }
+        Ok(Some(all))
+    }
 }
 
 impl Collector for Facets<'_> {
@@ -100,10 +73,9 @@ impl Collector for Facets<'_> {
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<FacetsOfSegment> {
         let counts = self.by.iter().map(|by| {
             let source = Source::open(*by, reader)?;
-            let dense = vec![0; source.dense().map_or(0, |terms| terms + 1)];
-            Ok(Counts { source, dense, sparse: HashMap::new() })
+            Ok(Counts { dense: vec![0; source.spread().unwrap_or(1)], source, sparse: HashMap::new() })
         });
-        Ok(FacetsOfSegment { counts: counts.collect::<tantivy::Result<_>>()? })
+        Ok(FacetsOfSegment { counts: counts.collect::<tantivy::Result<_>>()?, block: Block::default() })
     }
 
     fn requires_scoring(&self) -> bool {
@@ -135,15 +107,32 @@ pub(super) fn merge(all: &mut Counted, more: Counted) {
     }
 }
 
+impl Counts {
+    fn add(&mut self, number: Number, count: u64) {
+        match usize::try_from(number).ok().and_then(|at| self.dense.get_mut(at)) {
+            Some(counted) => *counted += count,
+            None => *self.sparse.entry(number).or_default() += count,
+        }
+    }
+}
+
 impl SegmentCollector for FacetsOfSegment {
     type Fruit = tantivy::Result<Counted>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        for Counts { source, dense, sparse } in &mut self.counts {
-            source.each(doc, |number| match usize::try_from(number).ok().and_then(|at| dense.get_mut(at)) {
-                Some(count) => *count += 1,
-                None => *sparse.entry(number).or_default() += 1,
-            });
+        self.collect_block(&[doc]);
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        for counts in &mut self.counts {
+            counts.source.read(docs, &mut self.block);
+            for number in self.block.numbers() {
+                counts.add(*number, 1);
+            }
+            let without = docs.len() - self.block.documents();
+            if without > 0 {
+                counts.add(0, without as u64);
+            }
         }
     }
 
@@ -155,8 +144,9 @@ impl SegmentCollector for FacetsOfSegment {
             if counts.len() > MAX_GROUPS {
                 return Ok(None);
             }
-            let texts = counts.into_iter().map(|(number, count)| Ok((source.text(number)?, count)));
-            all.push(texts.collect::<tantivy::Result<_>>()?);
+            let mut texts = source.texts(counts.iter().map(|(number, _)| *number))?;
+            let text = |(number, count)| (texts.remove(&number).unwrap_or_default(), count);
+            all.push(counts.into_iter().map(text).collect());
         }
         Ok(Some(all))
     }
@@ -178,13 +168,29 @@ pub(super) struct Tally {
 /// Groups by their values; `None` for more than [`MAX_GROUPS`].
 pub(super) type Tallied = Option<HashMap<Vec<String>, Tally>>;
 
+/// The groups of one segment, by its own numbers.
+pub(super) struct Numbered {
+    /// What the numbers of each field stand for.
+    texts: Vec<HashMap<Number, String>>,
+    tallies: Vec<((Number, Number), Tally)>,
+}
+
 pub(super) struct GroupedOfSegment {
     sources: Vec<Source>,
     times: Values<i64>,
-    tallies: Option<HashMap<(Number, Number), Tally>>,
+    blocks: [Block; 2],
+    moments: Vec<i64>,
+    /// The numbers of the second field, if pairs are counted in the array.
+    width: usize,
+    /// A tally for each pair of numbers, where there are few enough.
+    dense: Vec<Tally>,
+    sparse: Option<HashMap<(Number, Number), Tally>>,
 }
 
 impl Tally {
+    /// Of no document.
+    const NONE: Self = Self { count: 0, first: i64::MAX, last: i64::MIN };
+
     pub(super) fn add(&mut self, other: Self) {
         self.count += other.count;
         self.first = self.first.min(other.first);
@@ -197,10 +203,18 @@ impl Collector for Grouped<'_> {
     type Child = GroupedOfSegment;
 
     fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<GroupedOfSegment> {
+        let sources = self.by.iter().map(|by| Source::open(*by, reader)).collect::<tantivy::Result<Vec<_>>>()?;
+        let spread = |at: usize| sources.get(at).map_or(Some(1), Source::spread);
+        let (height, width) = (spread(0), spread(1).unwrap_or(0));
+        let pairs = height.and_then(|height| height.checked_mul(width)).filter(|pairs| *pairs <= MAX_PAIRS);
         Ok(GroupedOfSegment {
-            sources: self.by.iter().map(|by| Source::open(*by, reader)).collect::<tantivy::Result<_>>()?,
-            times: reader.fast_fields().i64(TIME)?.first_or_default_col(0),
-            tallies: Some(HashMap::new()),
+            sources,
+            times: times(reader)?,
+            blocks: Default::default(),
+            moments: Vec::new(),
+            width,
+            dense: vec![Tally::NONE; pairs.unwrap_or(0)],
+            sparse: Some(HashMap::new()),
         })
     }
 
@@ -208,56 +222,99 @@ impl Collector for Grouped<'_> {
         false
     }
 
-    fn merge_fruits(&self, segments: Vec<tantivy::Result<Tallied>>) -> tantivy::Result<Tallied> {
-        let mut all = Some(HashMap::new());
+    /// Values get numbers for all segments first: adding up numbers is cheap, and texts are many.
+    fn merge_fruits(&self, segments: Vec<tantivy::Result<Option<Numbered>>>) -> tantivy::Result<Tallied> {
+        let mut known: Vec<HashMap<String, Number>> = vec![HashMap::new(); self.by.len()];
+        let mut all: HashMap<(Number, Number), Tally> = HashMap::new();
         for segment in segments {
-            tally(&mut all, segment?);
+            let Some(Numbered { texts, tallies }) = segment? else { return Ok(None) };
+            let renumber = |(texts, known): (HashMap<Number, String>, &mut HashMap<String, Number>)| {
+                let number = |(number, text)| {
+                    let next = known.len() as Number;
+                    (number, *known.entry(text).or_insert(next))
+                };
+                texts.into_iter().map(number).collect()
+            };
+            let numbers: Vec<HashMap<Number, Number>> = texts.into_iter().zip(&mut known).map(renumber).collect();
+            let number = |field: usize, of: Number| {
+                numbers.get(field).and_then(|numbers| numbers.get(&of)).copied().unwrap_or(0)
+            };
+            for ((a, b), tally) in tallies {
+                all.entry((number(0, a), number(1, b))).or_insert(Tally::NONE).add(tally);
+            }
+            if all.len() > MAX_GROUPS {
+                return Ok(None);
+            }
         }
-        Ok(all)
+        let mut texts: Vec<HashMap<Number, String>> = Vec::with_capacity(known.len());
+        texts.extend(known.into_iter().map(|known| known.into_iter().map(|(text, number)| (number, text)).collect()));
+        let row = |((a, b), tally)| {
+            let values =
+                texts.iter().zip([a, b]).map(|(texts, number)| texts.get(&number).cloned().unwrap_or_default());
+            (values.collect(), tally)
+        };
+        Ok(Some(all.into_iter().map(row).collect()))
     }
 }
 
-/// Adds groups to others.
-pub(super) fn tally(all: &mut Tallied, more: Tallied) {
-    let (Some(into), Some(more)) = (all.as_mut(), more) else {
-        *all = None;
-        return;
-    };
-    for (values, found) in more {
-        into.entry(values).and_modify(|tally| tally.add(found)).or_insert(found);
-    }
-    if into.len() > MAX_GROUPS {
-        *all = None;
+impl GroupedOfSegment {
+    fn count(&mut self, a: Number, b: Number, one: Tally) {
+        let at = if self.dense.is_empty() { usize::MAX } else { a as usize * self.width + b as usize };
+        if let Some(tally) = self.dense.get_mut(at) {
+            tally.add(one);
+        } else if let Some(tallies) = self.sparse.as_mut() {
+            tallies.entry((a, b)).or_insert(Tally::NONE).add(one);
+            if tallies.len() > MAX_GROUPS {
+                self.sparse = None;
+            }
+        }
     }
 }
 
 impl SegmentCollector for GroupedOfSegment {
-    type Fruit = tantivy::Result<Tallied>;
+    type Fruit = tantivy::Result<Option<Numbered>>;
 
     fn collect(&mut self, doc: DocId, _: Score) {
-        let Some(tallies) = self.tallies.as_mut() else { return };
-        let time = self.times.get_val(doc);
-        let one = Tally { count: 1, first: time, last: time };
-        let mut count = |key| {
-            tallies.entry(key).and_modify(|tally: &mut Tally| tally.add(one)).or_insert(one);
-        };
-        match self.sources.as_slice() {
-            [source] => source.each(doc, |number| count((number, 0))),
-            [first, second] => first.each(doc, |a| second.each(doc, |b| count((a, b)))),
-            _ => {}
+        self.collect_block(&[doc]);
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        if self.sparse.is_none() {
+            return;
         }
-        if tallies.len() > MAX_GROUPS {
-            self.tallies = None;
+        let (mut blocks, mut moments) = (std::mem::take(&mut self.blocks), std::mem::take(&mut self.moments));
+        for (source, block) in self.sources.iter().zip(&mut blocks) {
+            source.read(docs, block);
         }
+        moments.resize(docs.len(), 0);
+        self.times.get_vals(docs, &mut moments);
+        let [firsts, seconds] = &blocks;
+        let (mut at, mut beside) = (0, 0);
+        for (doc, time) in docs.iter().zip(&moments) {
+            let one = Tally { count: 1, first: *time, last: *time };
+            let second = seconds.next(*doc, &mut beside);
+            for a in firsts.next(*doc, &mut at) {
+                for b in second {
+                    self.count(*a, *b, one);
+                }
+            }
+        }
+        (self.blocks, self.moments) = (blocks, moments);
     }
 
     fn harvest(self) -> Self::Fruit {
-        let Some(tallies) = self.tallies else { return Ok(None) };
-        let texts = tallies.into_iter().map(|((a, b), tally)| {
-            let numbers = [a, b];
-            let values = self.sources.iter().zip(numbers).map(|(source, number)| source.text(number));
-            Ok((values.collect::<tantivy::Result<Vec<_>>>()?, tally))
-        });
-        texts.collect::<tantivy::Result<_>>().map(Some)
+        let Some(sparse) = self.sparse else { return Ok(None) };
+        let width = self.width.max(1);
+        let dense =
+            self.dense.into_iter().enumerate().map(|(at, tally)| (((at / width) as u64, (at % width) as u64), tally));
+        let tallies: Vec<_> = dense.chain(sparse).filter(|(_, tally)| tally.count > 0).collect();
+        if tallies.len() > MAX_GROUPS {
+            return Ok(None);
+        }
+        let mut texts = Vec::with_capacity(self.sources.len());
+        for (at, source) in self.sources.iter().enumerate() {
+            texts.push(source.texts(tallies.iter().map(|((a, b), _)| if at == 0 { *a } else { *b }))?);
+        }
+        Ok(Some(Numbered { texts, tallies }))
     }
 }

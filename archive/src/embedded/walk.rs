@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 use regex::RegexSet;
 use tantivy::query::{BitSetDocSet, ConstScorer, EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::schema::{Field as Slot, IndexRecordOption};
@@ -24,6 +25,8 @@ pub(super) struct Walk {
 
 /// What is asked of a folded value.
 pub(super) enum Test {
+    /// It contains this text.
+    Part(Finder<'static>),
     /// It contains one of some texts.
     Contains(AhoCorasick),
     /// It begins with one of these.
@@ -35,6 +38,9 @@ pub(super) enum Test {
 impl Test {
     /// A value contains one of these folded texts; `None` if they are too much.
     pub(super) fn contains(texts: &[String]) -> Option<Self> {
+        if let [text] = texts {
+            return Some(Self::Part(Finder::new(text).into_owned()));
+        }
         AhoCorasick::new(texts).ok().map(Self::Contains)
     }
 
@@ -45,6 +51,7 @@ impl Test {
 
     fn holds(&self, value: &str) -> bool {
         match self {
+            Self::Part(text) => text.find(value.as_bytes()).is_some(),
             Self::Contains(texts) => texts.is_match(value),
             Self::Begins(texts) => texts.iter().any(|text| value.starts_with(text)),
             Self::Like(patterns) => patterns.is_match(value),
@@ -129,6 +136,9 @@ mod tests {
         check(&parts, "kube-system", true);
         check(&parts, "asyssyssy", true);
         check(&parts, "kube", false);
+        let part = Test::contains(&["ärg".to_owned()]).unwrap();
+        check(&part, "der ärger", true);
+        check(&part, "aerger", false);
         let pattern = |pieces: &[Piece]| Test::like(&[Pattern::new(pieces.iter().cloned())]).unwrap();
         let dot = pattern(&[Piece::Text("A.b".to_owned()), Piece::Any]);
         check(&dot, "a.b\nc", true);

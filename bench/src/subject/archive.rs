@@ -10,11 +10,12 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vedette_archive::{Archive, Config, Field, Mode, WriteBatch};
 use vedette_audit::document::Document;
+use vedette_e2e::SearchNode;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Effort;
 use crate::broker::{results, runtime};
-use crate::measure::{Rounds, process_time};
+use crate::measure::{Rounds, cpu_of, median, process_time};
 use crate::sample::{BATCH, Sample, Shapes};
 use crate::subject::archiver;
 use crate::table::{Bar, Row, Table, Unit};
@@ -23,6 +24,8 @@ use crate::table::{Bar, Row, Table, Unit};
 const COMMIT: usize = 10_000;
 /// Expected in advance, to make rounds last about as long as asked for.
 const GUESS: usize = 20_000;
+/// The same of a search engine.
+const ENGINE_GUESS: usize = 6_000;
 
 /// How fast documents were written.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +68,17 @@ pub(crate) fn run(sample: &Sample, effort: &Effort) -> Table {
     table.push(row.against("Tantivy alone", rounds.median(1), rounds.ratio(0, 1)));
     let row = Row::new("the same by the wall clock", rounds.median(2), Unit::Events);
     table.push(row.against("Tantivy alone", rounds.median(3), rounds.ratio(2, 3)));
+    let engine = elasticsearch(&runtime, &shapes, effort);
+    let (name, per_core) = (effort.engine.name(), rounds.median(0));
+    let row = Row::new("durable writes again", per_core, Unit::EventsPerCore);
+    table.push(row.against(name, engine.core, per_core / engine.core).bar(Bar::ratio(5.0).later()));
     let size = Row::new("on disk, before merging is over", bytes, Unit::BytesPerEvent);
-    table.push(size.bar(Bar::below(338.0).later()));
+    let size = size.against(name, engine.bytes_per_event, bytes / engine.bytes_per_event);
+    table.push(size.bar(Bar::below(engine.bytes_per_event / 3.0).later()));
+    table.note(format!(
+        "{name}: the node's own CPU time while the bare bulk loader runs, one load before it to warm up; what it merges later \
+         is not counted"
+    ));
     table.note(format!(
         "{events} documents a round, a commit for each {COMMIT}; Tantivy has the archive's own schema, settings, memory and \
          number of threads, and its documents are made beforehand"
@@ -98,6 +110,33 @@ fn archive(runtime: &Runtime, batches: &[WriteBatch]) -> (Rate, Made) {
         assert_eq!(size.events, events as u64);
         (rate, made(&folder, size.bytes as f64 / events as f64))
     })
+}
+
+/// What a search engine makes of such documents.
+#[derive(Debug)]
+struct Engine {
+    /// Events a second of the engine's own CPU time.
+    core: f64,
+    bytes_per_event: f64,
+}
+
+fn elasticsearch(runtime: &Runtime, shapes: &Shapes, effort: &Effort) -> Engine {
+    let node = SearchNode::start(effort.engine);
+    let config = Config::search(node.url());
+    let archive = runtime.block_on(vedette_archive::open(&config, Mode::Write)).expect("the engine takes the template");
+    let events = ENGINE_GUESS * effort.seconds as usize;
+    let mut rates = Vec::new();
+    for seed in 0..=effort.rounds as u32 {
+        let documents: Vec<Document> =
+            batches(shapes, events, seed).into_iter().flat_map(|batch| batch.documents).collect();
+        let bodies = archiver::bodies(&documents);
+        let before = cpu_of(node.id());
+        archiver::load(runtime, &format!("{}/_bulk", node.url()), &bodies);
+        let spent = cpu_of(node.id()).saturating_sub(before);
+        rates.push(documents.len() as f64 / spent.as_secs_f64());
+    }
+    let size = runtime.block_on(archive.size()).expect("the engine answers");
+    Engine { core: median(rates.split_off(1)), bytes_per_event: size.bytes as f64 / size.events as f64 }
 }
 
 /// Looks at the one day that was written.

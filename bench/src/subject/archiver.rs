@@ -96,7 +96,7 @@ pub(crate) fn documents(result: &ArchiveResult) -> Vec<Document> {
 }
 
 /// Bulk requests into the indices that the archiver writes to.
-fn bodies(documents: &[Document]) -> Vec<Bytes> {
+pub(crate) fn bodies(documents: &[Document]) -> Vec<Bytes> {
     let (mut bodies, mut body, mut count) = (Vec::new(), Vec::new(), 0);
     for document in documents {
         let day = &std::str::from_utf8(&document.json).expect("a document is text");
@@ -122,7 +122,7 @@ fn bodies(documents: &[Document]) -> Vec<Bytes> {
     bodies
 }
 
-fn load(runtime: &Runtime, url: &str, bodies: &[Bytes]) {
+pub(crate) fn load(runtime: &Runtime, url: &str, bodies: &[Bytes]) {
     let client = reqwest::Client::new();
     let next = AtomicUsize::new(0);
     let lane = || async {
