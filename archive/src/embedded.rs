@@ -19,6 +19,8 @@ mod lock;
 mod scan;
 mod schema;
 mod source;
+mod stop;
+mod together;
 mod walk;
 mod writer;
 
@@ -31,13 +33,14 @@ use tantivy::TantivyDocument;
 use tantivy::collector::{Collector, Count};
 use tantivy::schema::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
 use vedette_audit::identity::EventId;
 
 use crate::by::{self, By, largest};
 use crate::config::{EmbeddedConfig, Mode};
 use crate::day::Day;
 use crate::error::{ArchiveError, OpenError, page_too_large, too_many_buckets, too_many_groups};
-use crate::query::{Cursor, CursorKey, MAX_BUCKETS, MAX_FACETS, MAX_PAGE_BYTES};
+use crate::query::{Cursor, CursorKey, MAX_FACETS, MAX_PAGE_BYTES};
 use crate::{
     Archive, BatchReport, Bucket, DaySize, Facet, Group, Groups, Health, Hits, Interval, Page, Purged, Query,
     Statistics, WriteBatch,
@@ -48,11 +51,17 @@ use compile::Compiled;
 use days::{DayIndex, Days, engine};
 use group::{Facets, Grouped, Tally};
 use schema::{Slots, high};
+use stop::Stop;
 use writer::Writer;
+
+/// Questions that are answered at a time: each takes up to two threads.
+const READERS: usize = 4;
 
 pub(crate) struct Embedded {
     days: Arc<Days>,
     slots: Slots,
+    /// Questions that are answered at a time; others wait.
+    readers: Arc<Semaphore>,
     /// None where it is open for reading alone.
     writer: Option<tokio::sync::Mutex<Writer>>,
     /// What the last write failed with, if it did.
@@ -66,7 +75,8 @@ impl Embedded {
             let lock = (mode == Mode::Write).then(|| Writer::lock(&config.dir)).transpose()?;
             let days = Arc::new(Days::open(&config.dir, mode).map_err(OpenError::Engine)?);
             let writer = lock.map(|lock| tokio::sync::Mutex::new(Writer::new(&config, lock, Arc::clone(&days))));
-            Ok(Self { days, slots: schema::schema().1, writer, trouble: Mutex::new(None) })
+            let readers = Arc::new(Semaphore::new(READERS));
+            Ok(Self { days, slots: schema::schema().1, readers, writer, trouble: Mutex::new(None) })
         });
         opened.await.map_err(|error| OpenError::Engine(ArchiveError::unavailable_by("opening was given up", error)))?
     }
@@ -80,7 +90,7 @@ impl Embedded {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Runs a query's work on a blocking thread.
+    /// Runs a query's work on a blocking thread. It leaves off when this is dropped, and keeps its place until it has.
     async fn read<T: Send + 'static>(
         &self,
         query: &Query,
@@ -88,8 +98,13 @@ impl Embedded {
     ) -> Result<T, ArchiveError> {
         query.check()?;
         let (days, slots, query) = (Arc::clone(&self.days), self.slots.clone(), query.clone());
+        let place = Arc::clone(&self.readers).acquire_owned().await;
+        let place = place.map_err(|error| ArchiveError::unavailable_by("the search was given up", error))?;
+        let stop = Stop::default();
+        let _asking = stop.on_drop();
         let done = tokio::task::spawn_blocking(move || {
-            let compiled = Compiled::new(&query, &slots)?;
+            let _place = place;
+            let compiled = Compiled::new(&query, &slots, &stop)?;
             work(&days, &slots, &query, &compiled)
         });
         done.await.map_err(|error| ArchiveError::unavailable_by("the search was given up", error))?

@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bench", ANY),
     ("bus", &["proto"]),
     ("cli", ANY),
-    ("console", &["archive", "bus", "proto", "service"]),
+    ("console", &["archive", "audit", "bus", "proto", "rules", "service"]),
     ("e2e", &[]),
     ("evaluator", &["audit", "bus", "proto", "rules", "service"]),
     ("ingest", &["audit", "bus", "proto", "service"]),

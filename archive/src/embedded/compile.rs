@@ -1,5 +1,6 @@
 //! From a query of ours to Tantivy's.
 
+use std::cell::Cell;
 use std::ops::Bound;
 
 use tantivy::Term;
@@ -9,6 +10,8 @@ use tantivy::query::{
 use tantivy::schema::{Field as Slot, IndexRecordOption};
 
 use super::schema::{AUDIT, Slots, audit};
+use super::stop::Stop;
+use super::together::Together;
 use super::walk::{Test, Walk};
 use crate::error::ArchiveError;
 use crate::field::{Field, Number, findable};
@@ -22,17 +25,19 @@ pub(super) struct Compiled {
     filter: Clause,
     /// The filter holds for every document.
     pub(super) everything: bool,
+    /// Whether anybody waits for the answer.
+    pub(super) stop: Stop,
     time: Slot,
     start_micros: Option<i64>,
     end_micros: Option<i64>,
 }
 
 impl Compiled {
-    pub(super) fn new(query: &Query, slots: &Slots) -> Result<Self, ArchiveError> {
-        let filter = Compiler { slots }.filter(&query.filter)?;
+    pub(super) fn new(query: &Query, slots: &Slots, stop: &Stop) -> Result<Self, ArchiveError> {
+        let filter = Compiler { slots, stop, walks: Cell::new(0) }.filter(&query.filter)?;
         let everything = filter.is::<AllQuery>();
         let (start_micros, end_micros) = (query.start_micros, query.end_micros);
-        Ok(Self { filter, everything, time: slots.time, start_micros, end_micros })
+        Ok(Self { filter, everything, stop: stop.clone(), time: slots.time, start_micros, end_micros })
     }
 
     /// The filter, and if it is to be `timed` the query's time too.
@@ -50,16 +55,21 @@ impl Compiled {
 
 struct Compiler<'a> {
     slots: &'a Slots,
+    stop: &'a Stop,
+    /// Walks made so far.
+    walks: Cell<usize>,
 }
 
 impl Compiler<'_> {
     fn filter(&self, filter: &Filter) -> Result<Clause, ArchiveError> {
         Ok(match filter {
             Filter::All(filters) => {
+                let walks = self.walks.get();
                 let mut clauses = filters.iter().map(|filter| self.filter(filter)).collect::<Result<Vec<_>, _>>()?;
                 match clauses.len() {
                     0 => Box::new(AllQuery),
                     1 => clauses.swap_remove(0),
+                    _ if self.walks.get() > walks => Box::new(Together(clauses)),
                     _ => Box::new(BooleanQuery::intersection(clauses)),
                 }
             }
@@ -115,14 +125,19 @@ impl Compiler<'_> {
         let slot = self.slots.text(field);
         let test = test.ok_or_else(|| ArchiveError::invalid(field.name(), "too much text to search for"))?;
         // The request's id is asked for as a whole alone: `Filter::check` says so.
-        Ok(slot.map_or_else(|| Box::new(EmptyQuery) as Clause, |slot| Box::new(Walk::new(slot, test))))
+        Ok(slot.map_or_else(|| Box::new(EmptyQuery) as Clause, |slot| self.walk_of(slot, test)))
+    }
+
+    fn walk_of(&self, slot: Slot, test: Test) -> Clause {
+        self.walks.set(self.walks.get() + 1);
+        Box::new(Walk::new(slot, test, self.stop.clone()))
     }
 
     /// Documents with a value of the field.
     fn exists(&self, field: Field) -> Clause {
         match (field, self.slots.text(field)) {
             // It has no column.
-            (Field::Tenant, Some(slot)) => Box::new(Walk::new(slot, Test::Begins(vec![String::new()]))),
+            (Field::Tenant, Some(slot)) => self.walk_of(slot, Test::Begins(vec![String::new()])),
             (field, Some(_)) => Box::new(ExistsQuery::new(field.name().to_owned(), false)),
             (_, None) => Box::new(ExistsQuery::new(AUDIT.to_owned(), false)),
         }

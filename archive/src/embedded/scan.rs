@@ -14,6 +14,7 @@ use tantivy::{Searcher, SegmentReader};
 use super::compile::Compiled;
 use super::days::{Days, engine};
 use super::schema::TIME;
+use super::stop::Stop;
 use crate::error::ArchiveError;
 use crate::query::Query;
 
@@ -24,6 +25,7 @@ const SMALL: u64 = 10_000;
 
 /// A segment, and what is asked of it.
 pub(super) struct Part {
+    stop: Stop,
     pub(super) searcher: Searcher,
     pub(super) segment: u32,
     pub(super) weight: Arc<dyn Weight>,
@@ -50,6 +52,7 @@ impl Part {
 
 /// The segments that can have documents of the query's time, by day.
 pub(super) fn parts(days: &Days, query: &Query, compiled: &Compiled) -> Result<Vec<Part>, ArchiveError> {
+    let stop = &compiled.stop;
     let failed = |error| engine("search a day", error);
     let mut parts = Vec::new();
     for (_, index) in days.within(query.start_micros, query.end_micros)? {
@@ -73,7 +76,7 @@ pub(super) fn parts(days: &Days, query: &Query, compiled: &Compiled) -> Result<V
                 None => Arc::clone(slot.insert(weigh(!(after && before))?)),
             };
             let whole = after && before && compiled.everything && !reader.has_deletes();
-            parts.push(Part { searcher: searcher.clone(), segment, weight, whole, first, last });
+            parts.push(Part { stop: stop.clone(), searcher: searcher.clone(), segment, weight, whole, first, last });
         }
     }
     Ok(parts)
@@ -90,7 +93,7 @@ pub(super) fn each<T: Send>(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(part) = parts.get(at) else { return Ok(done) };
-            match work(part) {
+            match part.stop.check().and_then(|()| work(part)) {
                 Ok(made) => done.push((at, made)),
                 Err(error) => {
                     // Whoever works beside stops as well.

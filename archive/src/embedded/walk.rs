@@ -13,14 +13,19 @@ use tantivy::query::{BitSetDocSet, ConstScorer, EnableScoring, Explanation, Quer
 use tantivy::schema::{Field as Slot, IndexRecordOption};
 use tantivy::{BitSet, DocId, DocSet, Score, SegmentReader, TantivyError};
 
+use super::stop::Stop;
 use crate::filter::{Pattern, Piece};
 use crate::fold::fold_into;
+
+/// Terms between two looks at whether anybody still waits.
+const LOOK: u32 = 4_096;
 
 /// Matches the documents with a value of the field that satisfies the test.
 #[derive(Clone)]
 pub(super) struct Walk {
     slot: Slot,
     test: Arc<Test>,
+    stop: Stop,
 }
 
 /// What is asked of a folded value.
@@ -74,8 +79,8 @@ fn expression(pattern: &Pattern) -> String {
 }
 
 impl Walk {
-    pub(super) fn new(slot: Slot, test: Test) -> Self {
-        Self { slot, test: Arc::new(test) }
+    pub(super) fn new(slot: Slot, test: Test, stop: Stop) -> Self {
+        Self { slot, test: Arc::new(test), stop }
     }
 }
 
@@ -97,7 +102,12 @@ impl Weight for Walk {
         let inverted = reader.inverted_index(self.slot)?;
         let mut terms = inverted.terms().stream()?;
         let mut folded = String::new();
+        let mut walked = 0_u32;
         while terms.advance() {
+            walked = walked.wrapping_add(1);
+            if walked.is_multiple_of(LOOK) {
+                self.stop.check()?;
+            }
             let Ok(value) = std::str::from_utf8(terms.key()) else { continue };
             folded.clear();
             fold_into(value, &mut folded);

@@ -292,3 +292,22 @@ fn a_killed_writer_loses_nothing_that_it_reported_and_doubles_nothing() {
     let count = runtime.block_on(archive.count(&Query::default())).unwrap();
     assert_eq!(count, all as u64);
 }
+
+/// Who asks and goes away keeps no thread busy: many who do so don't keep others from their answers.
+#[test]
+fn a_question_that_nobody_waits_for_is_left_off() {
+    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let archive = runtime.block_on(open(&Config::embedded(dir.path()), Mode::Write)).unwrap();
+    runtime.block_on(archive.write(&few())).unwrap();
+    let part = || vedette_archive::Filter::contains(vedette_archive::Field::Name, ["no such name"]);
+    // As much as can be asked: seconds of walking each.
+    let long = Query::of(vedette_archive::Filter::Any(vec![part(); 900]));
+    runtime.block_on(async {
+        for _ in 0..200 {
+            let asked = tokio::time::timeout(Duration::from_millis(1), archive.count(&long)).await;
+            assert!(asked.is_err(), "it is long");
+        }
+        let count = tokio::time::timeout(Duration::from_secs(60), archive.count(&Query::default())).await;
+        assert!(count.unwrap().unwrap() > 0);
+    });
+}
