@@ -31,7 +31,7 @@ pub(super) struct Walk {
 /// What is asked of a folded value.
 pub(super) enum Test {
     /// It contains this text.
-    Part(Finder<'static>),
+    Part(Box<Finder<'static>>),
     /// It contains one of some texts.
     Contains(AhoCorasick),
     /// It begins with one of these.
@@ -44,7 +44,7 @@ impl Test {
     /// A value contains one of these folded texts; `None` if they are too much.
     pub(super) fn contains(texts: &[String]) -> Option<Self> {
         if let [text] = texts {
-            return Some(Self::Part(Finder::new(text).into_owned()));
+            return Some(Self::Part(Box::new(Finder::new(text).into_owned())));
         }
         AhoCorasick::new(texts).ok().map(Self::Contains)
     }
