@@ -132,7 +132,7 @@ impl Writer {
         let for_disk = if waits { 0 } else { missing };
         let excess = if self.max_bytes == 0 { 0 } else { bytes.saturating_sub(self.max_bytes) };
         let (mut wanted, mut days, mut events) = (for_disk.max(excess), 0, 0);
-        let newest = kept.last().map(|kept| kept.day);
+        let newest = newest(&kept);
         for kept in kept.into_iter().filter(|kept| Some(kept.day) != newest) {
             if wanted == 0 {
                 break;
@@ -154,7 +154,7 @@ impl Writer {
             return Ok(());
         }
         let kept = self.kept()?;
-        let newest = kept.last().map(|kept| kept.day);
+        let newest = newest(&kept);
         if kept.iter().any(|kept| Some(kept.day) != newest) {
             // There are days to drop: they are, by whoever calls `trim`.
             return Ok(());
@@ -209,6 +209,13 @@ impl Kept {
     fn bytes(&self, days: &Days) -> Result<u64, ArchiveError> {
         self.other.as_ref().map_or_else(|| days.bytes_of(self.day), |path| days.bytes_in(path))
     }
+}
+
+/// The newest day: what claims to be of later than tomorrow does not make today an old one.
+fn newest(kept: &[Kept]) -> Option<Day> {
+    let tomorrow = Day::of(jiff::Timestamp::now().as_microsecond().saturating_add(86_400_000_000));
+    let newest = kept.iter().rev().find(|kept| kept.day <= tomorrow).or(kept.last());
+    newest.map(|kept| kept.day)
 }
 
 impl DayWriter {

@@ -10,18 +10,24 @@ use crate::term::{self, Paint, plain};
 
 /// Changes shown unless another number is asked for: each takes a request.
 const USUAL: u64 = 50;
+const MOST: u64 = 1_000;
 /// Characters of a value that are shown.
 const VALUE: usize = 200;
 
 impl QueryCommand {
     pub(super) async fn changes(&self, console: &Console) -> Result<(), Failure> {
-        let wanted = match self.limit.unwrap_or(USUAL) {
-            0 => 1_000,
-            limit => limit.min(1_000),
-        };
+        let wanted = self.limit.unwrap_or(USUAL);
+        if wanted == 0 || wanted > MOST {
+            return Err(Failure::usage(format!("--diff shows {MOST} changes at most")).help("narrow the time"));
+        }
         let page = self.page(console, wanted, None).await?;
         let color = term::stdout_color();
         for event in &page.items {
+            if event.id.is_empty() {
+                // Somebody else stored it.
+                term::write(format!("{}\n    no difference: not stored by Vedette\n", head(event)).as_bytes())?;
+                continue;
+            }
             let path = format!("{EVENTS}/{}", event.id);
             if self.output == Output::Json {
                 let text = console.text(&path, &[]).await?;
