@@ -42,7 +42,7 @@ use crate::kubesphere;
 use crate::metrics::Metrics;
 use crate::pager::{Chunk, Pager, Rows};
 use crate::scope::{Scope, owner};
-use crate::status::{self, StatusCache};
+use crate::status::{self, BooksCache, StatusCache};
 use crate::tail::Tail;
 use crate::tenancy::View;
 
@@ -75,6 +75,7 @@ pub(crate) struct Shared {
     bus: watch::Receiver<Option<Bus>>,
     pub(crate) ledger: SharedLedger,
     pub(crate) status: StatusCache,
+    pub(crate) books: BooksCache,
     pub(crate) metrics: Metrics,
     pub(crate) tail: Tail,
     /// Days after which the archive drops events; 0: never.
@@ -125,6 +126,7 @@ impl Shared {
             archive,
             ledger,
             status: StatusCache::default(),
+            books: BooksCache::default(),
             metrics,
             tail: Tail::new(bus.clone(), stop.clone()),
             retention_days: config.archive.retention_days,

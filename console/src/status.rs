@@ -22,6 +22,7 @@ use vedette_service::chain;
 
 /// For so long an answer is given again: asking the broker about everything takes it some work.
 const FRESH: Duration = Duration::from_millis(500);
+const BOOKS_FRESH: Duration = Duration::from_secs(5);
 /// Until the broker or the archive must have answered.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often books that do not balance are looked at again before that is said: batches may have passed meanwhile.
@@ -32,26 +33,40 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 #[derive(Default)]
 pub(crate) struct StatusCache(Mutex<Option<(Instant, Arc<Status>)>>);
 
+/// The books as they were last looked at, for whoever wants nothing else: who runs takes a second to find out.
+#[derive(Default)]
+pub(crate) struct BooksCache(Mutex<Option<(Instant, Books)>>);
+
+/// The books, at most [`BOOKS_FRESH`] old.
+pub(crate) async fn books_now(shared: &Shared) -> Books {
+    let mut cache = shared.books.0.lock().await;
+    if let Some((made, books)) = cache.as_ref()
+        && made.elapsed() < BOOKS_FRESH
+    {
+        return books.clone();
+    }
+    // A broker that is away is not waited for: what was counted is known without it.
+    let overview = overview(shared.bus().filter(Bus::connected).as_ref()).await;
+    let books = balance(shared, overview.as_ref());
+    *cache = Some((Instant::now(), books.clone()));
+    books
+}
+
 /// The endpoint.
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/api/v1/status", get(answer))
 }
 
 async fn answer(State(shared): State<Arc<Shared>>) -> Response {
-    Json(current(&shared).await.as_ref()).into_response()
-}
-
-/// The state of everything, at most half a second old.
-pub(crate) async fn current(shared: &Shared) -> Arc<Status> {
     let mut cache = shared.status.0.lock().await;
     if let Some((made, status)) = cache.as_ref()
         && made.elapsed() < FRESH
     {
-        return Arc::clone(status);
+        return Json(status.as_ref()).into_response();
     }
-    let status = Arc::new(look(shared).await);
+    let status = Arc::new(look(&shared).await);
     *cache = Some((Instant::now(), Arc::clone(&status)));
-    status
+    Json(status.as_ref()).into_response()
 }
 
 async fn look(shared: &Shared) -> Status {

@@ -181,14 +181,14 @@ fn gaps(days: &[DaySize], start: Option<i64>, end: Option<i64>) -> Vec<String> {
 }
 
 async fn losses(shared: &Shared) -> Losses {
-    let status = crate::status::current(shared).await;
-    let total = &status.books.total;
+    let books = crate::status::books_now(shared).await;
+    let total = &books.total;
     Losses {
         dropped: total.ingest.dropped.values().sum(),
         dead_lettered: total.ingest.dead_lettered.values().sum::<u64>()
             + total.archive.dead_lettered
             + total.archive.rejected,
-        in_flight: status.books.in_flight.map_or(0, |flight| flight.archive_events + flight.archive_results),
+        in_flight: books.in_flight.map_or(0, |flight| flight.archive_events + flight.archive_results),
     }
 }
 
