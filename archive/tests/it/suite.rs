@@ -124,10 +124,6 @@ impl Subject<'_> {
             };
             let hits = self.wait(self.archive.search(&query, &Page::default())).unwrap();
             let shown = String::from_utf8_lossy(&document.json);
-            // A bulk request is lines of JSON: what stands for a line break in a body, white space as it is, may be a space.
-            let flat = |json: &[u8]| {
-                json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect::<Vec<_>>()
-            };
             let found = hits.documents.iter().any(|hit| flat(hit) == flat(&document.json));
             assert!(found, "{}", shown.chars().take(500).collect::<String>());
         }
@@ -219,7 +215,7 @@ impl Subject<'_> {
         let hits = self.wait(self.archive.search(query, page)).unwrap();
         assert_eq!(hits.total, expected.len() as u64, "{}: {query:?}", self.name);
         let documents = oracle::page(&expected, page);
-        assert!(hits.documents == documents, "{}: another page: {query:?} {page:?}", self.name);
+        assert!(alike(&hits.documents, &documents), "{}: another page: {query:?} {page:?}", self.name);
         assert_eq!(self.wait(self.archive.count(query)).unwrap(), expected.len() as u64);
         let statistics = self.wait(self.archive.statistics(query)).unwrap();
         assert_eq!(statistics.events, expected.len() as u64);
@@ -241,7 +237,7 @@ impl Subject<'_> {
                 let page = Page { from, size: 70, newest_first, ..Page::default() };
                 documents.extend(self.wait(self.archive.search(&query, &page)).unwrap().documents);
             }
-            assert!(documents == oracle::page(&expected, &whole), "{}", self.name);
+            assert!(alike(&documents, &oracle::page(&expected, &whole)), "{}", self.name);
         }
     }
 
@@ -262,7 +258,7 @@ impl Subject<'_> {
                 page.total = documents.len() < 200;
             }
             let whole = Page { size: expected.len() as u64, newest_first, ..Page::default() };
-            assert!(documents == oracle::page(&expected, &whole), "{}", self.name);
+            assert!(alike(&documents, &oracle::page(&expected, &whole)), "{}", self.name);
         }
     }
 
@@ -342,4 +338,14 @@ impl Subject<'_> {
         let stored = batch.documents.len() as u64;
         assert_eq!(self.wait(self.archive.write(&[batch])).unwrap()[0].stored, stored);
     }
+}
+
+/// Alike but for what [`flat`] passes over.
+fn alike(found: &[Vec<u8>], expected: &[Vec<u8>]) -> bool {
+    found.len() == expected.len() && found.iter().zip(expected).all(|(found, expected)| flat(found) == flat(expected))
+}
+
+/// A bulk request is lines of JSON: what stands for a line break in a body, white space as it is, may be a space.
+fn flat(json: &[u8]) -> Vec<u8> {
+    json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect()
 }
