@@ -274,7 +274,8 @@ impl Archive for Search {
             let body = json!({ "size": 0, "track_total_hits": false, "aggs": { "groups": grouping::groups(by, after.take()) } });
             let mut found = self.ask(query, body, MAX_PAGE_BYTES).await?;
             let Some(page) = found.aggregations.remove("groups") else { break };
-            after = page.after_key.clone();
+            // A page that is not full is the last one.
+            after = page.after_key.clone().filter(|_| page.buckets.len() == grouping::PAGE);
             groups.take(page, by.len())?;
             if after.is_none() {
                 break;

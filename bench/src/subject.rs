@@ -10,6 +10,7 @@ mod parse;
 mod pipeline;
 pub(crate) mod queries;
 mod rules;
+mod search;
 
 use crate::Effort;
 use crate::sample::Sample;
@@ -24,7 +25,7 @@ pub(crate) struct Subject {
 }
 
 /// All of them, from the smallest to the whole.
-pub(crate) static ALL: [Subject; 10] = [
+pub(crate) static ALL: [Subject; 11] = [
     Subject { name: "parse", about: "reading events, against sonic-rs into a tree", run: parse::run },
     Subject { name: "rules", about: "deciding events by 100 and 1,000 rules", run: rules::run },
     Subject { name: "ingest", about: "HTTPS in to stored in JetStream, against bare publishing", run: ingest::run },
@@ -35,6 +36,7 @@ pub(crate) static ALL: [Subject; 10] = [
     },
     Subject { name: "archive", about: "the embedded archive's writing, against Tantivy alone", run: archive::run },
     Subject { name: "queries", about: "a week of events in the embedded archive, asked", run: queries::run },
+    Subject { name: "search", about: "questions to Elasticsearch, over its own time", run: search::run },
     Subject {
         name: "archiver",
         about: "archive results to a search engine, against a bare bulk loader",

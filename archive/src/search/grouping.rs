@@ -18,7 +18,7 @@ use crate::{Facet, Group, Groups};
 /// The most frequent values that each shard reports.
 const SHARD_VALUES: usize = 10_000;
 /// Groups in one answer.
-const PAGE: usize = 10_000;
+pub(super) const PAGE: usize = 10_000;
 /// What stands for documents without a code: none is so low.
 const NO_CODE: i64 = i64::MIN;
 
