@@ -66,11 +66,6 @@ impl Filter {
         Self::All(Vec::new())
     }
 
-    /// Holds for no document.
-    pub const fn nothing() -> Self {
-        Self::Any(Vec::new())
-    }
-
     /// A value of the field is exactly one of these.
     pub fn is<T: Into<String>>(field: Field, values: impl IntoIterator<Item = T>) -> Self {
         Self::Is(field, values.into_iter().map(Into::into).collect())

@@ -22,13 +22,14 @@ mod time;
 mod value;
 
 use jiff::Timestamp;
-use vedette_archive::{Filter, MAX_TEXT};
+use vedette_archive::{By, Field, Filter, MAX_TEXT, Number};
 
 pub use asked::Asked;
 pub use error::SearchError;
 pub use value::quote;
 
 use error::Span;
+use key::Key;
 
 /// Bytes of a query: no longer than a value that can be found, so that no value is too long.
 const MAX_BYTES: usize = MAX_TEXT;
@@ -56,6 +57,17 @@ pub struct Search {
 /// The length of a duration as it stands behind `last:`, in microseconds.
 pub fn length_micros(text: &str) -> Option<i64> {
     time::duration(text).and_then(|length| i64::try_from(length.as_micros()).ok())
+}
+
+/// The field that events are grouped by under one of the language's keys, as the API names it; `None` for what is no key, or none
+/// of a field.
+pub fn grouped_by(key: &str) -> Option<&'static str> {
+    match Key::named(key)? {
+        Key::Text(field) | Key::Address(field) => Some(field.name()),
+        Key::Resource => Some(Field::Resource.name()),
+        Key::Number(Number::Code) => Some(By::Code.name()),
+        _ => None,
+    }
 }
 
 impl Search {

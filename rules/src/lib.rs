@@ -45,5 +45,6 @@ pub use policy::{
     RuleIndex, RuleInfo, RuleKind, RuleSet,
 };
 pub use settings::{Priority, Receiver, ReceiverKind, Requirement, RequirementOperator, Selector, Settings};
+pub use similar::nearest;
 pub use source::SourceFile;
 pub use syntax::Dialect;

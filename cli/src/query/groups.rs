@@ -2,31 +2,17 @@
 
 use comfy_table::Cell;
 use vedette_console::api::{Group, Groups};
+use vedette_console::search::grouped_by;
 
 use super::{Output, QueryCommand, columns, coverage};
 use crate::console::{Console, GROUPS};
 use crate::outcome::Failure;
 use crate::term::{self, Paint, plain};
 
-/// Other names for fields, as the search language has them.
-const ALIASES: [(&str, &str); 8] = [
-    ("ns", "namespace"),
-    ("sub", "subresource"),
-    ("cred", "credential"),
-    ("cmd", "command"),
-    ("agent", "userAgent"),
-    ("ws", "workspace"),
-    ("uri", "path"),
-    ("anyip", "sourceIP"),
-];
-
 impl QueryCommand {
     pub(super) async fn groups(&self, console: &Console) -> Result<(), Failure> {
-        let name = |name: &String| {
-            let alias = ALIASES.iter().find(|(alias, _)| name.trim().eq_ignore_ascii_case(alias));
-            alias.map_or(name.trim(), |(_, name)| name).to_owned()
-        };
-        let by: Vec<String> = self.by.iter().map(name).collect();
+        // By the language's own words, too; what is none of them the console knows, or says what there is.
+        let by: Vec<&str> = self.by.iter().map(|name| grouped_by(name.trim()).unwrap_or(name.trim())).collect();
         let mut parameters = self.parameters();
         parameters.extend([("by", by.join(",")), ("top", self.top.to_string())]);
         parameters.extend(self.new_since.clone().map(|since| ("newSince", since)));

@@ -1,6 +1,7 @@
 //! What may stand before a colon.
 
 use vedette_archive::{Field, Number};
+use vedette_rules::nearest;
 
 use super::error::{SearchError, Span, shown};
 
@@ -69,7 +70,8 @@ impl Key {
     pub(super) fn find(name: &str, span: Span) -> Result<Self, SearchError> {
         Self::named(name).ok_or_else(|| {
             let error = SearchError::new(span, format!("unknown key `{}`", shown(name)));
-            error.help(match nearest(name) {
+            let names = KEYS.iter().flat_map(|(_, names)| names.iter().copied());
+            error.help(match nearest(name, names) {
                 Some(near) => format!("did you mean `{near}`? Others are {SOME}"),
                 None => format!("keys are {SOME}; put a text that has a colon in quotes"),
             })
@@ -79,31 +81,3 @@ impl Key {
 
 /// The keys that an error lists: those that most questions need.
 const SOME: &str = "`user`, `actor`, `ns`, `resource`, `name`, `verb`, `sub`, `code`, `ip`, `reads`, `change`, `last`";
-
-/// The key's name that was probably meant.
-fn nearest(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    let allowed = (name.len() / 3).clamp(1, 3);
-    let names = KEYS.iter().flat_map(|(_, names)| names.iter().copied());
-    names
-        .filter(|known| known.len().abs_diff(name.len()) <= allowed)
-        .map(|known| (distance(&name, known), known))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
-/// Levenshtein's distance of two short texts.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (index, from) in left.chars().enumerate() {
-        let mut last = index + 1;
-        let mut next = vec![last];
-        for ((to, diagonal), above) in right.chars().zip(&row).zip(row.iter().skip(1)) {
-            last = (diagonal + usize::from(from != to)).min(above + 1).min(last + 1);
-            next.push(last);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
