@@ -13,6 +13,7 @@ use crate::auth::{AuthError, Authenticator, Caller, Peer, Refused};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
+use crate::scope::Scope;
 use crate::tenancy::{Denied, Tenancy, View};
 
 /// Who may ask, and what they may see.
@@ -34,15 +35,6 @@ impl Access {
         Ok(Self { authenticator, tenancy })
     }
 
-    /// Lets a request in: its [`Caller`] and their [`View`] are among its extensions then.
-    pub(crate) async fn admit(&self, request: &mut Request) -> Result<(Caller, Arc<View>), Failure> {
-        let peer = request.extensions().get::<Peer>().cloned();
-        let (caller, view) = self.ask(request.headers(), peer.as_ref()).await?;
-        request.extensions_mut().insert(caller.clone());
-        request.extensions_mut().insert(Arc::clone(&view));
-        Ok((caller, view))
-    }
-
     /// Who shows this, and what they may see now.
     pub(crate) async fn ask(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<(Caller, Arc<View>), Failure> {
         let caller = self.authenticator.caller(headers, peer).await?;
@@ -53,8 +45,8 @@ impl Access {
 
 /// Lets only those go on who see everything.
 pub(crate) async fn administrators(request: Request, next: Next) -> Result<Response, Failure> {
-    match request.extensions().get::<Arc<View>>() {
-        Some(view) if view.everything => Ok(next.run(request).await),
+    match request.extensions().get::<Arc<Scope>>() {
+        Some(scope) if scope.is_everything() => Ok(next.run(request).await),
         _ => Err(Failure::forbidden("this is for administrators: you may not see everything")),
     }
 }

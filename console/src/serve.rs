@@ -287,7 +287,8 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
 }
 
 async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result<Response, Failure> {
-    let (caller, view) = shared.access.admit(&mut request).await?;
+    let peer = request.extensions().get::<Peer>().cloned();
+    let (caller, view) = shared.access.ask(request.headers(), peer.as_ref()).await?;
     let timeout = shared.limits.timeout();
     let permit = tokio::time::timeout(timeout, shared.place(&owner(&caller))).await.map_err(|_| busy())??;
     request.extensions_mut().insert(permit);

@@ -175,15 +175,13 @@ struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     fn new(subject: &'a Subject, view: View, query: &'static str) -> Self {
-        let caller = caller("someone");
-        let scope = Arc::new(Scope::of(&caller, &view, 0));
+        let scope = Arc::new(Scope::of(&caller("someone"), &view, 0));
         let place = Arc::new(Semaphore::new(1));
         let let_in = move |mut request: Request, next: Next| {
-            let (caller, scope, place) = (caller.clone(), Arc::clone(&scope), Arc::clone(&place));
+            let (scope, place) = (Arc::clone(&scope), Arc::clone(&place));
             async move {
                 let place = place.acquire_owned().await.unwrap();
                 request.extensions_mut().insert(Permit { _place: Arc::new(place), _share: None });
-                request.extensions_mut().insert(caller);
                 request.extensions_mut().insert(scope);
                 next.run(request).await
             }
