@@ -1,4 +1,4 @@
-//! A subscriber as simple as can be: it takes what compiles and refuses what does not.
+//! A subscriber as simple as can be: it takes what compiles and is newer than what it has, and refuses the rest.
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -47,16 +47,19 @@ impl Evaluator {
         answers.send(SubscribeRequest { message: Some(Message::Hello(hello)) }).await.unwrap();
         let (sender, has) = watch::channel(Has::default());
         let task = tokio::spawn(async move {
+            let mut in_force = generation;
             let mut snapshots = client.subscribe(ReceiverStream::new(requests)).await.map_err(Box::new)?.into_inner();
             while let Some(message) = snapshots.message().await.map_err(Box::new)? {
                 let (snapshot, documents) = Snapshot::unpack(message).unwrap();
                 let generation = snapshot.generation();
                 let built = Policy::build(&documents, generation).unwrap();
                 let rules = built.policy.rules.rules().count();
-                let refused = refuses.is_some_and(|it| documents.iter().any(|file| file.text.contains(it)));
-                let answer = if refused {
-                    Message::Refused(Refused { generation, reason: "not these".to_owned(), diagnostics: Vec::new() })
+                let unwanted = refuses.is_some_and(|it| documents.iter().any(|file| file.text.contains(it)));
+                let answer = if unwanted || generation <= in_force {
+                    let reason = if unwanted { "not these" } else { "older than what is in force" };
+                    Message::Refused(Refused { generation, reason: reason.to_owned(), diagnostics: Vec::new() })
                 } else {
+                    in_force = generation;
                     sender.send_replace(Has { generation, rules, documents });
                     Message::Applied(Applied { generation, rules: rules as u64 })
                 };
