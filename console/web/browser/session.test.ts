@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { accessible, shot, TOKEN, visit } from "./kit.ts";
+
+test("somebody signs in with a token, and out again", async () => {
+  const { page } = await visit("/", { token: "", expected: [/401/] });
+  await page.getByLabel("Token").waitFor();
+  await accessible(page);
+  await shot(page, "sign-in");
+  await page.getByLabel("Token").fill("nonsense");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("does not know this token").waitFor();
+  await page.getByLabel("Token").fill(TOKEN);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("all events").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Token").waitFor();
+});
+
+test("a link with a token signs in, and the token leaves the address", async () => {
+  const { page } = await visit("/?q=user:alice");
+  await page.getByText("all events").waitFor();
+  expect(page.url()).not.toContain("login");
+  expect(page.url()).toContain("q=user:alice");
+});
+
+test("a link opened in another tab is signed in, too", async () => {
+  const { page } = await visit("/");
+  await page.getByText("all events").waitFor();
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByText("all events").waitFor();
+});
+
+test("the language and the colours are the viewer's", async () => {
+  const { page } = await visit("/", { locale: "zh-CN" });
+  await page.getByRole("link", { name: "告警" }).waitFor();
+  await page.getByRole("button", { name: "语言" }).click();
+  await page.getByRole("menuitemradio", { name: "English" }).click();
+  await page.getByRole("link", { name: "Alerts" }).waitFor();
+  await page.getByRole("button", { name: "Colours" }).click();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+  expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+});

@@ -1,0 +1,1 @@
+export const event = {} as const;

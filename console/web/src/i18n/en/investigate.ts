@@ -1,0 +1,1 @@
+export const investigate = {} as const;

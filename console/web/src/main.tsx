@@ -1,0 +1,18 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+import { restore } from "./session/session.ts";
+import "./ui/base.css";
+import "./ui/ui.css";
+
+// A token in the address, as `make up` prints it, is taken before anything shows or asks.
+await restore();
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  );
+}

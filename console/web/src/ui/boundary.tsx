@@ -1,0 +1,27 @@
+// A page that fails shows what happened, and leaves the others alone.
+import { Component, type ReactNode } from "react";
+import { useText } from "../i18n/i18n.ts";
+
+export class Boundary extends Component<{ children: ReactNode }, { error?: Error }> {
+  override state: { error?: Error } = {};
+
+  static getDerivedStateFromError(error: unknown) {
+    return { error: error instanceof Error ? error : new Error(String(error)) };
+  }
+
+  override render() {
+    return this.state.error ? <Crashed error={this.state.error} /> : this.props.children;
+  }
+}
+
+function Crashed({ error }: { error: Error }) {
+  const text = useText().common;
+  return (
+    <div className="state" role="alert">
+      <h2>{text.error.crashed}</h2>
+      <p>{text.error.crashedHelp}</p>
+      <pre>{error.message}</pre>
+      <button type="button" className="button" onClick={() => location.reload()}>{text.retry}</button>
+    </div>
+  );
+}
