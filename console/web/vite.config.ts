@@ -6,6 +6,8 @@ const api = process.env.VEDETTE_CONSOLE ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [react()],
+  // Beside the sources, so that each checkout has its own although packages may be shared.
+  cacheDir: ".vite",
   server: { host: "127.0.0.1", proxy: { "/api": api } },
   build: {
     target: "es2023",
