@@ -15,6 +15,7 @@ mod events;
 mod export;
 mod me;
 mod params;
+mod parts;
 mod searches;
 mod tail;
 #[cfg(test)]
