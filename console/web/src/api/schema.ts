@@ -1271,7 +1271,10 @@ export interface operations {
                 end?: string;
                 /** @description The length of an interval: a number and one of s, m, h, d, w, M, q, y. */
                 interval?: string;
-                /** @description A field whose most frequent values are counted apart, or `codeClass` (2xx, 3xx, 4xx, 5xx). */
+                /**
+                 * @description A field whose most frequent values are counted apart, `codeClass` (1xx to 5xx), or `priority`: the highest one that a rule in
+                 *     force has by which the event is kept (WARNING, INFO, DEBUG).
+                 */
                 by?: string;
             };
             header?: never;
