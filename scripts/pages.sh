@@ -39,10 +39,10 @@ fi
 inputs=$(find index.html package-lock.json vite.config.ts tsconfig.json scripts public src -type f ! -name '*.test.*' | LC_ALL=C sort)
 # shellcheck disable=SC2086 # names without spaces, one a line
 key=$(hash_of $inputs)
-if [ "$(cat dist/.vedette 2>/dev/null)" = "$key" ]; then
+if [ -f dist/index.html ] && [ "$(cat node_modules/.vedette.built 2>/dev/null)" = "$key" ]; then
     say "built already"
     exit
 fi
 npm run --silent build >node_modules/.vedette.log 2>&1 || { tail -n 30 node_modules/.vedette.log >&2; die "the pages could not be built"; }
 say "$(tail -n 1 node_modules/.vedette.log)"
-echo "$key" >dist/.vedette
+echo "$key" >node_modules/.vedette.built
