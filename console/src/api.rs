@@ -10,6 +10,7 @@ mod change;
 mod columns;
 mod count;
 mod coverage;
+mod dead;
 mod event;
 mod events;
 mod export;
@@ -22,8 +23,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::response::{IntoResponse, Json, Response};
+use axum::{Router, middleware};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,11 +32,13 @@ use utoipa_axum::routes;
 pub use change::{Change, ChangeKind, Place};
 pub use count::{Facet, FacetValue, Facets, Group, Groups, Histogram, Slot, Statistics};
 pub use coverage::{Coverage, Kept, Losses};
+pub use dead::{DeadLetter, DeadLetterPage, DeadLetterWhole};
 pub use event::Event;
 pub use events::{Events, Whole};
 pub use me::Me;
 pub use searches::{SavedSearch, SavedSearches, SearchToSave};
 
+use crate::access::administrators;
 pub use crate::failure::Problem;
 use crate::serve::Shared;
 
@@ -115,6 +118,16 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(searches::list, searches::create))
         .routes(routes!(searches::get, searches::update, searches::delete))
         .routes(routes!(me::me))
+        .merge(for_administrators())
+}
+
+/// Those of them that are for administrators alone.
+fn for_administrators() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(dead::list))
+        .routes(routes!(dead::get, dead::discard))
+        .routes(routes!(dead::requeue))
+        .route_layer(middleware::from_fn(administrators))
 }
 
 async fn openapi() -> Response {

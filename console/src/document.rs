@@ -105,6 +105,8 @@ pub struct IngestSums {
     /// By reason.
     pub dead_lettered: BTreeMap<String, u64>,
     pub oversize: u64,
+    /// Of the evaluator's dead letters, which were received before.
+    pub requeued: u64,
 }
 
 /// Events on their way to the archive.
@@ -118,6 +120,8 @@ pub struct ArchiveSums {
     pub alerted_only: u64,
     pub ignored: u64,
     pub dead_lettered: u64,
+    /// Of the archiver's dead letters, which were archived and rejected before.
+    pub requeued: u64,
     pub stored: u64,
     pub duplicate: u64,
     pub rejected: u64,
@@ -133,6 +137,8 @@ pub struct AlertSums {
     pub alerted: u64,
     pub alerts: u64,
     pub dead_lettered: u64,
+    /// Alerts of the alerter's dead letters, which were rejected before.
+    pub requeued: u64,
     pub sent: u64,
     pub unrouted: u64,
     pub rejected: u64,
