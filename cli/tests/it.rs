@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod it {
     mod commands;
+    mod dead_letters;
     mod kit;
     mod lifecycle;
     mod mistakes;
