@@ -5,7 +5,10 @@ use prost::Message;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=vedette");
     let bus = protox::compile(["vedette/bus/v1/bus.proto"], ["."])?;
-    prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(bus)?;
+    let mut config = prost_build::Config::new();
+    // Much larger than the others of its kind.
+    config.boxed(".vedette.bus.v1.DeadLetter.origin.alert");
+    config.bytes(["."]).btree_map(["."]).compile_fds(bus)?;
 
     let rules = ["vedette/rules/v1/distribution.proto", "vedette/rules/v1/management.proto"];
     let rules = protox::compile(rules, ["."])?;

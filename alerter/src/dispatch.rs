@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vedette_bus::{Announcement, Delivery};
-use vedette_proto::bus::v1::{Alert, AlertEntry, AlertResult};
+use vedette_proto::bus::v1::{Alert, AlertEntry, AlertOrigin, AlertResult};
 use vedette_service::policy::PolicyWatch;
 
 use crate::budget::Budget;
@@ -54,6 +54,8 @@ pub(crate) struct Dispatcher {
 struct InFlight {
     delivery: Delivery<AlertResult>,
     notices: Arc<[Notice]>,
+    /// The alert that each notice was written of.
+    alerts: Vec<Alert>,
     received: Timestamp,
     /// Serial numbers of the lanes that have not answered yet.
     waiting: Vec<u64>,
@@ -196,7 +198,7 @@ impl Dispatcher {
         let Ok(result) = delivery.message.as_mut() else {
             return self.outbox.put(Settled::undecodable(delivery));
         };
-        let alerts = std::mem::take(&mut result.alerts);
+        let mut alerts = std::mem::take(&mut result.alerts);
         let received = Timestamp::from_nanosecond(i128::from(result.received_unix_nanos)).unwrap_or_default();
         let count = alerts.len() as u64;
         if alerts.is_empty() {
@@ -212,7 +214,12 @@ impl Dispatcher {
         let notices: Arc<[Notice]> = self.draft(&alerts, &delivery.cluster, received, again).into();
         self.messages += 1;
         let id = self.messages;
-        let mut it = InFlight { delivery, notices, received, waiting: Vec::new(), again: None, rejected: Vec::new() };
+        // What one that is refused is requeued as. The others are let go: their number is not bounded by that of the notices.
+        let place = |notice: &Notice| notice.stands_for.last().and_then(|place| usize::try_from(*place).ok());
+        let spoken = |notice| place(notice).and_then(|place| alerts.get_mut(place)).map(std::mem::take);
+        let alerts = notices.iter().map(spoken).map(Option::unwrap_or_default).collect();
+        let (waiting, again, rejected) = (Vec::new(), None, Vec::new());
+        let mut it = InFlight { delivery, notices, alerts, received, waiting, again, rejected };
         let (room, several) = (self.lane_room(), self.lanes.len() > 1);
         for lane in &mut self.lanes {
             if self.taken.has(&it.delivery.batch, &lane.receiver) {
@@ -318,8 +325,16 @@ impl Dispatcher {
         let rejected: u64 = refused.into_iter().map(stands_for).sum();
         let entry = AlertEntry { sent: alerts.saturating_sub(rejected), rejected, ..AlertEntry::default() };
         let now = self.around.clock.now();
+        let message = it.delivery.message.as_ref().ok();
         let dead = it.rejected.iter().filter_map(|(receiver, rejection)| {
-            Some(DeadAlert::new(&it.delivery.batch, receiver, rejection, it.notices.get(rejection.notice)?, now))
+            let notice = it.notices.get(rejection.notice)?;
+            let mut dead = DeadAlert::new(&it.delivery.batch, receiver, rejection, notice, now);
+            dead.origin = message.map(|message| AlertOrigin {
+                received_unix_nanos: message.received_unix_nanos,
+                generation: message.generation,
+                alert: it.alerts.get(rejection.notice).cloned(),
+            });
+            Some(dead)
         });
         let dead = dead.collect();
         self.outbox.put(Settled::new(it.delivery, entry, dead));

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vedette_bus::{Bus, Delivery, PublishError};
-use vedette_proto::bus::v1::{AlertEntry, AlertResult, BookEntry, Books, DeadLetter, book_entry};
+use vedette_proto::bus::v1::dead_letter::Origin;
+use vedette_proto::bus::v1::{AlertEntry, AlertOrigin, AlertResult, BookEntry, Books, DeadLetter, book_entry};
 use vedette_service::chain;
 
 use crate::lane::Rejection;
@@ -46,6 +47,8 @@ pub(crate) struct DeadAlert {
     reason: &'static str,
     detail: String,
     payload: Vec<u8>,
+    /// What it takes to send it again.
+    pub(crate) origin: Option<AlertOrigin>,
 }
 
 /// The entrance of the settling task.
@@ -80,6 +83,7 @@ impl Settled {
             reason: bad.error.code(),
             detail: chain(&bad.error).to_string(),
             payload: bad.payload.to_vec(),
+            origin: None,
         });
         Self { delivery, entry: None, dead: dead.into_iter().collect() }
     }
@@ -95,6 +99,7 @@ impl DeadAlert {
             reason: rejection.reason,
             detail: rejection.detail.clone(),
             payload: serde_json::Value::Object(payload::alert(notice, now)).to_string().into_bytes(),
+            origin: None,
         }
     }
 }
@@ -171,6 +176,7 @@ impl Settler {
             unix_nanos: i64::try_from(now).unwrap_or(i64::MAX),
             batch: settled.delivery.batch.clone(),
             payload: dead.payload.clone().into(),
+            origin: dead.origin.clone().map(Box::new).map(Origin::Alert),
         };
         loop {
             let write = || self.bus.dead_letter(&letter, &dead.key);

@@ -7,13 +7,17 @@ use vedette_archive::WriteBatch;
 use vedette_audit::EventId;
 use vedette_audit::document::Document;
 use vedette_bus::Delivery;
-use vedette_proto::bus::v1::{ArchiveCounts, ArchiveEntry, ArchiveMatch, ArchiveResult, Blind, IngestCounts};
+use vedette_proto::bus::v1::{
+    ArchiveCounts, ArchiveEntry, ArchiveMatch, ArchiveResult, Blind, IngestCounts, MatchOrigin,
+};
 
 /// A batch that has been taken from the broker.
 pub(crate) struct Batch {
     pub(crate) delivery: Arc<Delivery<ArchiveResult>>,
     pub(crate) cluster: String,
     pub(crate) received_unix_nanos: i64,
+    /// Of the rules that decided.
+    generation: u64,
     ingest: Option<IngestCounts>,
     counts: Option<ArchiveCounts>,
     blind: Vec<Blind>,
@@ -38,6 +42,8 @@ pub(crate) struct Culprit {
     pub(crate) key: String,
     /// Verbatim.
     pub(crate) payload: Bytes,
+    /// What it takes to write it once more; none where that can't help.
+    pub(crate) origin: Option<MatchOrigin>,
 }
 
 /// What became of a batch's documents.
@@ -54,6 +60,7 @@ impl Batch {
         let mut batch = Self {
             cluster: delivery.cluster.clone(),
             received_unix_nanos: result.received_unix_nanos,
+            generation: result.generation,
             ingest: result.ingest,
             counts: result.counts,
             blind: result.blind,
@@ -76,6 +83,7 @@ impl Batch {
             detail: undecodable.error.to_string(),
             key: "message".to_owned(),
             payload: undecodable.payload.clone(),
+            origin: None,
         });
         let mut batch = Self::build(delivery, ArchiveResult::default());
         batch.culprits.extend(culprit);
@@ -100,8 +108,8 @@ impl Batch {
     }
 
     fn add(&mut self, index: usize, event: ArchiveMatch) {
-        let id = <[u8; 16]>::try_from(event.id.as_ref()).map(EventId::from_bytes);
-        let built = id.map_err(|_| ("bad_id", "an event's id has 16 bytes".to_owned())).and_then(|id| {
+        let id = <[u8; 16]>::try_from(event.id.as_ref()).map(EventId::from_bytes).ok();
+        let built = id.ok_or_else(|| ("bad_id", "an event's id has 16 bytes".to_owned())).and_then(|id| {
             Document::build(id, &event.json, &event.rules, self.received_unix_nanos)
                 .map_err(|error| (error.code(), error.to_string()))
         });
@@ -112,14 +120,23 @@ impl Batch {
                 self.events.push(event.json);
             }
             Err((reason, detail)) => {
-                self.culprits.push(Culprit { reason, detail, key: format!("match-{index}"), payload: event.json });
+                let origin = id.map(|id| self.origin(id, event.rules));
+                let key = format!("match-{index}");
+                self.culprits.push(Culprit { reason, detail, key, payload: event.json, origin });
             }
         }
     }
 
     /// The dead letter of a document that the archive does not take.
     pub(crate) fn culprit(&self, index: usize, reason: &'static str, detail: String) -> Option<Culprit> {
-        let key = self.write.documents.get(index)?.id.to_string();
-        Some(Culprit { reason, detail, key, payload: self.events.get(index)?.clone() })
+        let document = self.write.documents.get(index)?;
+        let origin = Some(self.origin(document.id, document.fields.rules.clone()));
+        let payload = self.events.get(index)?.clone();
+        Some(Culprit { reason, detail, key: document.id.to_string(), payload, origin })
+    }
+
+    fn origin(&self, id: EventId, rules: Vec<String>) -> MatchOrigin {
+        let (received_unix_nanos, generation) = (self.received_unix_nanos, self.generation);
+        MatchOrigin { id: Bytes::copy_from_slice(id.as_bytes()), received_unix_nanos, generation, rules }
     }
 }

@@ -22,6 +22,7 @@ use tracing::{Instrument, Span, field};
 use vedette_archive::{Archive, ArchiveError, BatchReport, Rejected, WriteBatch};
 use vedette_audit::EventId;
 use vedette_bus::{Bus, PublishError, unix_nanos};
+use vedette_proto::bus::v1::dead_letter::Origin;
 use vedette_proto::bus::v1::{BookEntry, Books, DeadLetter, book_entry};
 use vedette_service::telemetry::SPANS;
 use vedette_service::{Component, chain};
@@ -410,5 +411,6 @@ fn letter(batch: &Batch, culprit: &Culprit) -> DeadLetter {
         unix_nanos: unix_nanos(),
         batch: batch.delivery.batch.clone(),
         payload: culprit.payload.clone(),
+        origin: culprit.origin.clone().map(Origin::Match),
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use vedette_archive::{Field, Filter, Page, Query};
 use vedette_bus::Kind;
+use vedette_proto::bus::v1::ArchiveCounts;
 
 use archives::{Failing, Fault};
 use rig::{FOREVER, Rig, event, result};
@@ -175,6 +176,25 @@ async fn a_document_that_is_refused_goes_to_the_dead_letters_verbatim() {
     assert_eq!((letters[0].service.as_str(), letters[0].reason.as_str()), ("archiver", "refused_by_archive"));
     assert_eq!((letters[0].batch.as_str(), letters[0].detail.as_str()), ("a", "it has a hat"));
     assert_eq!(letters[0].payload, event(1).as_bytes());
+
+    // Requeued once the archive takes it, it is stored with the rules that it was found by.
+    rig.stop().await;
+    rig.start(rig.archive());
+    rig.bus.requeue_letter(1).await.unwrap();
+    let books = rig.books(2).await;
+    books.balance();
+    assert_eq!(books["a+1"].counts, Some(ArchiveCounts { requeued: 1, ..ArchiveCounts::default() }));
+    assert_eq!(books.stored_duplicate_rejected("a+1"), (1, 0, 0));
+    assert_eq!(rig.names().await, ["pod-0", "pod-1", "pod-2"]);
+    let stored = rig.archive().search(&Query::of(Filter::contains(Field::Name, ["pod-1"])), &Page::default()).await;
+    let stored = String::from_utf8(stored.unwrap().documents[0].to_vec()).unwrap();
+    assert!(stored.contains("archiving-rule.archiving"), "{stored}");
+    // As a letter that was requeued before a kill and is still there: a second time is no second record.
+    rig.bus.dead_letter(&letters[0], "left-over").await.unwrap();
+    rig.bus.requeue_letter(2).await.unwrap();
+    let books = rig.books(3).await;
+    books.balance();
+    assert_eq!(books.stored_duplicate_rejected("a+2"), (0, 1, 0));
     rig.stop().await;
 }
 

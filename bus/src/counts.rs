@@ -37,6 +37,9 @@ pub fn format_counts(counts: &IngestCounts) -> Result<String, CountsError> {
     if counts.oversize > 0 {
         let _ = write!(text, ";o={}", counts.oversize);
     }
+    if counts.requeued > 0 {
+        let _ = write!(text, ";q={}", counts.requeued);
+    }
     for (prefix, reasons) in [('d', &counts.dropped), ('x', &counts.dead_lettered)] {
         for (reason, count) in reasons {
             if !is_reason(reason) {
@@ -56,7 +59,7 @@ pub fn parse_counts(text: &str) -> Result<IngestCounts, CountsError> {
     if text.len() > MAX_BYTES {
         return Err(CountsError::TooLong);
     }
-    let (mut received, mut published, mut oversize) = (None, None, None);
+    let (mut received, mut published, mut oversize, mut requeued) = (None, None, None, None);
     let mut counts = IngestCounts::default();
     for (index, entry) in text.split(';').enumerate() {
         let malformed = CountsError::Entry { index };
@@ -66,6 +69,7 @@ pub fn parse_counts(text: &str) -> Result<IngestCounts, CountsError> {
             None if key == "r" => received.replace(number).is_none(),
             None if key == "p" => published.replace(number).is_none(),
             None if key == "o" => oversize.replace(number).is_none(),
+            None if key == "q" => requeued.replace(number).is_none(),
             Some(("d", reason)) if is_reason(reason) => counts.dropped.insert(reason.to_owned(), number).is_none(),
             Some(("x", reason)) if is_reason(reason) => {
                 counts.dead_lettered.insert(reason.to_owned(), number).is_none()
@@ -77,7 +81,8 @@ pub fn parse_counts(text: &str) -> Result<IngestCounts, CountsError> {
         }
     }
     let (Some(received), Some(published)) = (received, published) else { return Err(CountsError::Entry { index: 0 }) };
-    Ok(IngestCounts { received, published, oversize: oversize.unwrap_or(0), ..counts })
+    let (oversize, requeued) = (oversize.unwrap_or(0), requeued.unwrap_or(0));
+    Ok(IngestCounts { received, published, oversize, requeued, ..counts })
 }
 
 /// Digits alone: `str::parse` would also take a sign.
@@ -101,6 +106,7 @@ mod tests {
             dropped: [("level_none".to_owned(), 7)].into(),
             dead_lettered: [("not_utf8".to_owned(), 1), ("too_deep".to_owned(), 2)].into(),
             oversize: 3,
+            requeued: 0,
         }
     }
 
@@ -109,6 +115,9 @@ mod tests {
         let text = format_counts(&counts()).unwrap();
         assert_eq!(text, "r=400;p=390;o=3;d.level_none=7;x.not_utf8=1;x.too_deep=2");
         assert_eq!(parse_counts(&text), Ok(counts()));
+        let again = IngestCounts { published: 1, requeued: 1, ..IngestCounts::default() };
+        assert_eq!(format_counts(&again).unwrap(), "r=0;p=1;q=1");
+        assert_eq!(parse_counts("r=0;p=1;q=1"), Ok(again));
         let none = IngestCounts::default();
         assert_eq!(parse_counts(&format_counts(&none).unwrap()), Ok(none));
     }
@@ -123,7 +132,8 @@ mod tests {
             "r=1;p=1;r=1",
             "r=+1;p=1",
             "r=-1;p=1",
-            "r=1;p=1;q=1",
+            "r=1;p=1;z=1",
+            "r=1;p=1;q=1;q=1",
             "r=1;p=1;d.=1",
             "r=1;p=1;d.A=1",
             "r=1;p=1;d.a=1;d.a=1",

@@ -1,7 +1,10 @@
-//! Counting dead letters by reason, without reading their bodies.
+//! Dead letters: counting them by reason, looking at them, and what ends them.
 //!
-//! A letter's reason stands in a header, so that only headers cross the wire. The tally is kept and continued: an overview
+//! Counting reads no bodies: a letter's reason stands in a header, so that only headers cross the wire. The tally is kept and continued: an overview
 //! reads the letters that came since the last one, and at most [`STEP`] of them.
+
+mod letters;
+mod requeue;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +16,8 @@ use crate::Bus;
 use crate::counts::is_reason;
 use crate::publish::REASON;
 use crate::topology::DEAD;
+
+pub use letters::{Letter, LetterError, LetterFilter, LetterPage};
 
 /// Letters that one overview reads at most.
 const STEP: usize = 20_000;
@@ -35,8 +40,10 @@ pub struct DeadLetters {
 /// The letters counted so far.
 #[derive(Debug, Default)]
 pub(crate) struct DeadTally {
-    /// The first message of the stream when counting began: letters that were removed since make the tally void.
+    /// The first message of the stream when counting began, and how many behind it were removed by then: letters that were
+    /// removed since make the tally void.
     first: u64,
+    removed: u64,
     /// The last message counted.
     last: u64,
     reasons: BTreeMap<(String, String), u64>,
@@ -47,8 +54,9 @@ impl Bus {
         let mut tally = self.dead_tally().lock().await;
         let stream = self.jetstream().get_stream(DEAD).await?;
         let state = &stream.cached_info().state;
-        if state.first_sequence != tally.first || state.last_sequence < tally.last {
-            *tally = DeadTally { first: state.first_sequence, last: 0, reasons: BTreeMap::new() };
+        let (first, removed) = (state.first_sequence, state.deleted_count.unwrap_or(0));
+        if (first, removed) != (tally.first, tally.removed) || state.last_sequence < tally.last {
+            *tally = DeadTally { first, removed, ..DeadTally::default() };
         }
         let unread = state.last_sequence.saturating_sub(tally.last.max(state.first_sequence.saturating_sub(1)));
         if state.messages > 0 && unread > 0 {

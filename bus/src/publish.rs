@@ -14,6 +14,7 @@ use async_nats::{HeaderMap, Request};
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use vedette_proto::bus::v1::dead_letter::Origin;
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, Books, DeadLetter, IngestCounts};
 
 use crate::connect::went_down;
@@ -138,7 +139,7 @@ impl PublishError {
 }
 
 /// Packs a dead letter. A payload that neither fits nor compresses is cut, and the letter's detail says so: better than one
-/// that can never be delivered nor put away.
+/// that can never be delivered nor put away. Nothing can be made of a part of an event, so what goes with it is left out.
 pub fn pack_letter(letter: &DeadLetter) -> Bytes {
     let packed = encode(letter);
     if packed.len() <= MAX_LETTER {
@@ -147,7 +148,8 @@ pub fn pack_letter(letter: &DeadLetter) -> Bytes {
     let (bytes, kept) = (letter.payload.len(), MAX_LETTER / 2);
     let detail = format!("{} (the payload is cut: {kept} of {bytes} bytes)", letter.detail);
     let payload = letter.payload.slice(..kept.min(bytes));
-    encode(&DeadLetter { detail, payload, ..letter.clone() })
+    let origin = letter.origin.clone().filter(|origin| matches!(origin, Origin::Alert(_)));
+    encode(&DeadLetter { detail, payload, origin, ..letter.clone() })
 }
 
 /// A payload that gives its share of the bytes in flight back when the client has written or dropped it.

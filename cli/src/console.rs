@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use vedette_console::document::Status;
 use vedette_service::chain;
 
@@ -14,6 +14,7 @@ use crate::http::{self, Trust};
 use crate::outcome::Failure;
 
 /// Where the query API is.
+pub(crate) const DEAD_LETTERS: &str = "/api/v1/dead-letters";
 pub(crate) const COVERAGE: &str = "/api/v1/coverage";
 pub(crate) const EVENTS: &str = "/api/v1/events";
 pub(crate) const EXPORT: &str = "/api/v1/export";
@@ -107,26 +108,45 @@ impl Console {
         Ok(Lines { console: self, response, held: Vec::new(), ended: false })
     }
 
+    /// Asks for one thing, or changes it. That it is not there, or can't be changed, comes back in the console's words.
+    pub(crate) async fn one(&self, method: Method, path: &str) -> Result<Result<String, String>, Failure> {
+        let asking = async {
+            let response = self.send(method, path, &[]).await?;
+            let status = response.status();
+            let text = response.text().await.map_err(|error| self.broke_off(&error))?;
+            match (status.is_success(), said(&text)) {
+                (true, _) => Ok(Ok(text)),
+                (false, Some(said)) if matches!(status, StatusCode::NOT_FOUND | StatusCode::CONFLICT) => Ok(Err(said)),
+                (false, _) => Err(self.refused(status, &text)),
+            }
+        };
+        tokio::time::timeout(TIMEOUT, asking).await.map_err(|_| self.late())?
+    }
+
     /// The answer's first line and headers; a refusal becomes a failure that says what to do.
     async fn get(&self, path: &str, query: &[(&'static str, String)]) -> Result<Response, Failure> {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
-        let request = self.http.get(url).query(query).header(AUTHORIZATION, home::bearer(&self.token)?);
-        let response = request.send().await.map_err(|error| {
-            let what = format!("the console does not answer at {}", self.url);
-            let help = "start it with `vedette up`, or name another with --url or VEDETTE_URL";
-            Failure::usage(what).because(chain(&error).to_string()).help(help)
-        })?;
+        let response = self.send(Method::GET, path, query).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let said = response.text().await.unwrap_or_default();
-        let said = serde_json::from_str::<serde_json::Value>(&said)
-            .ok()
-            .and_then(|value| value.get("message").and_then(|message| message.as_str()).map(str::to_owned))
-            .unwrap_or_else(|| said.chars().take(300).collect());
-        let failure = match status {
+        Err(self.refused(status, &response.text().await.unwrap_or_default()))
+    }
+
+    async fn send(&self, method: Method, path: &str, query: &[(&'static str, String)]) -> Result<Response, Failure> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        let request = self.http.request(method, url).query(query).header(AUTHORIZATION, home::bearer(&self.token)?);
+        request.send().await.map_err(|error| {
+            let what = format!("the console does not answer at {}", self.url);
+            let help = "start it with `vedette up`, or name another with --url or VEDETTE_URL";
+            Failure::usage(what).because(chain(&error).to_string()).help(help)
+        })
+    }
+
+    fn refused(&self, status: StatusCode, text: &str) -> Failure {
+        let said = said(text).unwrap_or_else(|| text.chars().take(300).collect());
+        match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Failure::usage(format!("the console at {} does not take this token", self.url))
                     .help("its token is in its tokenFile; `vedette up` keeps it in .vedette/token")
@@ -135,8 +155,7 @@ impl Console {
             StatusCode::NOT_FOUND => Failure::usage(format!("there is no Vedette console at {}", self.url))
                 .help("name the right one with --url or VEDETTE_URL"),
             _ => Failure::failed(format!("the console answered {status}: {said}")),
-        };
-        Err(failure)
+        }
     }
 
     fn broke_off(&self, error: &reqwest::Error) -> Failure {
@@ -152,6 +171,12 @@ impl Console {
         Failure::failed(format!("{} gave an answer that can't be read", self.url))
             .help("is it a Vedette console of this version?")
     }
+}
+
+/// The message of a console's refusal.
+fn said(text: &str) -> Option<String> {
+    let problem = serde_json::from_str::<serde_json::Value>(text).ok()?;
+    problem.get("message")?.as_str().map(str::to_owned)
 }
 
 /// The lines of a long answer, as they come.

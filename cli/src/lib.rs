@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod console;
+mod dead_letters;
 mod home;
 mod http;
 mod outcome;
@@ -35,6 +36,7 @@ enum Command {
     Replay(Box<replay::ReplayCommand>),
     Query(Box<query::QueryCommand>),
     Status(status::StatusCommand),
+    DeadLetters(dead_letters::DeadLettersCommand),
     WebhookConfig(webhook_config::WebhookConfigCommand),
 }
 
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Replay(command) => outcome::finish(command.run()),
         Command::Query(command) => outcome::finish(command.run()),
         Command::Status(command) => outcome::finish(command.run()),
+        Command::DeadLetters(command) => outcome::finish(command.run()),
         Command::WebhookConfig(command) => outcome::finish(command.run()),
     }
 }

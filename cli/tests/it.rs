@@ -5,6 +5,7 @@
 mod it {
     mod browser;
     mod commands;
+    mod dead_letters;
     mod kit;
     mod lifecycle;
     mod mistakes;

@@ -10,6 +10,7 @@ mod change;
 mod columns;
 mod count;
 mod coverage;
+mod dead;
 mod event;
 mod events;
 mod export;
@@ -33,6 +34,7 @@ use utoipa_axum::routes;
 pub use change::{Change, ChangeKind, Place};
 pub use count::{Facet, FacetValue, Facets, Group, Groups, Histogram, Slot, Statistics};
 pub use coverage::{Coverage, Kept, Losses};
+pub use dead::{DeadLetter, DeadLetterPage, DeadLetterWhole};
 pub use event::Event;
 pub use events::{Events, Whole};
 pub use me::{Me, Via};
@@ -133,7 +135,11 @@ fn for_callers() -> OpenApiRouter<Arc<Shared>> {
 }
 
 fn for_administrators() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(status::answer))
+    OpenApiRouter::new()
+        .routes(routes!(status::answer))
+        .routes(routes!(dead::list))
+        .routes(routes!(dead::get, dead::discard))
+        .routes(routes!(dead::requeue))
 }
 
 fn for_anybody() -> OpenApiRouter<Arc<Shared>> {

@@ -171,6 +171,7 @@ impl Sums {
         sums.alerted_only += counts.alerted_only;
         sums.ignored += counts.ignored;
         sums.dead_lettered += counts.dead_lettered;
+        sums.requeued += counts.requeued;
         sums.stored += entry.stored;
         sums.duplicate += entry.duplicate;
         sums.rejected += entry.rejected;
@@ -184,6 +185,7 @@ impl Sums {
         sums.alerted += counts.alerted;
         sums.alerts += counts.alerts;
         sums.dead_lettered += counts.dead_lettered;
+        sums.requeued += counts.requeued;
         sums.sent += entry.sent;
         sums.unrouted += entry.unrouted;
         sums.rejected += entry.rejected;
@@ -194,6 +196,7 @@ impl Sums {
         self.ingest.received += ingest.received;
         self.ingest.published += ingest.published;
         self.ingest.oversize += ingest.oversize;
+        self.ingest.requeued += ingest.requeued;
         add_reasons(&mut self.ingest.dropped, &ingest.dropped);
         add_reasons(&mut self.ingest.dead_lettered, &ingest.dead_lettered);
         self.archive.batches += archive.batches;
@@ -202,6 +205,7 @@ impl Sums {
         self.archive.alerted_only += archive.alerted_only;
         self.archive.ignored += archive.ignored;
         self.archive.dead_lettered += archive.dead_lettered;
+        self.archive.requeued += archive.requeued;
         self.archive.stored += archive.stored;
         self.archive.duplicate += archive.duplicate;
         self.archive.rejected += archive.rejected;
@@ -210,6 +214,7 @@ impl Sums {
         self.alert.alerted += alert.alerted;
         self.alert.alerts += alert.alerts;
         self.alert.dead_lettered += alert.dead_lettered;
+        self.alert.requeued += alert.requeued;
         self.alert.sent += alert.sent;
         self.alert.unrouted += alert.unrouted;
         self.alert.rejected += alert.rejected;
@@ -223,8 +228,8 @@ impl Sums {
         let dead: u64 = ingest.dead_lettered.values().sum();
         vec![
             equation(
-                "received = published + dropped + dead-lettered",
-                ingest.received,
+                "received + requeued = published + dropped + dead-lettered",
+                ingest.received + ingest.requeued,
                 ingest.published + dropped + dead,
             ),
             equation("published = evaluated", ingest.published, archive.evaluated),
@@ -234,11 +239,15 @@ impl Sums {
                 archive.archived + archive.alerted_only + archive.ignored + archive.dead_lettered,
             ),
             equation(
-                "archived = stored + duplicate + rejected",
-                archive.archived,
+                "archived + requeued = stored + duplicate + rejected",
+                archive.archived + archive.requeued,
                 archive.stored + archive.duplicate + archive.rejected,
             ),
-            equation("alerts = sent + unrouted + rejected", alert.alerts, alert.sent + alert.unrouted + alert.rejected),
+            equation(
+                "alerts + requeued = sent + unrouted + rejected",
+                alert.alerts + alert.requeued,
+                alert.sent + alert.unrouted + alert.rejected,
+            ),
         ]
     }
 
@@ -255,6 +264,7 @@ impl IngestSums {
         self.received += counts.received;
         self.published += counts.published;
         self.oversize += counts.oversize;
+        self.requeued += counts.requeued;
         add_reasons(&mut self.dropped, &counts.dropped);
         add_reasons(&mut self.dead_lettered, &counts.dead_lettered);
     }

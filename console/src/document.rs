@@ -139,6 +139,9 @@ pub struct IngestSums {
     pub dead_lettered: BTreeMap<String, u64>,
     #[schema(required)]
     pub oversize: u64,
+    /// Of the evaluator's dead letters, which were received before.
+    #[schema(required)]
+    pub requeued: u64,
 }
 
 /// Events on their way to the archive.
@@ -158,6 +161,9 @@ pub struct ArchiveSums {
     pub ignored: u64,
     #[schema(required)]
     pub dead_lettered: u64,
+    /// Of the archiver's dead letters, which were archived and rejected before.
+    #[schema(required)]
+    pub requeued: u64,
     #[schema(required)]
     pub stored: u64,
     #[schema(required)]
@@ -181,6 +187,9 @@ pub struct AlertSums {
     pub alerts: u64,
     #[schema(required)]
     pub dead_lettered: u64,
+    /// Alerts of the alerter's dead letters, which were rejected before.
+    #[schema(required)]
+    pub requeued: u64,
     #[schema(required)]
     pub sent: u64,
     #[schema(required)]

@@ -93,6 +93,16 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "no event of this id is kept, or it is not yours to see")
     }
 
+    /// 404: there is no such dead letter.
+    pub(crate) fn no_letter() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is no dead letter of this sequence, or it was dealt with already")
+    }
+
+    /// 409: the thing is not in a state for this.
+    pub(crate) fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, message)
+    }
+
     /// 405: the thing can't be done here.
     pub(crate) fn method_not_allowed() -> Self {
         let message = "this can't be done here: docs/api/openapi.json says what can";

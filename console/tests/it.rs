@@ -4,6 +4,7 @@
 mod it {
     pub(crate) mod access;
     pub(crate) mod api;
+    pub(crate) mod dead;
     pub(crate) mod engines;
     pub(crate) mod gate;
     pub(crate) mod incidents;

@@ -179,14 +179,17 @@ mod tests {
     fn the_heaviest_events_go_first_and_each_is_counted() {
         let alert =
             |event, length| Alert { event_id: id(event), message: noise(length, u32::from(event)), ..Alert::default() };
-        let counts = Some(AlertCounts { evaluated: 4, alerted: 3, alerts: 5, dead_lettered: 0 });
+        let counts = Some(AlertCounts { evaluated: 4, alerted: 3, alerts: 5, ..AlertCounts::default() });
         let alerts = vec![alert(2, 600), alert(3, 600), alert(2, 600), alert(3, 600), alert(1, 10)];
         let result = AlertResult { alerts, counts, ..AlertResult::default() };
         let mut decided = Decided { result, places: vec![0, 0, 1, 1, 3], culprits: Vec::new(), mismatches: 0 };
         let packed = pack_within(&mut decided, |_| Some("{}".into()), 500);
         let sent: AlertResult = vedette_bus::decode(&packed, 1 << 20).unwrap();
         assert_eq!(sent.alerts.iter().map(|alert| alert.event_id[0]).collect::<Vec<_>>(), [1]);
-        assert_eq!(sent.counts.unwrap(), AlertCounts { evaluated: 4, alerted: 1, alerts: 1, dead_lettered: 2 });
+        assert_eq!(
+            sent.counts.unwrap(),
+            AlertCounts { evaluated: 4, alerted: 1, alerts: 1, dead_lettered: 2, ..AlertCounts::default() }
+        );
         assert_eq!((places(&decided.culprits), decided.places), (vec![0, 1], vec![3]));
     }
 

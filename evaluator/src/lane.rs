@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field};
 use vedette_bus::{Bus, Delivery, Kind, PublishError, Undecodable, unix_nanos};
+use vedette_proto::bus::v1::dead_letter::Origin;
 use vedette_proto::bus::v1::{
-    AlertCounts, AlertResult, ArchiveCounts, ArchiveResult, DeadLetter, EventBatch, IngestCounts,
+    AlertCounts, AlertResult, ArchiveCounts, ArchiveResult, DeadLetter, EventBatch, EventOrigin, IngestCounts,
 };
 use vedette_rules::Policy;
 use vedette_service::chain;
@@ -46,7 +47,8 @@ pub(crate) struct Lane {
 /// A batch that is decided and encoded.
 struct Ready {
     packed: Bytes,
-    culprits: Vec<Culprit>,
+    /// Each with what it takes to decide it again; a message that nobody can read has none.
+    culprits: Vec<(Culprit, Option<EventOrigin>)>,
 }
 
 /// Why a batch goes back to the broker.
@@ -152,8 +154,8 @@ impl Lane {
             }
             Err(undecodable) => self.give_up(delivery, &undecodable),
         };
-        for culprit in &ready.culprits {
-            let letter = self.letter(delivery, culprit);
+        for (culprit, origin) in &ready.culprits {
+            let letter = self.letter(delivery, culprit, origin.clone());
             // Both consumers find the same culprits; the same id makes it one letter, which is counted once.
             let id = format!("{}/evaluator/{}", delivery.batch, culprit.index);
             let written = self.persist(|| self.bus.dead_letter(&letter, &id)).await?;
@@ -203,10 +205,10 @@ impl Lane {
             detail: chain(&undecodable.error).to_string(),
             json: undecodable.payload.clone(),
         };
-        Ready { packed, culprits: vec![culprit] }
+        Ready { packed, culprits: vec![(culprit, None)] }
     }
 
-    fn letter(&self, delivery: &Delivery<EventBatch>, culprit: &Culprit) -> DeadLetter {
+    fn letter(&self, delivery: &Delivery<EventBatch>, culprit: &Culprit, origin: Option<EventOrigin>) -> DeadLetter {
         DeadLetter {
             service: "evaluator".to_owned(),
             cluster: delivery.cluster.clone(),
@@ -215,6 +217,7 @@ impl Lane {
             unix_nanos: unix_nanos(),
             batch: delivery.batch.clone(),
             payload: culprit.json.clone(),
+            origin: origin.map(Origin::Event),
         }
     }
 
@@ -253,20 +256,28 @@ fn ready(
     let (rules, generation) = (&policy.rules, policy.generation);
     let case = Case { batch: name, events: batch, ingest, rules, generation, careful, max_bytes: fit::MAX_RAW };
     let json = |place: usize| Some(batch.events.get(place)?.json.clone());
+    let with_origin = |culprit: Culprit| {
+        let origin = batch.events.get(culprit.index).map(|event| EventOrigin {
+            id: event.id.clone(),
+            received_unix_nanos: batch.received_unix_nanos,
+            generation: batch.generation,
+        });
+        (culprit, origin)
+    };
     match kind {
         Kind::Archive => {
             let mut decided = decide::archive(&case);
             let packed = fit::pack(&mut decided, json);
             metrics.count_archive(&decided.result);
             metrics.mismatches.with_label_values(&[kind.as_str()]).inc_by(decided.mismatches);
-            Ready { packed, culprits: decided.culprits }
+            Ready { packed, culprits: decided.culprits.into_iter().map(with_origin).collect() }
         }
         Kind::Alert => {
             let mut decided = decide::alert(&case);
             let packed = fit::pack(&mut decided, json);
             metrics.count_alert(&decided.result);
             metrics.mismatches.with_label_values(&[kind.as_str()]).inc_by(decided.mismatches);
-            Ready { packed, culprits: decided.culprits }
+            Ready { packed, culprits: decided.culprits.into_iter().map(with_origin).collect() }
         }
     }
 }

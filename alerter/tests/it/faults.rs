@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
+use vedette_proto::bus::v1::Alert;
+use vedette_proto::bus::v1::dead_letter::Origin;
 use vedette_rules::{Receiver, ReceiverKind};
 
 use super::hook::{Hook, Reply, names_of};
@@ -44,6 +46,21 @@ async fn an_alert_that_is_refused_for_good_is_found_among_others_and_buried() {
     let sum = rig.books(&["b1"]).await;
     assert_eq!((sum.sent, sum.rejected), (6, 1));
     assert_eq!(rig.dead(1).await, [("receiver_refused".to_owned(), 1)]);
+    rig.settled().await;
+
+    // Requeued once the receiver has been put right, it is the same alert.
+    let Some(Origin::Alert(origin)) = rig.bus.letter(1).await.unwrap().letter.origin else { panic!("no alert") };
+    let alert = origin.alert.unwrap();
+    assert_eq!(Alert { stage_timestamp: alert.stage_timestamp.clone(), ..rig.alert("bad") }, alert);
+    hook.rest();
+    hook.script(|_| Reply::Status(200));
+    rig.bus.requeue_letter(1).await.unwrap();
+    let (_, body) = hook.next().await;
+    assert_eq!(names_of(&body), ["bad"]);
+    assert_eq!(body["alerts"][0]["annotations"]["message"], alert.message.as_str());
+    let sum = rig.books(&["b1+1"]).await;
+    assert_eq!((sum.sent, sum.rejected), (1, 0));
+    assert_eq!(rig.dead(0).await, []);
     rig.settled().await;
 }
 

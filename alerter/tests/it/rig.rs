@@ -104,7 +104,7 @@ impl Rig {
             cluster: "member".to_owned(),
             received_unix_nanos: i64::try_from(self.clock.now().as_nanosecond()).unwrap(),
             generation: 1,
-            counts: Some(AlertCounts { evaluated: 100, alerted: count, alerts: count, dead_lettered: 0 }),
+            counts: Some(AlertCounts { evaluated: 100, alerted: count, alerts: count, ..AlertCounts::default() }),
             alerts,
         };
         self.bus.publish_alert_result(&result).await.unwrap();
@@ -146,7 +146,12 @@ impl Rig {
                 let Some(place) = missing.iter().position(|batch| *batch == entry.batch) else { continue };
                 missing.swap_remove(place);
                 let counts = alert.counts.expect("the evaluation's counts");
-                assert_eq!(counts.alerts, alert.sent + alert.unrouted + alert.rejected, "batch {}", entry.batch);
+                assert_eq!(
+                    counts.alerts + counts.requeued,
+                    alert.sent + alert.unrouted + alert.rejected,
+                    "batch {}",
+                    entry.batch
+                );
                 sum.sent += alert.sent;
                 sum.unrouted += alert.unrouted;
                 sum.rejected += alert.rejected;

@@ -245,8 +245,8 @@ impl Books {
     pub(crate) fn balance(&self) {
         for (batch, entry) in self.iter() {
             let counts = entry.counts.unwrap();
-            assert_eq!(counts.archived, entry.stored + entry.duplicate + entry.rejected, "{batch}");
-            assert_eq!(entry.ingest.as_ref().unwrap().published, counts.evaluated, "{batch}");
+            assert_eq!(counts.archived + counts.requeued, entry.stored + entry.duplicate + entry.rejected, "{batch}");
+            assert_eq!(entry.ingest.clone().unwrap_or_default().published, counts.evaluated, "{batch}");
         }
     }
 }

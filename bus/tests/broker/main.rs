@@ -1,6 +1,7 @@
 //! The bus on a real nats-server.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+mod dead;
 mod pulling;
 mod reading;
 mod refusing;

@@ -18,9 +18,15 @@ pub(crate) fn parts(sums: &Sums) -> [(&'static str, u64); 7] {
     ]
 }
 
-/// Whether each received event is in exactly one part.
+/// Dead letters on their way to the archive that were put on it again: these events are in two parts, what they were and what
+/// became of them then.
+fn requeued(sums: &Sums) -> u64 {
+    sums.ingest.requeued + sums.archive.requeued
+}
+
+/// Whether each received event, and each requeued one once more, is in exactly one part.
 pub(crate) fn adds_up(sums: &Sums) -> bool {
-    sums.ingest.received == parts(sums).iter().map(|(_, events)| events).sum::<u64>()
+    sums.ingest.received + requeued(sums) == parts(sums).iter().map(|(_, events)| events).sum::<u64>()
 }
 
 /// `received 15,459 = stored 12,478 + ignored 2,981 · dead 0`; parts that are empty are left out, but for these.
@@ -33,7 +39,11 @@ pub(crate) fn sentence(sums: &Sums) -> String {
         .map(|(name, events)| format!("{name} {}", thousands(events)))
         .collect();
     let dead = format!("{} {}", dead.0, thousands(dead.1));
-    format!("received {} = {} · {dead}", thousands(sums.ingest.received), parts.join(" + "))
+    let again = match requeued(sums) {
+        0 => String::new(),
+        events => format!(" + requeued {}", thousands(events)),
+    };
+    format!("received {}{again} = {} · {dead}", thousands(sums.ingest.received), parts.join(" + "))
 }
 
 #[cfg(test)]
@@ -63,6 +73,14 @@ mod tests {
         assert_eq!(
             sentence(&all),
             "received 28 = stored 5 + ignored 1 + dropped 3 + alerted only 3 + stored before 6 + refused by the archive 4 · dead 6"
+        );
+        let again = sums(
+            r#"{"ingest":{"received":3,"requeued":1},"archive":{"stored":3,"requeued":1,"rejected":1,"deadLettered":1}}"#,
+        );
+        assert!(adds_up(&again));
+        assert_eq!(
+            sentence(&again),
+            "received 3 + requeued 2 = stored 3 + ignored 0 + refused by the archive 1 · dead 1"
         );
         let lost = sums(r#"{"ingest":{"received":2},"archive":{"stored":1}}"#);
         assert!(!adds_up(&lost));

@@ -55,9 +55,12 @@ fn alerts(total: &Sums) -> String {
         term::count(alert.alerted, "event", "events"),
         thousands(alert.sent)
     );
-    for (name, number) in
-        [("without a receiver", alert.unrouted), ("refused", alert.rejected), ("dead", alert.dead_lettered)]
-    {
+    for (name, number) in [
+        ("without a receiver", alert.unrouted),
+        ("refused", alert.rejected),
+        ("dead", alert.dead_lettered),
+        ("requeued", alert.requeued),
+    ] {
         if number > 0 {
             let _ = write!(text, ", {} {name}", thousands(number));
         }

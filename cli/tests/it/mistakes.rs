@@ -78,7 +78,7 @@ fn questions_that_make_no_sense_are_answered_with_what_would() {
 
 #[test]
 fn help_has_examples_and_the_version_is_told() {
-    for command in ["up", "replay", "query", "webhook-config"] {
+    for command in ["up", "replay", "query", "dead-letters", "webhook-config"] {
         let help = vedette().args([command, "--help"]).output().unwrap();
         assert!(help.status.success());
         assert!(text(&help).contains("\nExamples:\n"), "{}", text(&help));

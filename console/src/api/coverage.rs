@@ -183,11 +183,11 @@ fn gaps(days: &[DaySize], start: Option<i64>, end: Option<i64>) -> Vec<String> {
 async fn losses(shared: &Shared) -> Losses {
     let books = crate::status::books_now(shared).await;
     let total = &books.total;
+    let dead = total.ingest.dead_lettered.values().sum::<u64>() + total.archive.dead_lettered + total.archive.rejected;
     Losses {
         dropped: total.ingest.dropped.values().sum(),
-        dead_lettered: total.ingest.dead_lettered.values().sum::<u64>()
-            + total.archive.dead_lettered
-            + total.archive.rejected,
+        // What was requeued is no letter any more, or one that is counted a second time.
+        dead_lettered: dead.saturating_sub(total.ingest.requeued + total.archive.requeued),
         in_flight: books.in_flight.map_or(0, |flight| flight.archive_events + flight.archive_results),
     }
 }

@@ -35,7 +35,7 @@ fn archived() -> Applied {
 }
 
 fn alerted() -> Applied {
-    let counts = AlertCounts { evaluated: 10, alerted: 1, alerts: 1, dead_lettered: 0 };
+    let counts = AlertCounts { evaluated: 10, alerted: 1, alerts: 1, ..AlertCounts::default() };
     Applied::Alert(AlertEntry { counts: Some(counts), sent: 1, ..AlertEntry::default() })
 }
 

@@ -55,7 +55,7 @@ fn every_event_is_counted_once_for_the_archive() {
     let ingest = IngestCounts { received: 9, published: 5, ..IngestCounts::default() };
     let decided = archive(&case(&events, &ingest, &rules, false));
     let result = decided.result;
-    let counts = ArchiveCounts { evaluated: 5, archived: 2, alerted_only: 1, ignored: 2, dead_lettered: 0 };
+    let counts = ArchiveCounts { evaluated: 5, archived: 2, alerted_only: 1, ignored: 2, ..ArchiveCounts::default() };
     assert_eq!(result.counts, Some(counts));
     assert_eq!((result.batch.as_str(), result.cluster.as_str(), result.generation), ("b-1", "east", 7));
     assert_eq!((result.ingest, result.received_unix_nanos), (Some(ingest), 5));
@@ -82,7 +82,10 @@ fn a_rule_that_lacks_a_body_is_named_with_field_and_level() {
 fn an_alert_carries_what_the_receiver_needs() {
     let (rules, events) = (rules(), batch(&["get", "delete"]));
     let decided = alert(&case(&events, &IngestCounts::default(), &rules, false));
-    assert_eq!(decided.result.counts, Some(AlertCounts { evaluated: 2, alerted: 1, alerts: 1, dead_lettered: 0 }));
+    assert_eq!(
+        decided.result.counts,
+        Some(AlertCounts { evaluated: 2, alerted: 1, alerts: 1, ..AlertCounts::default() })
+    );
     let [raised] = &decided.result.alerts[..] else { panic!("{:?}", decided.result.alerts) };
     assert_eq!(
         (raised.rule_id.as_str(), raised.rule.as_str(), raised.priority.as_str()),
@@ -169,14 +172,24 @@ fn a_result_never_grows_beyond_its_bound() {
     // For the first and the last, but not for the two between them.
     let room = sizes[0] + sizes[3] + 1;
     let decided = alert(&Case { max_bytes: room, ..case(&events, &ingest, &rules, false) });
-    assert_eq!(decided.result.counts, Some(AlertCounts { evaluated: 5, alerted: 2, alerts: 2, dead_lettered: 2 }));
+    assert_eq!(
+        decided.result.counts,
+        Some(AlertCounts { evaluated: 5, alerted: 2, alerts: 2, dead_lettered: 2, ..AlertCounts::default() })
+    );
     assert_eq!(decided.places, [0, 4]);
     let named = |culprits: &[Culprit]| culprits.iter().map(|it| (it.index, it.reason)).collect::<Vec<_>>();
     assert_eq!(named(&decided.culprits), [(2, "result_too_large"), (3, "result_too_large")]);
 
     let sizes: Vec<usize> = archive(&whole).result.matches.iter().map(fit::size).collect();
     let decided = archive(&Case { max_bytes: sizes[0], ..case(&events, &ingest, &rules, false) });
-    let counts = ArchiveCounts { evaluated: 5, archived: 1, alerted_only: 1, ignored: 1, dead_lettered: 2 };
+    let counts = ArchiveCounts {
+        evaluated: 5,
+        archived: 1,
+        alerted_only: 1,
+        ignored: 1,
+        dead_lettered: 2,
+        ..ArchiveCounts::default()
+    };
     assert_eq!((decided.result.counts, decided.places), (Some(counts), vec![0]));
     assert_eq!(named(&decided.culprits), [(2, "result_too_large"), (3, "result_too_large")]);
 }

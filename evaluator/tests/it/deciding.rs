@@ -13,7 +13,7 @@ async fn a_batch_becomes_one_result_of_each_kind() {
     let archive = rig.archived().await;
     assert_eq!((archive.batch.as_str(), archive.cluster.as_str(), archive.received_unix_nanos), ("b1", "east", 77));
     assert_eq!(archive.ingest, Some(counts(4)));
-    let expected = ArchiveCounts { evaluated: 4, archived: 1, alerted_only: 1, ignored: 2, dead_lettered: 0 };
+    let expected = ArchiveCounts { evaluated: 4, archived: 1, alerted_only: 1, ignored: 2, ..ArchiveCounts::default() };
     assert_eq!(archive.counts, Some(expected));
     let [kept] = &archive.matches[..] else { panic!("{:?}", archive.matches) };
     let sent = event("b1", 0, "create");
@@ -23,7 +23,7 @@ async fn a_batch_becomes_one_result_of_each_kind() {
 
     let alert = rig.alerted().await;
     assert_eq!((alert.batch.as_str(), alert.cluster.as_str()), ("b1", "east"));
-    assert_eq!(alert.counts, Some(AlertCounts { evaluated: 4, alerted: 1, alerts: 1, dead_lettered: 0 }));
+    assert_eq!(alert.counts, Some(AlertCounts { evaluated: 4, alerted: 1, alerts: 1, ..AlertCounts::default() }));
     assert_eq!((alert.alerts[0].message.as_str(), alert.alerts[0].rule_id.as_str()), ("delete p-1", "ops/shout/Loud"));
     assert_eq!(alert.generation, archive.generation);
     assert_eq!(evaluator.metric("vedette_evaluator_generation") as u64, archive.generation);

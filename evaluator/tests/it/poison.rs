@@ -1,6 +1,7 @@
 //! What cannot be decided: it becomes a dead letter and holds up nobody.
 
 use async_nats::HeaderMap;
+use vedette_proto::bus::v1::dead_letter::Origin;
 use vedette_proto::bus::v1::{AlertCounts, ArchiveCounts};
 
 use crate::rig::{Rig, event};
@@ -63,6 +64,22 @@ async fn an_event_that_cannot_be_decided_is_a_dead_letter_and_the_others_go_on()
     let [(_, letter)] = &letters[..] else { panic!("both consumers found it, and it is one letter: {letters:?}") };
     assert_eq!((letter.reason.as_str(), &letter.payload[..]), ("unreadable", &b"{\"verb\":"[..]));
     assert_eq!(evaluator.metric("vedette_evaluator_dead_letters_total{reason=\"unreadable\"}"), 1.0);
+
+    // Requeued, it is the same event once more, in a message that says so; and since nothing was put right, a letter again.
+    rig.bus.requeue_letter(1).await.unwrap();
+    let archive = rig.archived().await;
+    let expected = ArchiveCounts { evaluated: 1, dead_lettered: 1, ..ArchiveCounts::default() };
+    assert_eq!((archive.batch.as_str(), archive.counts), ("b1+1", Some(expected)));
+    assert_eq!((archive.received_unix_nanos, archive.cluster.as_str()), (77, "east"));
+    let ingest = archive.ingest.unwrap();
+    assert_eq!((ingest.received, ingest.requeued, ingest.published), (0, 1, 1));
+    let alert = rig.alerted().await;
+    assert_eq!(alert.counts, Some(AlertCounts { evaluated: 1, dead_lettered: 1, ..AlertCounts::default() }));
+    rig.drained().await;
+    let again = rig.bus.letter(2).await.unwrap().letter;
+    assert_eq!((again.batch.as_str(), &again.origin, &again.payload), ("b1+1", &letter.origin, &letter.payload));
+    let Some(Origin::Event(origin)) = &again.origin else { panic!("{again:?}") };
+    assert_eq!((&origin.id, origin.generation), (&event("b1", 1, "delete").id, 3));
     evaluator.stop().await;
 }
 

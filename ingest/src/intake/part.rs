@@ -184,6 +184,8 @@ impl Part {
             unix_nanos: self.received_unix_nanos,
             batch: String::new(),
             payload: draft.payload.into(),
+            // Nothing here could be read: only the sender can put it right.
+            origin: None,
         };
         Letter { index: draft.index, code: draft.code, message: vedette_bus::pack_letter(&letter) }
     }

@@ -227,6 +227,7 @@ impl<'a> Asking<'a> {
         self.coverage();
         if self.query.is_empty() {
             self.kubesphere();
+            self.administration();
         }
     }
 
@@ -340,6 +341,20 @@ impl<'a> Asking<'a> {
         assert_eq!(coverage["newest"], time(self.visible.last()));
         let everything = self.visible.len() == self.subject.documents.len();
         assert!(everything || (coverage["losses"].is_null() && coverage["gaps"].is_null()), "{coverage}");
+    }
+
+    /// Dead letters hold what was received from everybody.
+    fn administration(&self) {
+        let everything = self.visible.len() == self.subject.documents.len();
+        // There is no broker here.
+        let expected = if everything { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::FORBIDDEN };
+        let letters = "/api/v1/dead-letters";
+        for (method, path) in [("GET", ""), ("GET", "/1"), ("DELETE", "/1"), ("POST", "/1/requeue")] {
+            let request =
+                Request::builder().method(method).uri(format!("{letters}{path}")).body(Body::empty()).unwrap();
+            let answer = self.subject.runtime.block_on(self.api.clone().oneshot(request)).unwrap();
+            assert_eq!(answer.status(), expected, "{method} {path}");
+        }
     }
 
     /// The other endpoints, which have a language of their own.
