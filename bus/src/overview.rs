@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::consumer::pull;
 
-use crate::topology::{BOOKS, events_stream};
+use crate::topology::{ALERTS, BOOKS, events_stream};
 use crate::{Bus, DeadLetters, Kind};
 
 /// What is in the streams, and how far their consumers have come.
@@ -85,6 +85,7 @@ impl Bus {
             overview.consumers.push(self.consumer_view(kind.results_stream(), kind.results_durable()).await?);
         }
         overview.streams.push(self.stream_view(BOOKS).await?);
+        overview.streams.push(self.stream_view(ALERTS).await?);
         overview.dead = self
             .dead_letters()
             .await
