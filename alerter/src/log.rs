@@ -28,8 +28,10 @@ pub(crate) struct Part<'a> {
     pub(crate) number: usize,
 }
 
-/// Cuts the texts of an alert to what receivers are told of them. Clients choose them, and they are held in memory.
+/// Cuts the texts of an alert to what receivers are told of them. Clients choose them, and they are held in memory; so is
+/// the whole message as long as the id is a part of it.
 pub(crate) fn trim(alert: &mut Alert) {
+    alert.event_id = alert.event_id.to_vec().into();
     for text in [
         &mut alert.message,
         &mut alert.audit_id,

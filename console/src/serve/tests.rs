@@ -18,9 +18,8 @@ use vedette_archive::{
 };
 use vedette_service::Context;
 
-use super::{Found, Shared, router};
+use super::{Found, Read, Shared, router};
 use crate::access::Access;
-use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::metrics::Metrics;
 
@@ -91,7 +90,7 @@ async fn api(pages: u64, limits: Limits) -> axum::Router {
     let found = Found { archive, bus, policy };
     let ctx = Context::new("console", prometheus::Registry::new(), CancellationToken::new());
     let access = Access::start(&config, &metrics, &ctx, &ctx.shutdown).await.unwrap();
-    router(Arc::new(Shared::new(&config, access, found, SharedLedger::default(), metrics, &ctx.shutdown)))
+    router(Arc::new(Shared::new(&config, access, found, Read::default(), metrics, &ctx.shutdown)))
 }
 
 async fn get(api: &axum::Router, query: &str) -> Response {
