@@ -45,7 +45,7 @@ fn entry(name: &str, outcome: AlertOutcome, receivers: &[&str]) -> (String, (Ale
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_alert_is_logged_with_its_outcome_before_it_is_acknowledged() {
-    let (mut picky, mut away) = (Hook::start().await, Hook::start().await);
+    let (picky, mut away) = (Hook::start().await, Hook::start().await);
     picky.script(|body| Reply::Status(if names_of(body).iter().any(|name| name == "bad") { 400 } else { 200 }));
     // It has the batch when that comes again.
     let mut left = vec![503];
@@ -101,6 +101,7 @@ async fn alerts_go_on_without_the_log() {
     assert_eq!(rig.books(&["b1"]).await.sent, 2);
     rig.publish("b2", &["c"]).await;
     assert_eq!(rig.books(&["b2"]).await.sent, 1);
+    rig.settled().await;
     assert_eq!(rig.metric("vedette_alerter_alerts_unlogged_total", "unavailable"), Some(2.0));
     // With a short wait for acknowledgements the first batch may have come again meanwhile.
     assert!(rig.metric("vedette_alerter_alerts_unlogged_total", "paused") >= Some(1.0));
