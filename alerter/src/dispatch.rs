@@ -20,6 +20,7 @@ use vedette_service::policy::PolicyWatch;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::lane::{Done, Job, Lane, Outcome, Rejection, Surroundings};
+use crate::log;
 use crate::notice::{Detail, Draft, Notice};
 use crate::settle::{DeadAlert, Outbox, Settled};
 use crate::taken::Taken;
@@ -43,7 +44,7 @@ pub(crate) struct Dispatcher {
     lane_tasks: JoinSet<()>,
     lanes_started: u64,
     in_flight: HashMap<u64, InFlight>,
-    /// Notices of all that is in flight: what bounds it.
+    /// Alerts of all that is in flight: what bounds it.
     held: usize,
     messages: u64,
     /// Whether it was said that alerts go nowhere; said again only after the receivers changed.
@@ -53,12 +54,13 @@ pub(crate) struct Dispatcher {
 /// A message of the broker whose alerts are on their way.
 struct InFlight {
     delivery: Delivery<AlertResult>,
-    notices: Arc<[Notice]>,
-    /// The alert that each notice was written of.
     alerts: Vec<Alert>,
+    notices: Arc<[Notice]>,
     received: Timestamp,
-    /// Serial numbers of the lanes that have not answered yet.
-    waiting: Vec<u64>,
+    /// The lanes that have not answered yet: serial numbers, and their receivers' names.
+    waiting: Vec<(u64, String)>,
+    /// The names of receivers that have it, apart from what they will not take.
+    took: Vec<String>,
     /// When it must come again, for a receiver that does not have it.
     again: Option<Duration>,
     /// Receiver's name with what it will not take.
@@ -188,9 +190,9 @@ impl Dispatcher {
             && (self.lanes.is_empty() || self.lanes.iter().any(|lane| lane.alerts < room))
     }
 
-    fn hold(&mut self, notices: usize) {
-        self.held = notices;
-        self.around.metrics.in_flight.set(i64::try_from(notices).unwrap_or(i64::MAX));
+    fn hold(&mut self, alerts: usize) {
+        self.held = alerts;
+        self.around.metrics.in_flight.set(i64::try_from(alerts).unwrap_or(i64::MAX));
     }
 
     /// Takes a message of the broker.
@@ -199,30 +201,38 @@ impl Dispatcher {
             return self.outbox.put(Settled::undecodable(delivery));
         };
         let mut alerts = std::mem::take(&mut result.alerts);
-        let received = Timestamp::from_nanosecond(i128::from(result.received_unix_nanos)).unwrap_or_default();
+        alerts.iter_mut().for_each(log::trim);
+        let received_nanos = result.received_unix_nanos;
+        let received = Timestamp::from_nanosecond(i128::from(received_nanos)).unwrap_or_default();
         let count = alerts.len() as u64;
         if alerts.is_empty() {
-            return self.outbox.put(Settled::new(delivery, AlertEntry::default(), Vec::new()));
+            return self.outbox.put(Settled::new(delivery, AlertEntry::default(), Vec::new(), Vec::new()));
         }
         if self.lanes.is_empty() {
             self.tell_unrouted(count);
             let entry = AlertEntry { unrouted: count, ..AlertEntry::default() };
-            return self.outbox.put(Settled::new(delivery, entry, Vec::new()));
+            let logged = log::unrouted(alerts, received_nanos, self.around.clock.now());
+            return self.outbox.put(Settled::new(delivery, entry, Vec::new(), logged));
         }
         // Not by the number of deliveries: another alerter may have had it, or this one before it was started again.
         let again = !self.taken.begin(&delivery.batch);
         let notices: Arc<[Notice]> = self.draft(&alerts, &delivery.cluster, received, again).into();
         self.messages += 1;
         let id = self.messages;
-        // What one that is refused is requeued as. The others are let go: their number is not bounded by that of the notices.
-        let place = |notice: &Notice| notice.stands_for.last().and_then(|place| usize::try_from(*place).ok());
-        let spoken = |notice| place(notice).and_then(|place| alerts.get_mut(place)).map(std::mem::take);
-        let alerts = notices.iter().map(spoken).map(Option::unwrap_or_default).collect();
-        let (waiting, again, rejected) = (Vec::new(), None, Vec::new());
-        let mut it = InFlight { delivery, notices, alerts, received, waiting, again, rejected };
+        let mut it = InFlight {
+            delivery,
+            alerts,
+            notices,
+            received,
+            waiting: Vec::new(),
+            took: Vec::new(),
+            again: None,
+            rejected: Vec::new(),
+        };
         let (room, several) = (self.lane_room(), self.lanes.len() > 1);
         for lane in &mut self.lanes {
             if self.taken.has(&it.delivery.batch, &lane.receiver) {
+                it.took.push(lane.receiver.name.clone());
                 continue;
             }
             let fits = lane.alerts == 0 || lane.alerts + it.notices.len() <= room;
@@ -232,12 +242,12 @@ impl Dispatcher {
             }
             let trace = it.delivery.trace.clone();
             lane.push(Job { id, notices: Arc::clone(&it.notices), received, trace });
-            it.waiting.push(lane.serial);
+            it.waiting.push((lane.serial, lane.receiver.name.clone()));
         }
         if it.waiting.is_empty() {
             return self.complete(it).await;
         }
-        self.hold(self.held + it.notices.len());
+        self.hold(self.held + it.alerts.len());
         self.in_flight.insert(id, it);
     }
 
@@ -279,10 +289,9 @@ impl Dispatcher {
         let lane = self.lanes.iter_mut().find(|lane| lane.serial == done.lane);
         let gone = lane.is_none();
         let Some(it) = self.in_flight.get_mut(&done.id) else { return };
-        it.waiting.retain(|serial| *serial != done.lane);
-        let mut receiver = String::new();
+        let Some(place) = it.waiting.iter().position(|(serial, _)| *serial == done.lane) else { return };
+        let (_, receiver) = it.waiting.swap_remove(place);
         if let Some(lane) = lane {
-            receiver.clone_from(&lane.receiver.name);
             lane.alerts = lane.alerts.saturating_sub(it.notices.len());
             // One that refused something is asked again if the message comes again: its refusal is settled with all answers.
             if matches!(&done.outcome, Outcome::Taken(rejections) if rejections.is_empty()) {
@@ -292,6 +301,7 @@ impl Dispatcher {
         match done.outcome {
             Outcome::Taken(rejections) => {
                 it.rejected.extend(rejections.into_iter().map(|rejection| (receiver.clone(), rejection)));
+                it.took.push(receiver);
             }
             Outcome::Deferred => {
                 let delay = if gone { Duration::ZERO } else { retry_after(it.delivery.delivered) };
@@ -301,13 +311,13 @@ impl Dispatcher {
         if it.waiting.is_empty()
             && let Some(it) = self.in_flight.remove(&done.id)
         {
-            self.hold(self.held.saturating_sub(it.notices.len()));
+            self.hold(self.held.saturating_sub(it.alerts.len()));
             self.complete(it).await;
         }
     }
 
     /// All lanes have answered.
-    async fn complete(&mut self, it: InFlight) {
+    async fn complete(&mut self, mut it: InFlight) {
         if let Some(delay) = it.again {
             if let Err(error) = it.delivery.retry(delay).await {
                 // The broker will deliver it again all the same, once it has waited for an answer in vain.
@@ -332,12 +342,16 @@ impl Dispatcher {
             dead.origin = message.map(|message| AlertOrigin {
                 received_unix_nanos: message.received_unix_nanos,
                 generation: message.generation,
-                alert: it.alerts.get(rejection.notice).cloned(),
+                // What it is requeued as: of the alerts that it stands for, the one that it was written of.
+                alert: notice.stands_for.last().and_then(|place| it.alerts.get(usize::try_from(*place).ok()?)).cloned(),
             });
             Some(dead)
         });
         let dead = dead.collect();
-        self.outbox.put(Settled::new(it.delivery, entry, dead));
+        let received = i64::try_from(it.received.as_nanosecond()).unwrap_or_default();
+        it.took.sort_unstable();
+        let logged = log::routed(it.alerts, &it.notices, &it.took, &it.rejected, received, now);
+        self.outbox.put(Settled::new(it.delivery, entry, dead, logged));
     }
 
     async fn report_progress(&self) {

@@ -5,8 +5,8 @@
 //! gets an alert twice sees one alert. Nothing is ever held back because of what a client chose, such as its `Audit-ID`.
 //!
 //! An alert's way: `dispatch` takes a message and spends each alert's labels from the `budget`, which makes `notice`s;
-//! each receiver's `lane` sends them, in bodies made by `payload`, to its `target`; `settle` writes dead letters and
-//! books and acknowledges.
+//! each receiver's `lane` sends them, in bodies made by `payload`, to its `target`; `settle` writes dead letters, the
+//! alert log and books, and acknowledges.
 //!
 //! **Invariants.** A receiver that is away holds up nobody else: it has its own lane, and what waits for it goes back to
 //! the broker. Nothing is dropped: an alert is taken, or refused and a dead letter, or counted as unrouted, or it comes
@@ -17,6 +17,7 @@ mod clock;
 mod config;
 mod dispatch;
 mod lane;
+mod log;
 mod metrics;
 mod notice;
 mod payload;

@@ -17,6 +17,7 @@ pub(crate) struct Metrics {
     pub(crate) unrouted: IntCounter,
     pub(crate) collapsed: IntCounter,
     pub(crate) dead_lettered: IntCounterVec,
+    pub(crate) unlogged: IntCounterVec,
     pub(crate) deferred: IntCounterVec,
     pub(crate) delivery_seconds: HistogramVec,
     pub(crate) alert_seconds: Histogram,
@@ -45,6 +46,11 @@ impl Metrics {
                 "Alerts whose labels were made coarser to bound their number.",
             )?,
             dead_lettered: by("dead_letters_total", "Dead letters written, by reason.", &["reason"])?,
+            unlogged: by(
+                "alerts_unlogged_total",
+                "Alerts that are settled and missing in the alert log, by why the broker did not take it.",
+                &["reason"],
+            )?,
             deferred: by(
                 "batches_deferred_total",
                 "Alert results given back to the broker because this receiver was away.",
@@ -70,6 +76,7 @@ impl Metrics {
         registry.register(Box::new(metrics.unrouted.clone()))?;
         registry.register(Box::new(metrics.collapsed.clone()))?;
         registry.register(Box::new(metrics.dead_lettered.clone()))?;
+        registry.register(Box::new(metrics.unlogged.clone()))?;
         registry.register(Box::new(metrics.deferred.clone()))?;
         registry.register(Box::new(metrics.delivery_seconds.clone()))?;
         registry.register(Box::new(metrics.alert_seconds.clone()))?;

@@ -11,7 +11,7 @@ use vedette_proto::bus::v1::Alert;
 /// Longest value of a label, in characters; a name in Kubernetes has 253 at most.
 const LABEL_LIMIT: usize = 1_024;
 /// Longest value of an annotation, in characters; as long as the longest message of a rule.
-const ANNOTATION_LIMIT: usize = 4_096;
+pub(crate) const ANNOTATION_LIMIT: usize = 4_096;
 /// What stands for values that are too many to tell apart.
 pub(crate) const MANY: &str = "(many)";
 
@@ -171,7 +171,8 @@ fn label(value: &str) -> String {
     shorten(value, LABEL_LIMIT)
 }
 
-fn annotation(value: &str) -> String {
+/// A value of an annotation.
+pub(crate) fn annotation(value: &str) -> String {
     shorten(value, ANNOTATION_LIMIT)
 }
 

@@ -1,8 +1,15 @@
-//! The end of a message's way: dead letters, then the books, then the acknowledgement.
+//! The end of a message's way: dead letters, then the alert log, then the books, then the acknowledgement.
 //!
-//! In this order, so that whatever is killed in between is done again and not lost: a dead letter and an entry of the books
-//! that are written twice count once, by their keys. What has come while one round is written goes into the next together,
-//! so the books cost one synced write a cluster and round, not one a message.
+//! In this order, so that whatever is killed in between is done again and not lost: a dead letter, an alert in the log and an
+//! entry of the books that are written twice count once, by their keys. What has come while one round is written goes into the
+//! next together, so log and books cost a synced write each a cluster and round, not one a message.
+//!
+//! The log is for looking at, and alerts must not wait for it. A broker that is away is waited for, as it is for the books:
+//! nothing could be acknowledged without it. Where the broker is there and does not take the log for [`LOG_PATIENCE`] (no such
+//! stream, no room), the alerts go on without it. They are delivered, and the books count them; that the log lacks them is not
+//! silent: each counts in `vedette_alerter_alerts_unlogged_total`, and an error is logged where that begins and where it ends.
+//! Health says nothing of it: an alerter that is not ready is replaced, and there would be no gain from that. For [`LOG_PAUSE`] after
+//! a refusal nothing is tried, so that rounds of a busy alerter don't wait for each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +18,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vedette_bus::{Bus, Delivery, PublishError};
 use vedette_proto::bus::v1::dead_letter::Origin;
-use vedette_proto::bus::v1::{AlertEntry, AlertOrigin, AlertResult, BookEntry, Books, DeadLetter, book_entry};
+use vedette_proto::bus::v1::{
+    AlertEntry, AlertOrigin, AlertResult, BookEntry, Books, DeadLetter, LoggedAlert, book_entry,
+};
 use vedette_service::chain;
 
 use crate::lane::Rejection;
+use crate::log;
 use crate::metrics::Metrics;
 use crate::notice::{self, Notice};
 use crate::payload;
@@ -26,8 +37,14 @@ use crate::payload;
 const SERVICE: &str = "alerter";
 /// Messages settled in one round at most.
 const ROUND: usize = 256;
-/// How often the broker is tried again while it refuses dead letters or books.
+/// Bytes of alerts that may wait to be settled.
+const WAITING_BYTES: usize = 32 << 20;
+/// How often the broker is tried again while it refuses what must be written.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a broker that is there may refuse the alert log.
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the alert log is not tried after that.
+const LOG_PAUSE: Duration = Duration::from_secs(10);
 /// How often the broker hears that work goes on meanwhile.
 const PROGRESS_EVERY: u32 = 8;
 
@@ -38,6 +55,10 @@ pub(crate) struct Settled {
     /// What was done with its alerts; none if the message could not be read.
     entry: Option<AlertEntry>,
     dead: Vec<DeadAlert>,
+    /// What the alert log is to say of its alerts.
+    logged: Vec<LoggedAlert>,
+    /// About how many bytes that is.
+    bytes: usize,
 }
 
 /// An alert that could not be delivered.
@@ -55,7 +76,14 @@ pub(crate) struct DeadAlert {
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     sender: mpsc::UnboundedSender<Settled>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
+}
+
+/// What waits for the settling task.
+#[derive(Debug, Default)]
+struct Waiting {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 /// The settling task.
@@ -64,16 +92,24 @@ pub(crate) struct Settler {
     metrics: Metrics,
     clock: Arc<dyn crate::Clock>,
     inbox: mpsc::UnboundedReceiver<Settled>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
+    /// Since the broker refused the alert log: when it is tried again.
+    log_again: Option<Instant>,
     /// After this nothing is tried a second time.
     stop: CancellationToken,
 }
 
 impl Settled {
     /// A message with what was done about its alerts.
-    pub(crate) fn new(delivery: Delivery<AlertResult>, mut entry: AlertEntry, dead: Vec<DeadAlert>) -> Self {
+    pub(crate) fn new(
+        delivery: Delivery<AlertResult>,
+        mut entry: AlertEntry,
+        dead: Vec<DeadAlert>,
+        logged: Vec<LoggedAlert>,
+    ) -> Self {
         entry.counts = delivery.message.as_ref().ok().and_then(|result| result.counts);
-        Self { delivery, entry: Some(entry), dead }
+        let bytes = logged.iter().filter_map(|it| it.alert.as_ref()).map(log::weight).sum();
+        Self { delivery, entry: Some(entry), dead, logged, bytes }
     }
 
     /// A message that is none: it becomes a dead letter.
@@ -85,7 +121,7 @@ impl Settled {
             payload: bad.payload.to_vec(),
             origin: None,
         });
-        Self { delivery, entry: None, dead: dead.into_iter().collect() }
+        Self { delivery, entry: None, dead: dead.into_iter().collect(), logged: Vec::new(), bytes: 0 }
     }
 }
 
@@ -107,14 +143,16 @@ impl DeadAlert {
 impl Outbox {
     /// Hands a message over.
     pub(crate) fn put(&self, settled: Settled) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.waiting.messages.fetch_add(1, Ordering::Relaxed);
+        self.waiting.bytes.fetch_add(settled.bytes, Ordering::Relaxed);
         // The settling task ends after whoever holds this.
         let _ = self.sender.send(settled);
     }
 
     /// Whether so much waits already that nothing new should be begun.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= 4 * ROUND
+        self.waiting.messages.load(Ordering::Relaxed) >= 4 * ROUND
+            || self.waiting.bytes.load(Ordering::Relaxed) >= WAITING_BYTES
     }
 }
 
@@ -126,9 +164,9 @@ impl Settler {
         stop: CancellationToken,
     ) -> (Outbox, Self) {
         let (sender, inbox) = mpsc::unbounded_channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::new(Waiting::default());
         let outbox = Outbox { sender, waiting: Arc::clone(&waiting) };
-        (outbox, Self { bus, metrics, clock, inbox, waiting, stop })
+        (outbox, Self { bus, metrics, clock, inbox, waiting, log_again: None, stop })
     }
 
     /// Settles until every [`Outbox`] is gone.
@@ -136,17 +174,19 @@ impl Settler {
         let mut round = Vec::new();
         while self.inbox.recv_many(&mut round, ROUND).await > 0 {
             let count = round.len();
+            let bytes = round.iter().map(|settled: &Settled| settled.bytes).sum();
             if self.write(&round).await {
                 self.acknowledge(&round).await;
                 self.metrics.batches.inc_by(count as u64);
             }
-            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            self.waiting.messages.fetch_sub(count, Ordering::Relaxed);
+            self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
             round.clear();
         }
     }
 
-    /// Writes dead letters and books. False if that was given up: nothing may be acknowledged then.
-    async fn write(&self, round: &[Settled]) -> bool {
+    /// Writes dead letters, log and books. False if that was given up: nothing may be acknowledged then.
+    async fn write(&mut self, round: &[Settled]) -> bool {
         for settled in round {
             for dead in &settled.dead {
                 if !self.bury(settled, dead, round).await {
@@ -154,13 +194,48 @@ impl Settler {
                 }
             }
         }
+        if !self.log(round).await {
+            return false;
+        }
         for books in books(round) {
-            let written = self.persist(round, "write the books", || self.bus.write_books(&books)).await;
+            let written = self.persist(round, "write the books", None, || self.bus.write_books(&books)).await;
             match written {
                 Ok(Some(())) => {}
                 Ok(None) => return false,
                 // Alerts must not stop for the sake of their books; that the books lack them is said aloud.
                 Err(error) => tracing::error!(error = %chain(&error), "an entry of the books is lost"),
+            }
+        }
+        true
+    }
+
+    /// Writes the alert log, as far as the broker takes it. False if that was given up at the end.
+    async fn log(&mut self, round: &[Settled]) -> bool {
+        let batches = round.iter().map(|it| (&*it.delivery.cluster, &*it.delivery.batch, it.logged.as_slice()));
+        for part in log::parts(batches) {
+            let alerts = part.log.alerts.len() as u64;
+            if self.log_again.is_some_and(|again| Instant::now() < again) {
+                self.metrics.unlogged.with_label_values(&["paused"]).inc_by(alerts);
+                continue;
+            }
+            // What is refused already gets one attempt.
+            let patience = if self.log_again.is_some() { Duration::ZERO } else { LOG_PATIENCE };
+            let write = || self.bus.log_alerts(&part.log, &part.batches, part.number);
+            match self.persist(round, "write the alert log", Some(patience), write).await {
+                Ok(Some(_)) => {
+                    if self.log_again.take().is_some() {
+                        tracing::info!("the broker takes the alert log again");
+                    }
+                }
+                Ok(None) => return false,
+                Err(error) => {
+                    self.metrics.unlogged.with_label_values(&[error.code()]).inc_by(alerts);
+                    // What this message alone is refused for is no reason to keep others back.
+                    let pause = if error.retry_after().is_some() { LOG_PAUSE } else { Duration::ZERO };
+                    if self.log_again.replace(Instant::now() + pause).is_none() {
+                        tracing::error!(error = %chain(&error), "alerts go on without the alert log, which the broker refuses");
+                    }
+                }
             }
         }
         true
@@ -180,7 +255,7 @@ impl Settler {
         };
         loop {
             let write = || self.bus.dead_letter(&letter, &dead.key);
-            match self.persist(round, "write a dead letter", write).await {
+            match self.persist(round, "write a dead letter", None, write).await {
                 Ok(Some(written)) => {
                     self.metrics.dead_lettered.with_label_values(&[dead.reason]).inc_by(u64::from(!written.duplicate));
                     return true;
@@ -196,16 +271,19 @@ impl Settler {
         }
     }
 
-    /// Tries until the broker has it. None: given up at the end; an error: it can never succeed.
+    /// Tries until the broker has it. None: given up at the end; an error: it can never succeed, or did not within this time
+    /// of a broker that is there.
     async fn persist<F, T>(
         &self,
         round: &[Settled],
         what: &'static str,
+        patience: Option<Duration>,
         mut write: impl FnMut() -> F,
     ) -> Result<Option<T>, PublishError>
     where
         F: Future<Output = Result<T, PublishError>>,
     {
+        let mut refused_since: Option<Instant> = None;
         for attempt in 0_u32.. {
             let error = match write().await {
                 Ok(written) => return Ok(Some(written)),
@@ -214,6 +292,11 @@ impl Settler {
             };
             if self.stop.is_cancelled() {
                 return Ok(None);
+            }
+            if error.is_away() {
+                refused_since = None;
+            } else if patience.is_some_and(|most| refused_since.get_or_insert_with(Instant::now).elapsed() >= most) {
+                return Err(error);
             }
             if attempt == 0 {
                 tracing::warn!(error = %chain(&error), what, "the broker does not take what must be written");

@@ -6,5 +6,6 @@ mod it {
     pub(crate) mod broker;
     pub(crate) mod faults;
     pub(crate) mod hook;
+    pub(crate) mod logged;
     pub(crate) mod rig;
 }

@@ -140,7 +140,7 @@ impl Fields {
             source_ip: event.source_ip().into_owned(),
             user_agent: event.user_agent().into_owned(),
             resource: event.resource().into_owned(),
-            tenant: tenant(event),
+            tenant: event.tenant(),
             namespace: event.namespace().into_owned(),
             name: event.name().into_owned(),
             subresource: event.subresource().into_owned(),
@@ -156,11 +156,6 @@ impl Fields {
             rules: rules.to_vec(),
         }
     }
-}
-
-fn tenant(event: &Event<'_>) -> String {
-    let uid = event.namespace_uid();
-    if uid.is_empty() { String::new() } else { format!("{}/{uid}", event.cluster()) }
 }
 
 /// The instant of an RFC 3339 text.

@@ -235,6 +235,13 @@ impl<'a> Event<'a> {
         self.level().parse().ok()
     }
 
+    /// The object's namespace among all of its name in all clusters, `<cluster>/<uid>`; empty where its uid is not known. In an
+    /// event that was rewritten it is never the sender's word.
+    pub fn tenant(&self) -> String {
+        let uid = self.namespace_uid();
+        if uid.is_empty() { String::new() } else { format!("{}/{uid}", self.cluster()) }
+    }
+
     /// Who acted in effect: the impersonated user, else the authenticated one.
     pub fn actor(&self) -> Cow<'a, str> {
         let impersonated = self.impersonated_username();

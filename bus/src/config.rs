@@ -28,7 +28,7 @@ pub struct Config {
     pub ack_wait_seconds: u64,
     /// Messages that one service may have fetched and not yet taken from its stream of deliveries, over all partitions.
     pub prefetch: usize,
-    /// Seconds that publishing a result, a dead letter or books may take.
+    /// Seconds that publishing a result, a dead letter, books or a part of the alert log may take.
     pub publish_timeout_seconds: u64,
     /// Seconds that the first connection may take. Later ones are tried for ever.
     pub connect_timeout_seconds: u64,
@@ -38,7 +38,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// How much each stream may hold. A full stream refuses new messages, apart from the books, which lose their oldest.
+/// How much each stream may hold. A full stream refuses new messages, apart from the books and the alert log, which lose their oldest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
@@ -52,6 +52,8 @@ pub struct Limits {
     pub dead_bytes: i64,
     /// Bytes of the books.
     pub books_bytes: i64,
+    /// Bytes of the alert log.
+    pub alerts_bytes: i64,
 }
 
 impl Default for Config {
@@ -83,6 +85,7 @@ impl Default for Limits {
             results_bytes: 1024 * MIB,
             dead_bytes: 512 * MIB,
             books_bytes: 512 * MIB,
+            alerts_bytes: 256 * MIB,
         }
     }
 }

@@ -224,8 +224,14 @@ fn check(config: &Config) -> Result<(), ConnectError> {
         return Err(ConnectError::Config("`clientCertificateFile` and `clientKeyFile` go together"));
     }
     let limits = &config.limits;
-    let all =
-        [limits.events_bytes, limits.cluster_messages, limits.results_bytes, limits.dead_bytes, limits.books_bytes];
+    let all = [
+        limits.events_bytes,
+        limits.cluster_messages,
+        limits.results_bytes,
+        limits.dead_bytes,
+        limits.books_bytes,
+        limits.alerts_bytes,
+    ];
     if all.iter().any(|limit| *limit <= 0) {
         return Err(ConnectError::Config(
             "every one of `limits` must be at least 1: a stream without a bound fills the disk",

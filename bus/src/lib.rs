@@ -8,13 +8,13 @@
 //! [`Delivery::ack`]. Whatever the broker does, nothing here holds more than its configured number of bytes in flight.
 
 mod announce;
-mod books;
 mod codec;
 mod config;
 mod connect;
 mod counts;
 mod dead;
 mod delivery;
+mod follow;
 mod overview;
 mod passing;
 mod publish;
@@ -31,6 +31,7 @@ pub use connect::{Bus, ConnectError};
 pub use counts::{CountsError, format_counts, parse_counts};
 pub use dead::{DeadLetters, Letter, LetterError, LetterFilter, LetterPage};
 pub use delivery::{AckError, Delivery, Undecodable};
+pub use follow::Followed;
 pub use overview::{ConsumerView, Overview, OverviewError, StreamView};
 pub use publish::{PublishError, Published, Unavailable, pack_letter};
 pub use shelf::{SHELF_BYTES, Shelf, ShelfError};

@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::consumer::pull;
 
-use crate::topology::{BOOKS, events_stream};
+use crate::topology::{ALERTS, BOOKS, events_stream, is_missing};
 use crate::{Bus, DeadLetters, Kind};
 
 /// What is in the streams, and how far their consumers have come.
@@ -85,6 +85,12 @@ impl Bus {
             overview.consumers.push(self.consumer_view(kind.results_stream(), kind.results_durable()).await?);
         }
         overview.streams.push(self.stream_view(BOOKS).await?);
+        // Nothing depends on it, so that nothing else is left untold where it is not there, as before the first start of services
+        // that have it.
+        match self.jetstream().get_stream(ALERTS).await {
+            Err(error) if is_missing(&error) => {}
+            _ => overview.streams.push(self.stream_view(ALERTS).await?),
+        }
         overview.dead = self
             .dead_letters()
             .await

@@ -15,11 +15,11 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use vedette_proto::bus::v1::dead_letter::Origin;
-use vedette_proto::bus::v1::{AlertResult, ArchiveResult, Books, DeadLetter, IngestCounts};
+use vedette_proto::bus::v1::{AlertLog, AlertResult, ArchiveResult, Books, DeadLetter, IngestCounts};
 
 use crate::connect::went_down;
 use crate::counts::is_reason;
-use crate::topology::{books_subject, dead_subject, events_subject, is_label, results_subject};
+use crate::topology::{alerts_subject, books_subject, dead_subject, events_subject, is_label, results_subject};
 use crate::{Bus, CountsError, Kind, encode, format_counts, trace};
 
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
@@ -123,6 +123,11 @@ impl PublishError {
             Self::Refused { source, .. } if (500..600).contains(&source.code()) => Some(Duration::from_secs(1)),
             Self::Refused { .. } | Self::TooLarge { .. } | Self::Name { .. } | Self::Counts(_) => None,
         }
+    }
+
+    /// Whether there is no broker at all at the moment.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable { reason: Unavailable::Away, .. })
     }
 
     /// A code of a bounded set, for metrics.
@@ -257,6 +262,17 @@ impl Bus {
         self.publish(subject, HeaderMap::new(), encode(books), self.config().publish_timeout()).await.map(|_| ())
     }
 
+    /// Writes down what became of the alerts of these batches, or a part of it by number: a second attempt makes no second
+    /// message.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn log_alerts(&self, log: &AlertLog, batches: &[&str], part: usize) -> Result<Published, PublishError> {
+        let subject = alerts_subject(label(&log.cluster)?);
+        let headers = headers(&log_id(batches, part))?;
+        self.publish(subject, headers, encode(log), self.config().publish_timeout()).await
+    }
+
     async fn publish(
         &self,
         subject: String,
@@ -335,6 +351,17 @@ pub(crate) fn is_batch_id(text: &str) -> bool {
     is_message_id(text) && text.len() <= MAX_ID_BYTES / 2
 }
 
+/// The message id of a part of the alert log of these batches: many have one that is no longer than that of one.
+fn log_id(batches: &[&str], part: usize) -> String {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    for batch in batches {
+        hash.update(batch.as_bytes());
+        // No batch's id has it: they are printable.
+        hash.update(b"\n");
+    }
+    format!("{:032x}/log/{part}", hash.digest128())
+}
+
 fn headers(message_id: &str) -> Result<HeaderMap, PublishError> {
     if !is_message_id(message_id) {
         return Err(PublishError::Name { what: "a message id" });
@@ -368,6 +395,14 @@ mod tests {
         assert_eq!(refused(10023, "insufficient resources").unwrap_err().code(), "full");
         assert_eq!(refused(10054, "message size exceeds maximum allowed").unwrap_err().code(), "too_large");
         assert_eq!(answer("{}").unwrap_err().code(), "unavailable");
+    }
+
+    #[test]
+    fn the_log_of_other_batches_is_another() {
+        let ids = [log_id(&["a", "b"], 0), log_id(&["a", "b"], 1), log_id(&["ab"], 0), log_id(&["b", "a"], 0)];
+        assert!(ids.iter().all(|id| is_message_id(id)));
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+        assert_eq!(ids[0], log_id(&["a", "b"], 0));
     }
 
     #[test]

@@ -21,9 +21,12 @@ use crate::{Bus, Config};
 pub(crate) const DEAD: &str = "VEDETTE_DEAD";
 /// The stream of books.
 pub(crate) const BOOKS: &str = "VEDETTE_BOOKS";
+/// The stream of the alert log.
+pub(crate) const ALERTS: &str = "VEDETTE_ALERTS";
 /// Senders retry after minutes, and evaluators after a broker's outage.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(10 * 60);
-const BOOKS_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long books and the alert log reach back.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Event messages delivered and not acknowledged, over all evaluators.
 const EVENTS_ACK_PENDING: i64 = 1024;
 /// Result messages delivered and not acknowledged: the archiver holds those of a whole commit.
@@ -182,6 +185,10 @@ pub(crate) fn dead_subject(service: &str, cluster: &str) -> String {
 
 pub(crate) fn books_subject(service: &str, cluster: &str) -> String {
     format!("vedette.books.{service}.{cluster}")
+}
+
+pub(crate) fn alerts_subject(cluster: &str) -> String {
+    format!("vedette.alerts.{cluster}")
 }
 
 /// Whether `text` is an RFC 1123 label, and so one token of a subject: what names clusters and services.
@@ -368,8 +375,18 @@ fn wanted(config: &Config) -> Vec<Wanted> {
             subjects: vec!["vedette.books.*.*".to_owned()],
             // New books matter more than month-old ones, and must never stop the archiver.
             discard: DiscardPolicy::Old,
-            max_age: BOOKS_AGE,
+            max_age: KEPT,
             ..stream(config, BOOKS, config.limits.books_bytes)
+        },
+        durables: Vec::new(),
+    });
+    all.push(Wanted {
+        stream: StreamConfig {
+            subjects: vec!["vedette.alerts.*".to_owned()],
+            // As the books: the newest alerts matter most, and their log must never stop an alert.
+            discard: DiscardPolicy::Old,
+            max_age: KEPT,
+            ..stream(config, ALERTS, config.limits.alerts_bytes)
         },
         durables: Vec::new(),
     });

@@ -6,6 +6,7 @@
 //!
 //! Its description is generated from here: `docs/api/openapi.json`.
 
+mod alerts;
 mod change;
 mod columns;
 mod count;
@@ -31,6 +32,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use alerts::{Alert, AlertGroup, AlertGroups, Alerts, AlertsKept, Outcome};
 pub use change::{Change, ChangeKind, Place};
 pub use count::{Facet, FacetValue, Facets, Group, Groups, Histogram, Slot, Statistics};
 pub use coverage::{Coverage, Kept, Losses};
@@ -126,6 +128,9 @@ fn for_callers() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(count::histogram))
         .routes(routes!(count::facets))
         .routes(routes!(count::groups))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::groups))
+        .routes(routes!(alerts::histogram))
         .routes(routes!(coverage::coverage))
         .routes(routes!(export::export))
         .routes(routes!(tail::tail))

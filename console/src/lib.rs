@@ -1,7 +1,7 @@
 //! The query API, and the web pages that stand on it.
 //!
 //! It reads: the archive, through the trait that hides which engine it is, and the broker's state and books. It holds no
-//! state of its own but running sums of the books, which it reads from their beginning at each start.
+//! state of its own but running sums of the books and the newest alerts, which it reads from their beginning at each start.
 //!
 //! - KubeSphere's query endpoints, for its console and its users' scripts.
 //! - `/api/v1`, our own ([`api`]), for the web console and `vedette query`.
@@ -13,6 +13,7 @@
 //! health pages here: those are on the administrator's address, as for every service.
 
 mod access;
+mod alerts;
 pub mod api;
 mod auth;
 mod books;
@@ -50,9 +51,10 @@ pub use tenancy::{Administrators, TenancyCluster, TenancyConfig};
 pub use token::{TokenError, make_token};
 
 use access::Access;
+use alerts::SharedAlerts;
 use books::SharedLedger;
 use metrics::Metrics;
-use serve::{Found, Shared};
+use serve::{Found, Read, Shared};
 
 /// How often what is not there yet is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -156,19 +158,20 @@ async fn serve_with(
     config.check()?;
     let metrics = Metrics::register(&ctx.registry).map_err(Error::Metrics)?;
     let access = Access::start(&config, &metrics, ctx, stop).await?;
-    let ledger = SharedLedger::default();
+    let read = Read::default();
     let (policy_sender, policy) = watch::channel(None);
     let rules = tokio::spawn(find_rules(config.policy.clone(), ctx.clone(), stop.clone(), policy_sender));
-    let reader = tokio::spawn(read_books(bus.clone(), ledger.clone(), stop.clone()));
+    let books = tokio::spawn(read_books(bus.clone(), read.ledger.clone(), stop.clone()));
+    let alerts = tokio::spawn(read_alerts(bus.clone(), read.alerts.clone(), stop.clone()));
     let announcer = tokio::spawn(announce(bus.clone(), stop.clone()));
     let health = ctx.health.component("api");
     health.ready();
     let found = Found { archive, bus, policy };
-    let shared = Arc::new(Shared::new(&config, access, found, ledger, metrics, stop));
+    let shared = Arc::new(Shared::new(&config, access, found, read, metrics, stop));
     let served = serve::serve(listener, &config, shared, ctx).await;
     health.unready("stopped");
     stop.cancel();
-    for task in [reader, announcer, rules] {
+    for task in [books, alerts, announcer, rules] {
         if let Err(error) = task.await {
             tracing::error!(error = %error, "a task of the console ended badly");
         }
@@ -260,6 +263,22 @@ async fn read_books(mut bus: watch::Receiver<Option<Bus>>, ledger: SharedLedger,
             () = stop.cancelled() => return,
             next = books.next() => match next {
                 Some(next) => ledger.lock().apply(next),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Keeps the newest alerts.
+async fn read_alerts(mut bus: watch::Receiver<Option<Bus>>, alerts: SharedAlerts, stop: CancellationToken) {
+    let Some(bus) = connected(&mut bus, &stop).await else { return };
+    let mut log = bus.alert_log();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            next = log.next() => match next {
+                Some(next) => alerts.lock().apply(next),
                 None => return,
             },
         }

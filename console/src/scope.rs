@@ -34,6 +34,30 @@ pub(crate) struct Scope {
     workspaces: HashMap<(Arc<str>, Arc<str>), i64>,
 }
 
+/// What decides who may see something: of a document, or of what else tells of an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) cluster: &'a str,
+    /// `<cluster>/<uid>` of the namespace, empty where its uid is not known.
+    pub(crate) tenant: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) workspace: &'a str,
+    pub(crate) time_micros: i64,
+}
+
+impl<'a> From<&'a Document> for Record<'a> {
+    fn from(document: &'a Document) -> Self {
+        let fields = &document.fields;
+        Self {
+            cluster: &fields.cluster,
+            tenant: &fields.tenant,
+            namespace: &fields.namespace,
+            workspace: &fields.workspace,
+            time_micros: document.time_micros,
+        }
+    }
+}
+
 impl Scope {
     /// What the caller may see. What was made before `old_micros` stands together in any case: hardly a record is older.
     pub(crate) fn of(caller: &Caller, view: &View, old_micros: i64) -> Self {
@@ -84,22 +108,21 @@ impl Scope {
         Query { filter: query.filter.clone().and(self.filter.clone()), ..query.clone() }
     }
 
-    /// Whether the caller may see a document: as [`View::allows`] says, without going through lists.
-    pub(crate) fn allows(&self, document: &Document) -> bool {
-        let fields = &document.fields;
-        if self.everything || self.clusters.contains(fields.cluster.as_str()) {
+    /// Whether the caller may see a record: as [`View::allows`] says, without going through lists.
+    pub(crate) fn allows(&self, record: &Record<'_>) -> bool {
+        if self.everything || self.clusters.contains(record.cluster) {
             return true;
         }
-        if !fields.tenant.is_empty() {
-            return self.tenants.contains(&fields.tenant);
+        if !record.tenant.is_empty() {
+            return self.tenants.contains(record.tenant);
         }
-        let (places, name) = match (fields.namespace.as_str(), fields.workspace.as_str()) {
+        let (places, name) = match (record.namespace, record.workspace) {
             ("", "") => return false,
             ("", workspace) => (&self.workspaces, workspace),
             (namespace, _) => (&self.namespaces, namespace),
         };
-        let place = (Arc::from(fields.cluster.as_str()), Arc::from(name));
-        places.get(&place).is_some_and(|made| document.time_micros >= *made)
+        let place = (Arc::from(record.cluster), Arc::from(name));
+        places.get(&place).is_some_and(|made| record.time_micros >= *made)
     }
 }
 

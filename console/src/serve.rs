@@ -33,6 +33,7 @@ use vedette_service::{Context, tls};
 
 use crate::Error;
 use crate::access::Access;
+use crate::alerts::SharedAlerts;
 use crate::api::{self, Settings};
 use crate::auth::{Acceptor, Caller, Peer};
 use crate::books::SharedLedger;
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     archive: watch::Receiver<Option<Arc<dyn Archive>>>,
     bus: watch::Receiver<Option<Bus>>,
     pub(crate) ledger: SharedLedger,
+    pub(crate) alerts: SharedAlerts,
     pub(crate) status: StatusCache,
     pub(crate) books: BooksCache,
     pub(crate) metrics: Metrics,
@@ -95,6 +97,13 @@ pub(crate) struct Found {
     pub(crate) archive: watch::Receiver<Option<Arc<dyn Archive>>>,
     pub(crate) bus: watch::Receiver<Option<Bus>>,
     pub(crate) policy: watch::Receiver<Option<PolicyWatch>>,
+}
+
+/// What the broker's logs are read into.
+#[derive(Clone, Default)]
+pub(crate) struct Read {
+    pub(crate) ledger: SharedLedger,
+    pub(crate) alerts: SharedAlerts,
 }
 
 /// A place among the requests that are answered at a time.
@@ -117,17 +126,19 @@ impl Shared {
         config: &Config,
         access: Access,
         found: Found,
-        ledger: SharedLedger,
+        read: Read,
         metrics: Metrics,
         stop: &CancellationToken,
     ) -> Self {
         let Found { archive, bus, policy } = found;
+        let Read { ledger, alerts } = read;
         Self {
             access,
             limits: config.limits.clone(),
             settings: Settings::of(config),
             archive,
             ledger,
+            alerts,
             status: StatusCache::default(),
             books: BooksCache::default(),
             metrics,

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod it {
     pub(crate) mod access;
+    pub(crate) mod alerts;
     pub(crate) mod api;
     pub(crate) mod dead;
     pub(crate) mod engines;

@@ -211,6 +211,10 @@ fn notice(rules: &RuleSet, id: &Bytes, event: &Event<'_>, raised: vedette_rules:
         name: event.name().into_owned(),
         request_uri: event.request_uri().into_owned(),
         source_ip: event.source_ip().into_owned(),
+        tenant: event.tenant(),
+        impersonated_user: event.impersonated_username().into_owned(),
+        command: event.command().unwrap_or_default(),
+        request_received_timestamp: event.request_received_timestamp().into_owned(),
     }
 }
 

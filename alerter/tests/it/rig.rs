@@ -98,16 +98,31 @@ impl Rig {
     }
 
     pub(crate) async fn publish_alerts(&self, batch: &str, alerts: Vec<Alert>) {
+        self.bus.publish_alert_result(&self.result(batch, alerts)).await.unwrap();
+    }
+
+    /// The same batch a second time, which the broker does not know again.
+    pub(crate) async fn publish_again(&self, batch: &str, names: &[&str]) {
+        let result = self.result(batch, names.iter().map(|name| self.alert(name)).collect());
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Nats-Msg-Id", format!("{batch}/again"));
+        let packed = vedette_bus::encode(&result);
+        let broker = async_nats::jetstream::new(client);
+        let stored = broker.publish_with_headers("vedette.results.alert.member", headers, packed).await.unwrap();
+        stored.await.unwrap();
+    }
+
+    fn result(&self, batch: &str, alerts: Vec<Alert>) -> AlertResult {
         let count = alerts.len() as u64;
-        let result = AlertResult {
+        AlertResult {
             batch: batch.to_owned(),
             cluster: "member".to_owned(),
             received_unix_nanos: i64::try_from(self.clock.now().as_nanosecond()).unwrap(),
             generation: 1,
             counts: Some(AlertCounts { evaluated: 100, alerted: count, alerts: count, ..AlertCounts::default() }),
             alerts,
-        };
-        self.bus.publish_alert_result(&result).await.unwrap();
+        }
     }
 
     /// An alert about an object of this name, a second old.

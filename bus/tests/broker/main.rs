@@ -44,7 +44,7 @@ fn config(server: &NatsServer) -> Config {
     let mut config = Config { url: server.url(), ack_wait_seconds: 2, ..Config::default() };
     let limits = &mut config.limits;
     (limits.events_bytes, limits.results_bytes) = (64 << 20, 64 << 20);
-    (limits.dead_bytes, limits.books_bytes) = (16 << 20, 16 << 20);
+    (limits.dead_bytes, limits.books_bytes, limits.alerts_bytes) = (16 << 20, 16 << 20, 8 << 20);
     config
 }
 

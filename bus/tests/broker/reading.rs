@@ -1,11 +1,11 @@
-//! What is read beside the work: books, dead letters, services.
+//! What is read beside the work: books, the alert log, dead letters, services.
 
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
 use vedette_bus::Bus;
 use vedette_e2e::NatsServer;
-use vedette_proto::bus::v1::{BookEntry, Books, DeadLetter};
+use vedette_proto::bus::v1::{Alert, AlertLog, BookEntry, Books, DeadLetter, LoggedAlert};
 
 use super::{bus, config, plain, publish, started, until, within};
 
@@ -68,6 +68,36 @@ async fn books_that_start_again_are_read_again() {
     assert_eq!(page.entries[0].batch, "b7");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alert_log_is_read_to_its_end_and_a_repeated_message_is_one() {
+    let (server, bus) = started().await;
+    let mut log = bus.alert_log();
+    let mut next = async || within("the alert log", log.next()).await.unwrap();
+    let start = next().await;
+    assert_eq!((start.message, start.behind), (None, 0), "an empty log is at its end at once");
+    let logged = |rule: &str| {
+        let alert = Alert { rule_id: rule.to_owned(), ..Alert::default() };
+        let alerts = vec![LoggedAlert { alert: Some(alert), ..LoggedAlert::default() }];
+        AlertLog { cluster: "member".to_owned(), alerts }
+    };
+    for (batches, part, rule, duplicate) in
+        [(&["b1", "b2"][..], 0, "a", false), (&["b1", "b2"], 0, "a", true), (&["b1", "b2"], 1, "b", false)]
+    {
+        assert_eq!(bus.log_alerts(&logged(rule), batches, part).await.unwrap().duplicate, duplicate);
+    }
+    for rule in ["a", "b"] {
+        assert_eq!(next().await.message, Some(logged(rule)));
+    }
+    let messages = plain(&server).await.get_stream("VEDETTE_ALERTS").await.unwrap().cached_info().state.messages;
+    assert_eq!(messages, 2);
+    let mut again = bus.alert_log();
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        left.push(within("the alert log", again.next()).await.unwrap().behind);
+    }
+    assert_eq!(left, [2, 1, 0]);
+}
+
 fn letter(service: &str, reason: &str) -> DeadLetter {
     DeadLetter {
         service: service.to_owned(),
@@ -94,8 +124,14 @@ async fn the_overview_counts_what_is_there_and_dead_letters_by_reason() {
     }
     let overview = bus.overview().await.unwrap();
     let names: Vec<&str> = overview.streams.iter().map(|stream| stream.name.as_str()).collect();
-    let all =
-        ["VEDETTE_EVENTS_0", "VEDETTE_EVENTS_1", "VEDETTE_RESULTS_ALERT", "VEDETTE_RESULTS_ARCHIVE", "VEDETTE_BOOKS"];
+    let all = [
+        "VEDETTE_EVENTS_0",
+        "VEDETTE_EVENTS_1",
+        "VEDETTE_RESULTS_ALERT",
+        "VEDETTE_RESULTS_ARCHIVE",
+        "VEDETTE_BOOKS",
+        "VEDETTE_ALERTS",
+    ];
     assert_eq!(names, all);
     assert_eq!(overview.streams.iter().map(|stream| stream.messages).sum::<u64>(), 4);
     assert_eq!(overview.consumers.len(), 6);

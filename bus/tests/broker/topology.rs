@@ -58,6 +58,11 @@ async fn streams_and_durables_are_what_the_design_says() {
     common(&books);
     assert_eq!((books.retention, books.max_age), (RetentionPolicy::Limits, Duration::from_secs(30 * 24 * 3600)));
     assert_eq!(books.subjects, ["vedette.books.*.*"]);
+    let alerts = stream("VEDETTE_ALERTS").await;
+    common(&alerts);
+    assert_eq!((alerts.retention, alerts.discard), (RetentionPolicy::Limits, DiscardPolicy::Old));
+    assert_eq!((alerts.max_age, alerts.max_bytes), (Duration::from_secs(30 * 24 * 3600), 8 << 20));
+    assert_eq!(alerts.subjects, ["vedette.alerts.*"]);
 }
 
 async fn durable(plain: &async_nats::jetstream::Context, stream: &str, name: &str, max_ack_pending: i64) {

@@ -132,6 +132,14 @@ impl Up {
         command
     }
 
+    /// What the query API answers to its administrator.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let token = fs::read_to_string(self.data.join("token")).unwrap();
+        let mut curl = Command::new("curl");
+        curl.args(["-sSf", "-H", &format!("authorization: Bearer {}", token.trim())]);
+        json(&curl.arg(format!("{}/api/v1/{path}", self.console())).output().unwrap())
+    }
+
     /// Sends a file to the webhook.
     pub(crate) fn replay(&self, file: &Path, arguments: &[&str]) -> Output {
         let mut command = vedette();

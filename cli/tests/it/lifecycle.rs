@@ -81,6 +81,16 @@ fn nothing_runs(home: &Home) {
     assert_eq!(home.nats_server(), None, "nats-server still runs");
 }
 
+/// How many alerts the console has, once it has read all of their log; as many as the books count.
+fn logged(up: &Up) -> u64 {
+    let alerts = wait::until(LIMIT, "the whole alert log", || {
+        let alerts = up.get("alerts?limit=1");
+        (alerts["kept"]["complete"] == true).then_some(alerts)
+    });
+    assert_eq!(alerts["total"], up.status()["books"]["total"]["alert"]["alerts"]);
+    alerts["total"].as_u64().unwrap()
+}
+
 fn stored(up: &Up) -> u64 {
     json(&up.ask(&["query", "--stats", "-o", "json"]))["events"].as_u64().unwrap()
 }
@@ -107,6 +117,8 @@ fn a_first_start_tells_what_became_of_the_sample_and_a_second_one_adds_nothing()
     assert_eq!(fs::metadata(token).unwrap().permissions().mode() & 0o777, 0o600);
     let before = up.status();
     assert_eq!(before["books"]["total"]["alert"]["alerted"], count.alerted);
+    let alerts = logged(&up);
+    assert!(alerts >= count.alerted && count.alerted > 0, "an event has an alert for each rule");
 
     assert!(home.nats_server().is_some());
     let err = up.err.clone();
@@ -120,6 +132,7 @@ fn a_first_start_tells_what_became_of_the_sample_and_a_second_one_adds_nothing()
     assert!(up.text().contains(&format!("      alerts   {} requests", count.requests)), "{}", up.text());
     assert_eq!(stored(&up), count.stored);
     assert_eq!(up.status()["books"]["total"], before["books"]["total"]);
+    assert_eq!(logged(&up), alerts);
     up.signal(Signal::TERM);
     let mut up = up;
     assert!(up.ended().success());
@@ -157,6 +170,7 @@ fn a_first_start_that_is_killed_is_completed_by_the_second_one() {
     let statistics = up.status();
     assert_eq!(statistics["books"]["total"]["archive"]["duplicate"], 0);
     assert_eq!(statistics["books"]["total"]["alert"]["alerted"], count.alerted);
+    assert!(logged(&up) >= count.alerted);
     assert!(up.stop().success());
     nothing_runs(&home);
 }

@@ -235,6 +235,9 @@ fn the_examples_of_the_query_api_run(up: &Up, home: &Home) {
         r#""evidence-rule.SecretRead""#,
         "time,actor,verb,resource,namespace,name,code\r\n",
         "",
+        r#""outcome":"unrouted""#,
+        r#""latest":{"#,
+        r#""series":["WARNING"#,
         r#""name":"refused""#,
         r#""place":[11,14]"#,
     ];

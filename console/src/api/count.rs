@@ -101,14 +101,7 @@ pub(crate) async fn histogram(
     params.end()?;
     let question = select.question(&scope, Timestamp::now())?;
     let archive = shared.archive()?;
-    let buckets = interval.fill(archive.histogram(&question.query, interval).await?, MAX_BUCKETS);
-    // Too many to be filled up.
-    if buckets.windows(2).any(|pair| matches!(pair, [a, b] if interval.next(a.time_ms) != b.time_ms)) {
-        return Err(Failure::bad(
-            "interval",
-            format!("more than {MAX_BUCKETS} intervals: take a longer one, or less time"),
-        ));
-    }
+    let buckets = filled(interval, archive.histogram(&question.query, interval).await?)?;
     let parts = match by {
         Some(by) => parts::of(archive.as_ref(), &question.query, &by, shared.policy().as_deref()).await?,
         None => Vec::new(),
@@ -139,7 +132,21 @@ pub(crate) async fn histogram(
     Ok(Json(Histogram { total, series, buckets: slots }))
 }
 
-fn slot(bucket: &Bucket) -> Slot {
+/// The intervals with those without events between them.
+pub(crate) fn filled(interval: Interval, buckets: Vec<Bucket>) -> Result<Vec<Bucket>, Failure> {
+    let buckets = interval.fill(buckets, MAX_BUCKETS);
+    // Too many to be filled up.
+    if buckets.windows(2).any(|pair| matches!(pair, [a, b] if interval.next(a.time_ms) != b.time_ms)) {
+        return Err(Failure::bad(
+            "interval",
+            format!("more than {MAX_BUCKETS} intervals: take a longer one, or less time"),
+        ));
+    }
+    Ok(buckets)
+}
+
+/// An interval that is not cut by anything.
+pub(crate) fn slot(bucket: &Bucket) -> Slot {
     Slot { time: time(bucket.time_ms.saturating_mul(1_000)), count: bucket.count, counts: Vec::new() }
 }
 

@@ -17,6 +17,8 @@ use crate::search::{Asked, Search};
 
 /// Parameters of a request: more than any endpoint has.
 const MOST: usize = 16;
+/// Those that may be given more than once, each time with values between commas.
+const LISTS: [&str; 2] = ["rule", "priority"];
 
 /// The parameters of a request, each of which must be asked for before it is answered.
 #[derive(Debug)]
@@ -40,7 +42,12 @@ impl Params {
             if given.len() == MOST {
                 return Err(Failure::bad_request(format!("at most {MOST} parameters")));
             }
-            if given.iter().any(|(known, _)| *known == name) {
+            if let Some((_, before)) = given.iter_mut().find(|(known, _)| *known == name) {
+                if LISTS.contains(&&*name) {
+                    before.push(',');
+                    before.push_str(&value);
+                    continue;
+                }
                 return Err(Failure::bad(name.chars().take(64).collect::<String>(), "is given twice"));
             }
             given.push((name.into_owned(), value.into_owned()));
@@ -91,12 +98,16 @@ impl Params {
         })
     }
 
+    /// Values, with commas between them.
+    pub(crate) fn list(&mut self, name: &'static str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Fields, with commas between them.
     pub(crate) fn fields(&mut self, name: &'static str, most: usize) -> Result<Vec<By>, Failure> {
-        let text = self.text(name).unwrap_or_default();
-        let fields = text.split(',').map(str::trim).filter(|field| !field.is_empty());
-        let fields: Vec<By> =
-            fields.map(|field| field.parse().map_err(|error| bad_field(name, &error))).collect::<Result<_, _>>()?;
+        let parse = |field: String| field.parse().map_err(|error| bad_field(name, &error));
+        let fields: Vec<By> = self.list(name).into_iter().map(parse).collect::<Result<_, _>>()?;
         if fields.len() > most {
             return Err(Failure::bad(name, format!("at most {most} fields")));
         }
@@ -160,12 +171,22 @@ impl Select {
             start_micros: start.or(search.start_micros),
             end_micros: end.or(search.end_micros),
         };
-        if let (Some(start), Some(end)) = (own.start_micros, own.end_micros)
-            && start > end
-        {
-            return Err(Failure::bad("start", "is after `end`"));
-        }
+        ordered(own.start_micros, own.end_micros)?;
         Ok(Question { query: scope.narrow(&own), own, asked: search.asked })
+    }
+}
+
+/// The first and the last instant that are asked for, in microseconds since the Unix epoch.
+pub(crate) fn span(start: Option<String>, end: Option<String>) -> Result<(Option<i64>, Option<i64>), Failure> {
+    let (start, end) = (instant("start", start)?, instant("end", end)?);
+    ordered(start, end)?;
+    Ok((start, end))
+}
+
+fn ordered(start: Option<i64>, end: Option<i64>) -> Result<(), Failure> {
+    match (start, end) {
+        (Some(start), Some(end)) if start > end => Err(Failure::bad("start", "is after `end`")),
+        _ => Ok(()),
     }
 }
 

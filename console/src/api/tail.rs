@@ -116,7 +116,7 @@ impl Tail {
 fn seen(documents: &[Document], scope: &Scope, filter: &Filter, start_micros: Option<i64>) -> Vec<Sent> {
     let wanted = |document: &&Document| {
         start_micros.is_none_or(|start| document.time_micros >= start)
-            && scope.allows(document)
+            && scope.allows(&(*document).into())
             && filter.matches(document)
     };
     documents.iter().rev().filter(wanted).map(|document| sent("event", &Event::of(&document.json))).collect()

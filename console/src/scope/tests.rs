@@ -71,7 +71,7 @@ proptest! {
         let scope = Scope::of(&caller("x"), &view, 0);
         for document in &documents {
             let expected = allowed(&view, document);
-            prop_assert_eq!(scope.allows(document), expected);
+            prop_assert_eq!(scope.allows(&document.into()), expected);
             prop_assert_eq!(scope.filter.matches(document), expected);
         }
     }

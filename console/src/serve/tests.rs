@@ -19,9 +19,8 @@ use vedette_archive::{
 };
 use vedette_service::Context;
 
-use super::{Found, Shared, router};
+use super::{Found, Read, Shared, router};
 use crate::access::Access;
-use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
@@ -98,7 +97,7 @@ async fn console(archive: Arc<dyn Archive>, config: Config, pages: Pages) -> axu
     let found = Found { archive, bus, policy };
     let ctx = Context::new("console", prometheus::Registry::new(), CancellationToken::new());
     let access = Access::start(&config, &metrics, &ctx, &ctx.shutdown).await.unwrap();
-    router(Arc::new(Shared::new(&config, access, found, SharedLedger::default(), metrics, &ctx.shutdown)), pages)
+    router(Arc::new(Shared::new(&config, access, found, Read::default(), metrics, &ctx.shutdown)), pages)
 }
 
 async fn get(api: &axum::Router, query: &str) -> Response {

@@ -127,9 +127,36 @@ fn an_alert_of_an_event_in_kubespheres_spelling_carries_the_same() {
         name: "build".to_owned(),
         request_uri: "/kapis/devops.kubesphere.io/v1alpha3/namespaces/demo-devops8rl2k/pipelines".to_owned(),
         source_ip: "192.168.9.2".to_owned(),
+        request_received_timestamp: "2026-11-22T08:40:42.175190123+08:00".to_owned(),
         ..Alert::default()
     };
     assert_eq!(decided.result.alerts, [expected]);
+}
+
+/// What tells who may see it, and what was done: as the stored document says it.
+#[test]
+fn an_alert_says_whose_namespace_it_is_of_and_what_was_executed() {
+    let sent = r#"{"level":"Metadata","auditID":"a","stage":"ResponseComplete","verb":"delete",
+        "requestURI":"/api/v1/namespaces/shop/pods/p/exec?command=sh&command=-c&command=id","user":{"username":"alice"},
+        "impersonatedUser":{"username":"root"},"objectRef":{"resource":"pods","subresource":"exec","namespace":"shop","name":"p"},
+        "vedette":{"namespaceUID":"forged"},"requestReceivedTimestamp":"2026-11-22T08:00:00.000001Z",
+        "stageTimestamp":"2026-11-22T08:00:01Z"}"#;
+    let event = Event::parse(sent.as_bytes()).unwrap();
+    let placed = vedette_audit::event::Placed { namespace_uid: Some("u1"), workspace: None };
+    let mut json = Vec::new();
+    event.rewrite_in(vedette_audit::Level::Metadata, "host", placed, None, &mut json);
+    let document = vedette_audit::Document::build(event.id("host"), &json, &[], 0).unwrap();
+    let events = EventBatch {
+        cluster: "host".to_owned(),
+        events: vec![Wire { id: vec![7; 16].into(), json: json.into() }],
+        ..EventBatch::default()
+    };
+    let decided = alert(&case(&events, &IngestCounts::default(), &rules(), false));
+    let [raised] = &decided.result.alerts[..] else { panic!("{:?}", decided.result.alerts) };
+    assert_eq!((raised.tenant.as_str(), raised.tenant == document.fields.tenant), ("host/u1", true));
+    assert_eq!((raised.user.as_str(), raised.impersonated_user.as_str()), ("alice", "root"));
+    assert_eq!((raised.command.as_str(), raised.command == document.fields.command), ("sh -c id", true));
+    assert_eq!(raised.request_received_timestamp, "2026-11-22T08:00:00.000001Z");
 }
 
 #[test]

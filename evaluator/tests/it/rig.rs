@@ -74,7 +74,7 @@ impl Rig {
         let mut nats = vedette_bus::Config { url: server.url(), ack_wait_seconds: 2, ..vedette_bus::Config::default() };
         let limits = &mut nats.limits;
         (limits.events_bytes, limits.results_bytes) = (64 << 20, 64 << 20);
-        (limits.dead_bytes, limits.books_bytes) = (64 << 20, 16 << 20);
+        (limits.dead_bytes, limits.books_bytes, limits.alerts_bytes) = (64 << 20, 16 << 20, 16 << 20);
         adjust(&mut nats);
         let bus = Bus::connect("test", &nats).await.unwrap();
         bus.ensure().await.unwrap();

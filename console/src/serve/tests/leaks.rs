@@ -1,6 +1,8 @@
 //! No endpoint tells of records that the caller may not see: each answer is compared with what a plain filter over all
 //! documents gives, for random callers and questions, on every engine.
 
+mod alerts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -27,14 +29,13 @@ use vedette_service::Context;
 
 use crate::access::Access;
 use crate::api;
-use crate::books::SharedLedger;
 use crate::config::Config;
 use crate::kubesphere;
 use crate::metrics::Metrics;
 use crate::scope::Scope;
 use crate::scope::tests::caller;
 use crate::search::Search;
-use crate::serve::{Found, Permit, Shared};
+use crate::serve::{Found, Permit, Read, Shared};
 use crate::tenancy::{View, Visible};
 
 /// 2026-11-20T00:00:00Z.
@@ -147,7 +148,9 @@ impl Subject {
         let ctx = Context::new("console", prometheus::Registry::new(), CancellationToken::new());
         let access = runtime.block_on(Access::start(&config, &metrics, &ctx, &ctx.shutdown)).unwrap();
         let found = Found { archive, bus, policy };
-        let shared = Shared::new(&config, access, found, SharedLedger::default(), metrics, &ctx.shutdown);
+        let read = Read::default();
+        alerts::log(&documents).into_iter().for_each(|step| read.alerts.lock().apply(step));
+        let shared = Shared::new(&config, access, found, read, metrics, &ctx.shutdown);
         Self { documents, shared: Arc::new(shared), runtime, off_by }
     }
 
@@ -226,6 +229,7 @@ impl<'a> Asking<'a> {
         self.exports();
         self.coverage();
         if self.query.is_empty() {
+            self.alerts();
             self.kubesphere();
             self.administration();
         }
