@@ -8,5 +8,6 @@ mod it {
     mod lifecycle;
     mod mistakes;
     mod query;
+    mod rules;
     mod tour;
 }

@@ -6,6 +6,7 @@
 //!
 //! Its description is generated from here: `docs/api/openapi.json`.
 
+mod body;
 mod change;
 mod columns;
 mod count;
@@ -15,6 +16,7 @@ mod events;
 mod export;
 mod me;
 mod params;
+mod rules;
 mod searches;
 mod tail;
 #[cfg(test)]
@@ -34,6 +36,10 @@ pub use coverage::{Coverage, Kept, Losses};
 pub use event::Event;
 pub use events::{Events, Whole};
 pub use me::Me;
+pub use rules::{
+    AlertText, Check, Diagnostic, Entry, EntryKind, Evaluator, Rule, RuleState, RuleToPut, Rules, RulesToCheck,
+    Severity, Trial, TrialToRun, Tried,
+};
 pub use searches::{SavedSearch, SavedSearches, SearchToSave};
 
 pub use crate::failure::Problem;
@@ -114,6 +120,10 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(tail::tail))
         .routes(routes!(searches::list, searches::create))
         .routes(routes!(searches::get, searches::update, searches::delete))
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::get, rules::put, rules::delete))
+        .routes(routes!(rules::check))
+        .routes(routes!(rules::trial::try_rules))
         .routes(routes!(me::me))
 }
 

@@ -6,6 +6,7 @@
 //! - KubeSphere's query endpoints, for its console and its users' scripts.
 //! - `/api/v1`, our own ([`api`]), for the web console and `vedette query`.
 //! - `GET /api/v1/status`, for administrators.
+//! - The rules, where an operator is configured ([`management`]): every decision about them is the operator's.
 //!
 //! **Invariants.** No request gets past the gate unless it is known who asks and what they may see. What an engine says when it fails never reaches a client.
 //! No answer is held in memory as a whole unless it is small. There are no health pages here: those are on the
@@ -19,6 +20,7 @@ mod config;
 pub mod document;
 mod failure;
 mod kubesphere;
+mod management;
 mod metrics;
 mod pager;
 mod scope;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use vedette_archive::{Field, Filter, MAX_TERMS, Query};
 use vedette_audit::Document;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Kind};
 use crate::tenancy::{View, Visible};
 
 /// Conditions on names and times, over all clusters: engines bound how many they take.
@@ -23,6 +23,7 @@ const MICROS: i64 = 1_000_000;
 pub(crate) struct Scope {
     caller: Arc<str>,
     owner: String,
+    via: Kind,
     filter: Filter,
     everything: bool,
     clusters: HashSet<Arc<str>>,
@@ -43,6 +44,7 @@ impl Scope {
         Self {
             caller: caller.name.as_str().into(),
             owner: owner(caller),
+            via: caller.via.clone(),
             filter: filter(view, old_micros),
             everything: view.everything,
             clusters: view.clusters.iter().cloned().collect(),
@@ -55,6 +57,11 @@ impl Scope {
     /// Whose it is.
     pub(crate) fn caller(&self) -> &str {
         &self.caller
+    }
+
+    /// How the caller became known.
+    pub(crate) fn via(&self) -> &Kind {
+        &self.via
     }
 
     /// What the caller's own things are kept under.

@@ -236,6 +236,8 @@ fn the_examples_of_the_query_api_run(up: &Up, home: &Home) {
         "time,actor,verb,resource,namespace,name,code\r\n",
         "",
         r#""name":"refused""#,
+        r#""state":"inForce""#,
+        r#""rules":["exec.Exec"]"#,
         r#""place":[11,14]"#,
     ];
     let examples: Vec<&str> = examples.collect();
