@@ -10,5 +10,6 @@ mod it {
     mod lifecycle;
     mod mistakes;
     mod query;
+    mod rules;
     mod tour;
 }

@@ -7,6 +7,7 @@
 //! Its description is generated from here: `docs/api/openapi.json`.
 
 mod alerts;
+mod body;
 mod change;
 mod columns;
 mod count;
@@ -18,6 +19,7 @@ mod export;
 mod me;
 mod params;
 mod parts;
+mod rules;
 mod searches;
 mod settings;
 mod tail;
@@ -40,6 +42,10 @@ pub use dead::{DeadLetter, DeadLetterPage, DeadLetterWhole};
 pub use event::Event;
 pub use events::{Events, Whole};
 pub use me::{Me, Via};
+pub use rules::{
+    AlertText, Check, Diagnostic, Entry, EntryKind, Evaluator, Rule, RuleState, RuleToPut, Rules, RulesToCheck,
+    Severity, Trial, TrialToRun, Tried,
+};
 pub use searches::{SavedSearch, SavedSearches, SearchToSave};
 pub use settings::{Settings, SignIn};
 
@@ -136,6 +142,10 @@ fn for_callers() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(tail::tail))
         .routes(routes!(searches::list, searches::create))
         .routes(routes!(searches::get, searches::update, searches::delete))
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::get, rules::put, rules::delete))
+        .routes(routes!(rules::check))
+        .routes(routes!(rules::trial::try_rules))
         .routes(routes!(me::me))
 }
 

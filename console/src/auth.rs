@@ -3,7 +3,8 @@
 //! The ways, each configured on its own, in the order in which they are tried:
 //!
 //! 1. *Static tokens*: the console's own, whose bearer is its administrator, then those of a file.
-//! 2. *OpenID Connect*, for a token that names the configured issuer. Such a token is shown to nobody else.
+//! 2. *OpenID Connect*, for a token that names the configured issuer. Such a token is shown to nobody else but the operator, where rules are
+//!    managed with it.
 //! 3. *Kubernetes*, by TokenReview, for any other token.
 //! 4. *A trusted proxy's headers*, on a connection with the proxy's certificate, where no token was accepted.
 //!
@@ -171,8 +172,7 @@ impl Authenticator {
         if self.own.as_ref().is_some_and(|own| own.is_in(header)) {
             return Ok(Caller::new("vedette:administrator".to_owned(), Vec::new(), Kind::Token));
         }
-        let token = header.and_then(|value| value.to_str().ok()).and_then(bearer);
-        let token = token.ok_or(Refused::Unknown("send a token as `Authorization: Bearer <token>`"))?;
+        let token = shown(headers).ok_or(Refused::Unknown("send a token as `Authorization: Bearer <token>`"))?;
         if let Some(caller) = self.tokens.as_ref().and_then(|tokens| tokens.caller(token)) {
             return Ok(caller);
         }
@@ -195,6 +195,11 @@ impl Caller {
         groups.retain(|group| seen.insert(group.clone()));
         Self { name, groups, uid: None, extra: BTreeMap::new(), via }
     }
+}
+
+/// The token that a caller has shown.
+pub(crate) fn shown(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers.get(AUTHORIZATION)?.to_str().ok()?)
 }
 
 fn bearer(header: &str) -> Option<&str> {

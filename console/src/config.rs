@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 use vedette_service::admin::AdminConfig;
+use vedette_service::operator::{OperatorConfig, OperatorError};
 use vedette_service::policy::PolicyConfig;
 
 use crate::auth::AuthConfig;
@@ -36,6 +37,9 @@ pub struct Config {
     /// Where the rules come from that are in force, as for the evaluators: answers say then whether such events are kept. Left
     /// out, they don't.
     pub policy: Option<PolicyConfig>,
+    /// The operator by which rules are managed: shown, tried, changed. Each call is made with the token of whoever asks, never with one of
+    /// the console's own, so that it takes no `tokenFile`. Left out, the endpoints of rules are not there.
+    pub management: Option<OperatorConfig>,
     /// Where health and metrics are served.
     pub admin: AdminConfig,
     /// What requests may use.
@@ -84,6 +88,7 @@ impl Default for Config {
             archive: vedette_archive::Config::default(),
             nats: vedette_bus::Config::default(),
             policy: None,
+            management: None,
             admin: AdminConfig::default(),
             limits: Limits::default(),
         }
@@ -111,6 +116,9 @@ impl Config {
         }
         self.auth.check(self.tls.is_some())?;
         self.tenancy.check()?;
+        if let Some(management) = &self.management {
+            check_management(management)?;
+        }
         if self.limits.timeout_seconds == 0 {
             return error("limits.timeoutSeconds", "must be at least 1");
         }
@@ -118,6 +126,22 @@ impl Config {
             return error("limits.concurrent", "must be at least 1");
         }
         Ok(())
+    }
+}
+
+fn check_management(operator: &OperatorConfig) -> Result<(), SettingError> {
+    let error = |key, message| Err(SettingError { key, message });
+    if operator.token_file.is_some() {
+        return error("management.tokenFile", "is not for this: rules are managed by the token of whoever asks");
+    }
+    if operator.subscriber.is_some() {
+        return error("management.subscriber", "is not for this: nothing is subscribed to");
+    }
+    match operator.validate() {
+        Err(OperatorError::Setting { key: "url", problem }) => error("management.url", problem),
+        Err(OperatorError::Setting { key: "ca", problem }) => error("management.ca", problem),
+        Err(OperatorError::Setting { problem, .. }) => error("management.certificate", problem),
+        Err(_) | Ok(()) => Ok(()),
     }
 }
 
@@ -136,6 +160,7 @@ impl vedette_service::Settings for Config {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use vedette_service::operator::OperatorConfig;
 
     use super::Config;
 
@@ -169,6 +194,21 @@ mod tests {
         let cluster = |name: &str| crate::TenancyCluster { name: name.to_owned(), kubeconfig: None };
         let twice = [cluster("a"), cluster("a")];
         assert_eq!(check(&move |c| c.tenancy.clusters = twice.to_vec()), Err("tenancy.clusters"));
+        let management = |change: &dyn Fn(&mut OperatorConfig)| {
+            let mut operator = OperatorConfig { url: "http://127.0.0.1:9444".to_owned(), ..OperatorConfig::default() };
+            change(&mut operator);
+            check(&move |c| c.management = Some(operator.clone()))
+        };
+        assert_eq!(management(&|_| {}), Ok(()));
+        assert_eq!(management(&|o| o.url = "http://elsewhere:9444".to_owned()), Err("management.url"));
+        assert_eq!(management(&|o| o.url = "https://elsewhere:9444".to_owned()), Err("management.ca"));
+        let half = |o: &mut OperatorConfig| {
+            (o.url, o.ca) = ("https://elsewhere:9444".to_owned(), Some("ca".into()));
+            o.key = Some("key".into());
+        };
+        assert_eq!(management(&half), Err("management.certificate"));
+        assert_eq!(management(&|o| o.token_file = Some("token".into())), Err("management.tokenFile"));
+        assert_eq!(management(&|o| o.subscriber = Some("me".to_owned())), Err("management.subscriber"));
         let everybody = |c: &mut Config| c.tenancy.administrators.groups = vec!["system:authenticated".to_owned()];
         assert_eq!(check(&everybody), Err("tenancy.administrators.groups"));
     }
@@ -196,6 +236,7 @@ mod tests {
         config.check().unwrap();
         assert!(config.auth.oidc.is_some() && config.auth.proxy.is_some() && config.auth.kubernetes.is_some());
         assert_eq!(config.tenancy.clusters.len(), 1);
+        assert!(config.management.is_some());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vedette_archive::ArchiveError;
 
+use crate::api::Diagnostic;
 use crate::pager::End;
 use crate::search::SearchError;
 
@@ -43,10 +44,13 @@ pub struct Problem {
     /// What may be meant instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// What the compiler says, where it refuses rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Failure {
-    fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         let problem = Problem {
             code: status.as_u16(),
             reason: status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -54,6 +58,18 @@ impl Failure {
             ..Problem::default()
         };
         Self { status, problem: Box::new(problem), header: None }
+    }
+
+    /// With the parameter, or the field of the body, that is wrong.
+    pub(crate) fn about(mut self, parameter: impl Into<String>) -> Self {
+        self.problem.parameter = Some(parameter.into());
+        self
+    }
+
+    /// With what the compiler says.
+    pub(crate) fn with_diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.problem.diagnostics = diagnostics;
+        self
     }
 
     fn with(self, name: HeaderName, value: &'static str) -> Self {
@@ -68,13 +84,11 @@ impl Failure {
     /// 400: a parameter is wrong; the message says what is allowed.
     pub(crate) fn bad(parameter: impl Into<String>, message: impl fmt::Display) -> Self {
         let parameter = parameter.into();
-        let mut failure = Self::bad_request(format!("bad `{parameter}`: {message}"));
-        failure.problem.parameter = Some(parameter);
-        failure
+        Self::bad_request(format!("bad `{parameter}`: {message}")).about(parameter)
     }
 
     /// 401: nobody knows who asks.
-    pub(crate) fn unauthorised(message: &'static str) -> Self {
+    pub(crate) fn unauthorised(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, message).with(WWW_AUTHENTICATE, "Bearer realm=\"vedette\"")
     }
 
@@ -101,6 +115,12 @@ impl Failure {
     /// 409: the thing is not in a state for this.
     pub(crate) fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, message)
+    }
+
+    /// 404: rules are not managed here.
+    pub(crate) fn no_management() -> Self {
+        let message = "rules are not managed here: the console's setting `management` names no operator";
+        Self::new(StatusCode::NOT_FOUND, message)
     }
 
     /// 405: the thing can't be done here.

@@ -7,6 +7,7 @@
 //! - `/api/v1`, our own ([`api`]), for the web console and `vedette query`.
 //! - `GET /api/v1/status`, for administrators.
 //! - The web pages, for anybody: what they show comes from `/api/v1`.
+//! - The rules, where an operator is configured ([`management`]): every decision about them is the operator's.
 //!
 //! **Invariants.** Of the API, nothing but what must be known to sign in is answered unless it is known who asks and what they may see.
 //! What an engine says when it fails never reaches a client. No answer is held in memory as a whole unless it is small. There are no
@@ -21,6 +22,7 @@ mod config;
 pub mod document;
 mod failure;
 mod kubesphere;
+mod management;
 mod metrics;
 mod pager;
 mod pages;

@@ -40,6 +40,7 @@ use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::failure::Failure;
 use crate::kubesphere;
+use crate::management::Management;
 use crate::metrics::Metrics;
 use crate::pager::{Chunk, Pager, Rows};
 use crate::pages::{self, Pages};
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     /// Days after which the archive drops events; 0: never.
     pub(crate) retention_days: u32,
     policy: watch::Receiver<Option<PolicyWatch>>,
+    /// Where rules are managed, if that is configured.
+    pub(crate) management: Option<Arc<Management>>,
     places: Arc<Semaphore>,
     /// The places of each caller who has any, by [`Scope::owner`].
     shares: Mutex<HashMap<String, Weak<Share>>>,
@@ -145,6 +148,7 @@ impl Shared {
             tail: Tail::new(bus.clone(), stop.clone()),
             retention_days: config.archive.retention_days,
             policy,
+            management: config.management.clone().map(Management::new).map(Arc::new),
             bus,
             places: Arc::new(Semaphore::new(config.limits.concurrent)),
             shares: Mutex::default(),

@@ -13,6 +13,7 @@ mod it {
     pub(crate) mod proxy;
     pub(crate) mod query;
     pub(crate) mod rig;
+    pub(crate) mod rules;
     pub(crate) mod status;
     pub(crate) mod tail;
 }

@@ -12,17 +12,14 @@ pub mod webhook;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-pub use rule::{Entry, EntryType, Priority, Rule, RuleSpec, RuleStatus, StatusDiagnostic};
+pub use rule::{Rule, RuleSpec, RuleStatus, StatusDiagnostic};
 pub use status::{Condition, ConditionStatus, set_condition};
+pub use vedette_service::manifest::{Entry, EntryType, GROUP, Priority, VERSION};
 pub use webhook::{
     AuditLevel, AuditSinkPolicy, Auditing, Component, Components, Receiver, ReceiverConfig, ReceiverService,
     ReceiverType, Resources, Webhook, WebhookSpec, WebhookStatus,
 };
 
-/// The group of the resources.
-pub const GROUP: &str = "auditing.kubesphere.io";
-/// Their version.
-pub const VERSION: &str = "v1alpha1";
 /// The name of the `Webhook` that is in force.
 pub const WEBHOOK: &str = "kube-auditing-webhook";
 /// Where KubeSphere keeps its auditing, and we what we make.

@@ -43,6 +43,8 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column of the span's start, from 1, in characters.
     pub column: usize,
+    /// The line and the column behind the span's last character, likewise.
+    pub end: (usize, usize),
     /// The field of the resource that the span starts in, as `spec.rules[3].condition`: what tells the place to those who have the
     /// resource, but not this text of it.
     pub field: String,

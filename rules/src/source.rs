@@ -17,6 +17,16 @@ pub struct SourceFile {
     pub text: String,
 }
 
+/// Where a finding is in another text of the resource that it is about: the line and the column, from 1, of the character `offset` of
+/// the field that [`Diagnostic::field`] names.
+pub fn locate(text: &str, path: &str, offset: usize) -> Option<(usize, usize)> {
+    let tree = yaml::parse(text, &mut Vec::new());
+    let node = yaml::find(&tree, path)?;
+    let content = tree.text(node).unwrap_or_default();
+    let start = content.char_indices().nth(offset).map_or(content.len(), |(at, _)| at);
+    Some(LineIndex::new(text).position(text, place(text, &tree, node).range(&(start..start)).start))
+}
+
 /// Where the lines of a text begin.
 #[derive(Debug)]
 pub(crate) struct LineIndex {
@@ -143,9 +153,10 @@ impl<'a> Sources<'a> {
         }
         let Problem { code, span, message, label, help } = problem;
         let (line, column) = source.lines.position(&source.file.text, span.start);
+        let end = source.lines.position(&source.file.text, span.end.max(span.start));
         let field = field(&source.tree, span.start);
         let (code, severity, file) = (code.id, code.severity, source.file.name.clone());
-        let found = Diagnostic { code, severity, message, file, span, line, column, field, offset, label, help };
+        let found = Diagnostic { code, severity, message, file, span, line, column, end, field, offset, label, help };
         self.diagnostics.push(found);
     }
 

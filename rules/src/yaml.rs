@@ -18,7 +18,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use crate::codes;
 use crate::syntax::Problem;
 
-pub(crate) use field::field;
+pub(crate) use field::{field, find};
 pub(crate) use place::place;
 
 /// The largest file, in bytes.

@@ -30,6 +30,7 @@ pub mod error;
 pub mod health;
 pub mod host;
 pub mod kept;
+pub mod manifest;
 pub mod metrics;
 pub mod namespaces;
 pub mod operator;

@@ -146,8 +146,3 @@ fn refusal(what: &str, status: &Status) -> Failure {
         _ => Failure::failed(text),
     }
 }
-
-/// A rule's full name.
-fn full(namespace: &str, name: &str) -> String {
-    format!("namespaces/{namespace}/rules/{name}")
-}

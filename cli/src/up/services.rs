@@ -14,6 +14,7 @@ use vedette_operator::config::RulesConfig;
 use vedette_operator::serve::ServeConfig;
 use vedette_operator::standalone::Standalone;
 use vedette_service::admin::{self, AdminConfig, AdminServer};
+use vedette_service::operator::OperatorConfig;
 use vedette_service::policy::{self, PolicyConfig, PolicyError, PolicyWatch};
 use vedette_service::{Context, chain};
 
@@ -139,11 +140,17 @@ impl Services {
 
         let bus = Bus::connect("vedette-console", &nats).await;
         let bus = bus.map_err(|error| failed("console").because(chain(&error).to_string()))?;
+        let managing = manage(folder, managed, wiring.operator, context("operator")).await?;
+        let operator = OperatorConfig { url: format!("http://{}", managing.address()), ..OperatorConfig::default() };
+        // Nobody waits for it: the services read the same files by themselves.
+        running.spawn(async move { ("operator", said(managing.run().await)) });
+
         let config = vedette_console::Config {
             token_file: Some(folder.join("token")),
             archive: wiring.archive,
             // So that answers can say which rules keep what is asked for.
             policy: Some(rules),
+            management: Some(operator),
             nats,
             ..vedette_console::Config::default()
         };
@@ -152,10 +159,6 @@ impl Services {
         running.spawn(async move {
             ("console", said(vedette_console::run_on(wiring.console, archive, bus, config, console).await))
         });
-
-        // Nobody waits for it: the services read the same files by themselves.
-        let managing = manage(folder, managed, wiring.operator, context("operator")).await?;
-        running.spawn(async move { ("operator", said(managing.run().await)) });
 
         contexts.push(own);
         let side_door = side_door(wiring.admin, &contexts).await?;

@@ -10,7 +10,8 @@ use vedette_e2e::tools;
 use super::kit::{Home, Up, errors};
 
 /// What somebody who attacks those who look writes wherever they can choose the text.
-const PLANTED: &str = "<img src=x onerror=\"document.title='planted'\"><script>document.title='planted'</script>\u{202e}\u{0007}";
+const PLANTED: &str =
+    "<img src=x onerror=\"document.title='planted'\"><script>document.title='planted'</script>\u{202e}\u{0007}";
 
 #[test]
 fn the_pages_do_what_people_want() {

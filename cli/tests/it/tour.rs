@@ -239,6 +239,8 @@ fn the_examples_of_the_query_api_run(up: &Up, home: &Home) {
         r#""latest":{"#,
         r#""series":["WARNING"#,
         r#""name":"refused""#,
+        r#""state":"inForce""#,
+        r#""rules":["exec.Exec"]"#,
         r#""place":[11,14]"#,
     ];
     let examples: Vec<&str> = examples.collect();

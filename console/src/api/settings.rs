@@ -21,6 +21,8 @@ pub struct Settings {
     /// The identity provider, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<SignIn>,
+    /// Whether rules are managed here: whether an operator is configured for it.
+    pub rules: bool,
 }
 
 /// How to sign in with the identity provider: by authorization code with PKCE, as a public client. The ID token is the API's token.
@@ -42,7 +44,7 @@ impl Settings {
             client_id: oidc.client_id.clone(),
             scopes: oidc.scopes.clone(),
         });
-        Self { version: env!("CARGO_PKG_VERSION").to_owned(), oidc }
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), oidc, rules: config.management.is_some() }
     }
 }
 

@@ -54,6 +54,7 @@ async fn console_of_an_operator_shows_users_of_the_cluster_what_they_may_list() 
         "VEDETTE_CONSOLE_ARCHIVE__ENGINE": "embedded",
         "VEDETTE_CONSOLE_ARCHIVE__EMBEDDED__DIR": stack.archive(),
         "VEDETTE_CONSOLE_POLICY__OPERATOR__URL": url,
+        "VEDETTE_CONSOLE_MANAGEMENT__URL": url,
     }}}}});
     let webhook = "webhooks.auditing.kubesphere.io/kube-auditing-webhook";
     plane.kubectl_ok(&["patch", webhook, "--type=merge", "-p", &own.to_string()], None);
@@ -120,6 +121,38 @@ async fn console_of_an_operator_shows_users_of_the_cluster_what_they_may_list() 
     while asking.kept(&ann).await["kept"] != json!(false) {
         assert!(Instant::now() < end, "the console does not know of the change");
         sleep(Duration::from_millis(100)).await;
+    }
+
+    // Who may manage rules is what the cluster says of whoever asks, by their own token: whatever events they see.
+    plane.kubectl_ok(
+        &["create", "clusterrole", "reader", "--verb=get,list", "--resource=rules.auditing.kubesphere.io"],
+        None,
+    );
+    plane.kubectl_ok(
+        &["create", "clusterrolebinding", "eve", "--clusterrole=reader", "--serviceaccount=team-b:eve"],
+        None,
+    );
+    let path = format!("/api/v1/rules/{NAMESPACE}/archiving-rule");
+    let end = Instant::now() + PATIENCE;
+    let shown = loop {
+        match asking.get(&eve, &path, &[]).await {
+            (200, shown) => break shown,
+            (status, answer) => assert!(Instant::now() < end, "{status} {answer:#}"),
+        }
+        sleep(Duration::from_millis(100)).await;
+    };
+    let source = shown["source"].as_str().unwrap();
+    assert!(source.contains(r#"condition: Verb = "delete""#), "{source}");
+    let all = asking.get(&eve, "/api/v1/rules", &[]).await;
+    assert_eq!((all.0, all.1["items"].as_array().unwrap().len()), (200, 1), "{:#}", all.1);
+    let services: BTreeSet<_> =
+        all.1["evaluators"].as_array().unwrap().iter().map(|it| it["service"].as_str()).collect();
+    assert!(services.contains(&Some("evaluator")) && services.contains(&Some("console")), "{services:?}");
+    assert_eq!(asking.put(&eve, &path, &json!({"source": source, "etag": shown["etag"]})).await.0, 403);
+    for (token, why) in [(&ann, "may not get"), (&bob, "may not get"), (&admin, "does not know you")] {
+        let (status, answer) = asking.get(token, &path, &[]).await;
+        assert_eq!(status, 403, "{answer:#}");
+        assert!(answer["message"].as_str().unwrap().contains(why), "{answer:#}");
     }
 
     // What is taken away is gone.
@@ -223,6 +256,12 @@ impl Asking {
 
     async fn get(&self, token: &str, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
         let request = self.client.get(format!("{}{path}", self.base)).query(query).bearer_auth(token);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+    }
+
+    async fn put(&self, token: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.put(format!("{}{path}", self.base)).body(body.to_string()).bearer_auth(token);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }

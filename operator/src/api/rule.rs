@@ -3,6 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vedette_service::manifest::Entry;
 
 use super::status::Condition;
 
@@ -34,78 +35,6 @@ pub struct RuleSpec {
     /// Rules, macros, lists and aliases, in any order.
     #[serde(default)]
     pub rules: Vec<Entry>,
-}
-
-/// A rule, macro, list or alias.
-#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("self.type != 'rule' || has(self.condition)").message("an entry of type `rule` needs a `condition`"),
-    validation = Rule::new("self.type != 'macro' || has(self.macro)").message("an entry of type `macro` needs a `macro`"),
-    validation = Rule::new("self.type != 'list' || has(self.list)").message("an entry of type `list` needs a `list`"),
-    validation = Rule::new("self.type != 'alias' || has(self.alias)").message("an entry of type `alias` needs an `alias`"),
-)]
-pub struct Entry {
-    /// Its name: `${name}` refers to a macro, list or alias of the same resource, `${resource.name}` to one of another.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    /// What it is.
-    #[serde(rename = "type")]
-    pub kind: EntryType,
-    /// For readers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub desc: Option<String>,
-    /// Of a rule: it holds for an event that satisfies this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
-    /// Of a rule: conditions that excuse an event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exceptions: Option<Vec<String>>,
-    /// Of a macro: a condition that others use by its name.
-    #[serde(rename = "macro", default, skip_serializing_if = "Option::is_none")]
-    pub macro_: Option<String>,
-    /// Of a list: its values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub list: Option<Vec<String>>,
-    /// Of an alias: the path of a field.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
-    /// Of a rule: whether it counts. It does, if nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enable: Option<bool>,
-    /// Of a rule: the message of an alert; `${…}` shows aliases, lists and fields.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    /// Of a rule: its weight.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Priority>,
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum EntryType {
-    /// A condition by which events are archived or raise alerts.
-    #[default]
-    Rule,
-    /// A condition with a name.
-    Macro,
-    /// Values with a name.
-    List,
-    /// A field with a name.
-    Alias,
-}
-
-/// The weight of a rule, `DEBUG` < `INFO` < `WARNING`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Priority {
-    /// The lightest.
-    Debug,
-    /// Between.
-    Info,
-    /// The heaviest.
-    Warning,
 }
 
 /// What became of a `Rule`.

@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::rule::Priority;
+use super::Priority;
 use super::status::Condition;
 
 /// What is recorded, by which rules, who is told, and how the services that do it run.

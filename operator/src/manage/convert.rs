@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use prost_types::Timestamp;
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::diagnostic::Severity as Weight;
-use vedette_proto::rules::v1::entry::Kind;
 use vedette_rules::{Diagnostic, Severity};
+use vedette_service::manifest::EntryError;
 
 use super::backend::{etag, name_of};
 use super::error::{ManageError, Violation};
 use super::names;
-use crate::api::{Entry, EntryType, Priority, Rule, RuleSpec};
+use crate::api::{Entry, Rule, RuleSpec};
 
 /// How many entries a rule may have, and how many labels and annotations.
 const ENTRIES: usize = 10_000;
@@ -29,33 +29,8 @@ pub fn message(rule: &Rule) -> proto::Rule {
         create_time: metadata.creation_timestamp.as_ref().map(|time| timestamp(time.0.as_millisecond())),
         labels: metadata.labels.clone().unwrap_or_default(),
         annotations: metadata.annotations.clone().unwrap_or_default(),
-        entries: rule.spec.rules.iter().map(entry_message).collect(),
+        entries: rule.spec.rules.iter().map(Entry::message).collect(),
         status: None,
-    }
-}
-
-fn entry_message(entry: &Entry) -> proto::Entry {
-    let text = |it: &Option<String>| it.clone().unwrap_or_default();
-    let kind = match entry.kind {
-        EntryType::Rule => Kind::Rule(proto::Condition {
-            condition: text(&entry.condition),
-            exceptions: entry.exceptions.clone().unwrap_or_default(),
-            output: text(&entry.output),
-            priority: entry.priority.map(priority_text).unwrap_or_default().to_owned(),
-            enable: entry.enable,
-        }),
-        EntryType::Macro => Kind::Macro(text(&entry.macro_)),
-        EntryType::List => Kind::List(proto::List { values: entry.list.clone().unwrap_or_default() }),
-        EntryType::Alias => Kind::Alias(text(&entry.alias)),
-    };
-    proto::Entry { name: entry.name.clone(), desc: text(&entry.desc), kind: Some(kind) }
-}
-
-fn priority_text(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Debug => "DEBUG",
-        Priority::Info => "INFO",
-        Priority::Warning => "WARNING",
     }
 }
 
@@ -70,48 +45,15 @@ pub fn spec(entries: Vec<proto::Entry>) -> Result<RuleSpec, ManageError> {
     let mut violations = Vec::new();
     let mut rules = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
-        match read_entry(index, entry) {
+        match Entry::read(entry) {
             Ok(entry) => rules.push(entry),
-            Err(violation) => violations.push(violation),
+            Err(EntryError { field, what }) => {
+                let dot = if field.is_empty() { "" } else { "." };
+                violations.push(Violation::new(format!("rule.entries[{index}]{dot}{field}"), what));
+            }
         }
     }
     if violations.is_empty() { Ok(RuleSpec { rules }) } else { Err(ManageError::Invalid(violations)) }
-}
-
-fn read_entry(index: usize, entry: proto::Entry) -> Result<Entry, Violation> {
-    let at = format!("rule.entries[{index}]");
-    if entry.name.is_empty() || entry.name.len() > 253 {
-        return Err(Violation::new(format!("{at}.name"), "a name has 1 to 253 bytes"));
-    }
-    let read = Entry { name: entry.name, desc: some(entry.desc), ..Entry::default() };
-    match entry.kind {
-        None => Err(Violation::new(at, "it is none of `rule`, `macro`, `list` and `alias`")),
-        Some(Kind::Macro(text)) => Ok(Entry { kind: EntryType::Macro, macro_: Some(text), ..read }),
-        Some(Kind::Alias(text)) => Ok(Entry { kind: EntryType::Alias, alias: Some(text), ..read }),
-        Some(Kind::List(list)) => Ok(Entry { kind: EntryType::List, list: Some(list.values), ..read }),
-        Some(Kind::Rule(rule)) => {
-            let priority = match rule.priority.as_str() {
-                "" => None,
-                "DEBUG" => Some(Priority::Debug),
-                "INFO" => Some(Priority::Info),
-                "WARNING" => Some(Priority::Warning),
-                _ => return Err(Violation::new(format!("{at}.rule.priority"), "it is DEBUG, INFO or WARNING")),
-            };
-            Ok(Entry {
-                kind: EntryType::Rule,
-                condition: Some(rule.condition),
-                exceptions: if rule.exceptions.is_empty() { None } else { Some(rule.exceptions) },
-                output: some(rule.output),
-                priority,
-                enable: rule.enable,
-                ..read
-            })
-        }
-    }
-}
-
-fn some(text: String) -> Option<String> {
-    if text.is_empty() { None } else { Some(text) }
 }
 
 /// Labels of a message; `None` if there are none.
@@ -169,6 +111,8 @@ pub(super) fn diagnostic(found: &Diagnostic) -> proto::Diagnostic {
         offset: number(found.offset),
         line: number(found.line),
         column: number(found.column),
+        end_line: number(found.end.0),
+        end_column: number(found.end.1),
         help: found.help.clone().unwrap_or_default(),
     }
 }

@@ -20,7 +20,7 @@ const PARTS: usize = 1000;
 /// How many rules are explained, and the largest explanations, in bytes.
 const EXPLAINED: usize = 100;
 const OUTPUT: usize = 8 * 1024 * 1024;
-/// What the events' cluster is called.
+/// What the cluster is called of events that say none.
 const CLUSTER: &str = "default";
 
 /// The documents of a request as the compiler reads them.
@@ -130,7 +130,8 @@ fn one(policy: &Policy, explainers: &[Explainer], bytes: &[u8]) -> proto::Evalua
         return proto::Evaluation::default();
     }
     let mut stripped = Vec::new();
-    event.rewrite(level, CLUSTER, &mut stripped);
+    let cluster = event.cluster();
+    event.rewrite(level, if cluster.is_empty() { CLUSTER } else { &cluster }, &mut stripped);
     if stripped.len() > MAX_EVENT_BYTES {
         return failed("the event is over 8 MiB without its bodies".to_owned());
     }

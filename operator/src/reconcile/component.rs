@@ -129,6 +129,11 @@ impl Component {
                 set("TLS__CERT", format!("{MOUNTS}/tls/tls.crt"));
                 set("TLS__KEY", format!("{MOUNTS}/tls/tls.key"));
                 set("TOKEN_FILE", format!("{MOUNTS}/token/token"));
+                // Rules are managed where they come from.
+                set("MANAGEMENT__URL", settings.operator.url());
+                set("MANAGEMENT__CA", format!("{MOUNTS}/client/ca.crt"));
+                set("MANAGEMENT__CERTIFICATE", format!("{MOUNTS}/client/tls.crt"));
+                set("MANAGEMENT__KEY", format!("{MOUNTS}/client/tls.key"));
             }
             Self::Alerter => {
                 if let Some(url) = &settings.console_url {

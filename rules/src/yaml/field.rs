@@ -14,6 +14,34 @@ pub(crate) fn field(tree: &Tree, at: usize) -> String {
     path
 }
 
+/// The node that `path` names, in the last of the documents that have it; the innermost that is there, if not all of it is.
+pub(crate) fn find(tree: &Tree, path: &str) -> Option<NodeId> {
+    let mut here = tree.documents.last().copied()?;
+    let mut rest = path;
+    while !rest.is_empty() {
+        let Some((next, left)) = descend(tree, here, rest) else { break };
+        (here, rest) = (next, left);
+    }
+    Some(here)
+}
+
+/// The child of `id` that the first step of `path` names, and the other steps.
+fn descend<'a>(tree: &Tree, id: NodeId, path: &'a str) -> Option<(NodeId, &'a str)> {
+    match &tree.node(id).kind {
+        NodeKind::Scalar { .. } => None,
+        NodeKind::Sequence(items) => {
+            let (index, left) = path.strip_prefix('[')?.split_once(']')?;
+            Some((*items.get(index.parse::<usize>().ok()?)?, left))
+        }
+        NodeKind::Mapping(entries) => entries.iter().find_map(|(key, value)| {
+            let name = tree.text(*key)?;
+            let left = path.strip_prefix(&format!("[{name:?}]"));
+            let left = left.or_else(|| path.strip_prefix('.').unwrap_or(path).strip_prefix(name))?;
+            (left.is_empty() || left.starts_with(['.', '['])).then_some((*value, left))
+        }),
+    }
+}
+
 /// The child of `id` at byte `at`, whose name is put behind `path`. A key belongs to what it names.
 fn step(tree: &Tree, id: NodeId, at: usize, path: &mut String) -> Option<NodeId> {
     match &tree.node(id).kind {

@@ -91,3 +91,34 @@ fn scalars_have_the_shape_of_the_core_schema() {
         [Null, Null, Text, Bool(true), Text, Number, Number, Number, Text, Number, Text, Text, Text, Text]
     );
 }
+
+/// Whoever has the field and the offset of a finding, and another text of the resource, finds the place.
+#[test]
+fn what_is_found_in_one_text_is_located_in_another() {
+    let write = |condition: &str, style: &str| {
+        format!(
+            "# ü\napiVersion: auditing.kubesphere.io/v1alpha1\nkind: Rule\nmetadata: {{name: a, annotations: {{\"a.b/c\": d}}}}\n\
+             spec:\n  rules:\n  - {{name: m, type: macro, macro: Verb exists}}\n  - name: x\n    type: rule\n    \
+             priority: INFO\n    condition: {style}{condition}\n"
+        )
+    };
+    let condition = "Verb = ${ü} and ${nope} or Verb in (a, ${none})";
+    let texts = [("", ""), ("|\n      ", ""), (">-\n      ", ""), ("\"", "\""), ("'", "'")]
+        .map(|(before, after)| write(&format!("{condition}{after}"), before));
+    for text in &texts {
+        let file = crate::SourceFile { name: "a".to_owned(), text: text.clone() };
+        let found = crate::Policy::build(&[file], 0).map(|_| ()).unwrap_err();
+        assert!(found.iter().filter(|it| it.offset > 0).count() >= 2, "{found:?}");
+        for it in found.iter().filter(|it| it.is_error()) {
+            assert_eq!(it.field, "spec.rules[1].condition");
+            assert_eq!(crate::source::locate(text, &it.field, it.offset), Some((it.line, it.column)), "{it}: {text}");
+            assert!(it.end > (it.line, it.column), "{it:?}");
+        }
+    }
+    let text = &texts[0];
+    assert_eq!(crate::source::locate(text, "metadata.annotations[\"a.b/c\"]", 0), Some((4, 44)));
+    assert_eq!(crate::source::locate(text, "spec.rules[0].macro", 5), Some((7, 40)));
+    // What is not there is where it would be; nothing at all is nowhere.
+    assert_eq!(crate::source::locate(text, "spec.rules[1].output", 0), Some((8, 5)));
+    assert_eq!(crate::source::locate("", "spec", 0), None);
+}

@@ -8,8 +8,9 @@ use tonic_types::StatusExt;
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::rule_status::State;
 use vedette_rules::codes;
+use vedette_service::manifest::name_parts;
 
-use super::document::{Documents, find, parts, same, wanted};
+use super::document::{Documents, find, same, wanted};
 use super::{Client, Server, refusal};
 use crate::outcome::{Failure, Outcome};
 use crate::term;
@@ -55,7 +56,7 @@ impl Apply {
                 let mut waiting = Vec::new();
                 let before = left.len();
                 for rule in left {
-                    let (_, name) = parts(&rule.name);
+                    let (_, name) = name_parts(&rule.name);
                     match self.apply(client, rule).await? {
                         Ok(word) => {
                             let dry = if self.dry_run { " (dry run)" } else { "" };
@@ -76,7 +77,7 @@ impl Apply {
                 if waiting.is_empty() || waiting.len() == before {
                     for (rule, status) in &waiting {
                         failed = true;
-                        refusal(&format!("rule/{}", parts(&rule.name).1), status).print();
+                        refusal(&format!("rule/{}", name_parts(&rule.name).1), status).print();
                     }
                     return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
                 }
@@ -92,7 +93,7 @@ impl Apply {
         if there.as_ref().is_some_and(|it| same(it, &wanted)) {
             return Ok(Ok("unchanged".to_owned()));
         }
-        let (namespace, name) = parts(&rule.name);
+        let (namespace, name) = name_parts(&rule.name);
         let done = match &there {
             None => {
                 let request = proto::CreateRuleRequest {

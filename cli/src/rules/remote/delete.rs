@@ -3,8 +3,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use vedette_proto::rules::v1 as proto;
+use vedette_service::manifest::full_name;
 
-use super::{NAMESPACE, Server, full, refusal};
+use super::{NAMESPACE, Server, refusal};
 use crate::outcome::Outcome;
 use crate::term;
 
@@ -37,7 +38,7 @@ impl Delete {
             let mut code = ExitCode::SUCCESS;
             for name in &self.names {
                 let request = proto::DeleteRuleRequest {
-                    name: full(&self.namespace, name),
+                    name: full_name(&self.namespace, name),
                     allow_missing: self.ignore_not_found,
                     ..proto::DeleteRuleRequest::default()
                 };

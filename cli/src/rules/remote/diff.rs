@@ -8,7 +8,7 @@ use clap::Args;
 use similar::TextDiff;
 
 use super::Server;
-use super::document::{Documents, Resource, find, same, wanted};
+use super::document::{Documents, find, same, wanted, yaml};
 use crate::outcome::Outcome;
 use crate::term;
 
@@ -54,8 +54,8 @@ impl Diff {
                     continue;
                 }
                 differs = true;
-                let before = there.as_ref().map(|it| Resource::of(it)?.yaml()).transpose()?.unwrap_or_default();
-                let after = Resource::of(&wanted)?.yaml()?;
+                let before = there.as_ref().map(yaml).transpose()?.unwrap_or_default();
+                let after = yaml(&wanted)?;
                 let from = if there.is_some() { rule.name.as_str() } else { "/dev/null" };
                 let text = format!("--- {from}\n+++ {}\n{}", rule.name, unified(&before, &after));
                 term::write(text.as_bytes())?;

@@ -1,17 +1,15 @@
 //! Between files of YAML and the operator's messages.
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tonic::Code;
-use vedette_operator::api::{GROUP, Rule, RuleSpec, VERSION};
-use vedette_operator::manage::convert;
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::diagnostic::Severity as Weight;
 use vedette_rules::{Diagnostic, Severity, SourceFile, codes};
+use vedette_service::chain;
+use vedette_service::manifest::{self, Manifest, ManifestError};
 
-use super::{Client, NAMESPACE, full, refusal};
+use super::{Client, NAMESPACE, refusal};
 use crate::outcome::Failure;
 use crate::rules::files;
 
@@ -27,16 +25,11 @@ impl Documents {
         let files = files::read(paths)?;
         let mut rules = Vec::new();
         for file in &files {
-            let unread = |error: String| Failure::failed(format!("`{}` can't be read: {error}", file.name));
-            for document in serde_yaml_ng::Deserializer::from_str(&file.text) {
-                let mut value = Value::deserialize(document).map_err(|error| unread(error.to_string()))?;
-                let items = match value.get_mut("items").map(Value::take) {
-                    Some(Value::Array(items)) => items,
-                    _ => vec![value],
-                };
-                for item in items.into_iter().filter(|it| !it.is_null()) {
-                    rules.extend(rule(item, &file.name, namespace)?);
-                }
+            let unread = |error: ManifestError| {
+                Failure::failed(format!("`{}` can't be read", file.name)).because(chain(&error).to_string())
+            };
+            for resource in manifest::resources(&file.text).map_err(unread)? {
+                rules.extend(rule(resource, &file.name, namespace)?);
             }
         }
         if rules.is_empty() {
@@ -78,6 +71,7 @@ impl Documents {
             span: start..start,
             line,
             column,
+            end: (number(found.end_line), number(found.end_column)),
             field: found.field.clone(),
             offset: number(found.offset),
             label: String::new(),
@@ -93,74 +87,40 @@ fn byte(text: &str, line: usize, column: usize) -> usize {
     start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
 }
 
-fn rule(item: Value, file: &str, namespace: Option<&str>) -> Result<Option<proto::Rule>, Failure> {
-    let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if text("/kind") != "Rule" || text("/apiVersion").split('/').next() != Some(GROUP) {
-        eprintln!("{file}: left out what is no `Rule`: `{}`", text("/kind"));
-        return Ok(None);
-    }
-    let named = text("/metadata/name");
-    let unread = |error: serde_json::Error| {
-        Failure::failed(format!("`{file}`: the `Rule` `{named}` can't be read")).because(error)
+fn rule(resource: Value, file: &str, namespace: Option<&str>) -> Result<Option<proto::Rule>, Failure> {
+    let manifest = match Manifest::read(resource) {
+        Ok(manifest) => manifest,
+        Err(ManifestError::Kind { kind, .. }) => {
+            eprintln!("{file}: left out what is no `Rule`: `{kind}`");
+            return Ok(None);
+        }
+        Err(error) => {
+            let failure = Failure::failed(format!("`{file}`: what is there can't be read"));
+            return Err(failure.because(chain(&error).to_string()));
+        }
     };
-    let mut rule: Rule = serde_json::from_value(item.clone()).map_err(unread)?;
-    let own = rule.metadata.namespace.clone();
-    if let (Some(own), Some(asked)) = (&own, namespace)
+    let (named, own) = (&manifest.metadata.name, &manifest.metadata.namespace);
+    if let (Some(own), Some(asked)) = (own, namespace)
         && own != asked
     {
         let what = format!("`{file}`: the `Rule` `{named}` is of the namespace `{own}`, not `{asked}`");
         return Err(Failure::usage(what));
     }
-    let place = own.or(namespace.map(str::to_owned)).unwrap_or_else(|| NAMESPACE.to_owned());
-    rule.metadata.namespace = Some(place.clone());
-    let message = convert::message(&rule);
-    Ok(Some(proto::Rule { name: full(&place, &named), etag: String::new(), ..message }))
+    Ok(Some(manifest.message(namespace.unwrap_or(NAMESPACE))))
 }
 
-/// `namespace` and `name` of a rule's full name.
-pub(super) fn parts(name: &str) -> (&str, &str) {
-    name.strip_prefix("namespaces/").and_then(|rest| rest.split_once("/rules/")).unwrap_or(("", name))
+/// A rule as the resource that a file would hold.
+pub(super) fn resource(rule: &proto::Rule) -> Result<Manifest, Failure> {
+    Manifest::of(rule).map_err(unshown)
 }
 
-/// A rule as the resource that a file would hold, its fields in the order in which people write them.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Resource<'a> {
-    api_version: String,
-    kind: &'static str,
-    metadata: Metadata<'a>,
-    spec: RuleSpec,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Value>,
+/// The same as text.
+pub(super) fn yaml(rule: &proto::Rule) -> Result<String, Failure> {
+    resource(rule)?.yaml().map_err(unshown)
 }
 
-#[derive(Debug, Serialize)]
-struct Metadata<'a> {
-    name: &'a str,
-    namespace: &'a str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    labels: &'a BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    annotations: &'a BTreeMap<String, String>,
-}
-
-impl<'a> Resource<'a> {
-    pub(super) fn of(rule: &'a proto::Rule) -> Result<Self, Failure> {
-        let (namespace, name) = parts(&rule.name);
-        let spec = convert::spec(rule.entries.clone())
-            .map_err(|error| Failure::failed(format!("`{name}` can't be shown")).because(error))?;
-        let metadata = Metadata { name, namespace, labels: &rule.labels, annotations: &rule.annotations };
-        Ok(Self { api_version: format!("{GROUP}/{VERSION}"), kind: "Rule", metadata, spec, status: None })
-    }
-
-    /// With what became of it.
-    pub(super) fn with(self, status: Value) -> Self {
-        Self { status: Some(status), ..self }
-    }
-
-    pub(super) fn yaml(&self) -> Result<String, Failure> {
-        serde_yaml_ng::to_string(self).map_err(|error| Failure::failed("can't write YAML").because(error))
-    }
+fn unshown(error: ManifestError) -> Failure {
+    Failure::failed("a rule can't be shown").because(chain(&error).to_string())
 }
 
 /// What the files want of a rule that is there: its annotations stay, except where a file says otherwise.

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use vedette_proto::rules::v1 as proto;
+use vedette_service::manifest::{full_name, name_parts};
 
-use super::document::{Resource, parts};
-use super::{Client, NAMESPACE, Server, full, refusal};
+use super::document::{resource, yaml};
+use super::{Client, NAMESPACE, Server, refusal};
 use crate::outcome::{Failure, Outcome};
 use crate::term;
 
@@ -50,17 +51,14 @@ impl Get {
         self.server.talk(async |client| {
             let rules = match &self.name {
                 Some(name) => {
-                    let request = proto::GetRuleRequest { name: full(&self.namespace, name) };
+                    let request = proto::GetRuleRequest { name: full_name(&self.namespace, name) };
                     vec![client.get_rule(request).await.map_err(|status| refusal("", &status))?.into_inner()]
                 }
                 None => self.all(client).await?,
             };
             let text = match self.output {
                 Format::Table => table(&rules, self.all_namespaces),
-                Format::Yaml => {
-                    let documents = rules.iter().map(|rule| Resource::of(rule)?.yaml());
-                    documents.collect::<Result<Vec<_>, Failure>>()?.join("---\n")
-                }
+                Format::Yaml => rules.iter().map(yaml).collect::<Result<Vec<_>, Failure>>()?.join("---\n"),
                 Format::Json => {
                     let shown = rules.iter().map(with_status).collect::<Result<Vec<_>, Failure>>()?;
                     let whole = match (self.name.is_some(), shown) {
@@ -109,7 +107,7 @@ fn with_status(rule: &proto::Rule) -> Result<Value, Failure> {
         "snapshotGeneration": status.snapshot_generation,
         "diagnostics": diagnostics,
     });
-    let resource = Resource::of(rule)?.with(status);
+    let resource = resource(rule)?.with_status(status);
     serde_json::to_value(&resource).map_err(|error| Failure::failed("can't write JSON").because(error))
 }
 
@@ -120,7 +118,7 @@ fn table(rules: &[proto::Rule], namespaces: bool) -> String {
     }
     let mut rows = vec![["NAMESPACE", "NAME", "TYPE", "STATE", "IN FORCE", "ENTRIES"].map(str::to_owned)];
     for rule in rules {
-        let (namespace, name) = parts(&rule.name);
+        let (namespace, name) = name_parts(&rule.name);
         let status = rule.status.clone().unwrap_or_default();
         rows.push([
             namespace.to_owned(),

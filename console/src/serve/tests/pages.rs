@@ -286,7 +286,7 @@ async fn anybody_is_told_how_to_sign_in_and_nothing_else() {
         serde_json::from_str::<Value>(&body).unwrap()
     };
     let plain = served(Vec::new(), None).await;
-    assert_eq!(settings(&plain).await, json!({ "version": env!("CARGO_PKG_VERSION") }));
+    assert_eq!(settings(&plain).await, json!({ "version": env!("CARGO_PKG_VERSION"), "rules": false }));
     let mut provider = oidc("https://id.example.com");
     let console = served(Vec::new(), Some(provider.clone())).await;
     let told = |scopes: Value| json!({ "issuer": "https://id.example.com", "clientId": "vedette", "scopes": scopes });

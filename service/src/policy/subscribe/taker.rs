@@ -200,6 +200,8 @@ fn diagnostic(it: &Diagnostic) -> proto::Diagnostic {
         offset: number(it.offset),
         line: number(it.line),
         column: number(it.column),
+        end_line: number(it.end.0),
+        end_column: number(it.end.1),
         help: it.help.as_deref().map(text).unwrap_or_default(),
     }
 }
