@@ -4,6 +4,57 @@
  */
 
 export interface paths {
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts that match */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts by their rules */
+        get: operations["groupAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts over time */
+        get: operations["getAlertHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage": {
         parameters: {
             query?: never;
@@ -15,6 +66,65 @@ export interface paths {
         get: operations["getCoverage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dead letters */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{sequence}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A dead letter with its payload */
+        get: operations["getDeadLetter"];
+        put?: never;
+        post?: never;
+        /**
+         * Discard a dead letter
+         * @description For good: nothing else has what is in it.
+         */
+        delete: operations["deleteDeadLetter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{sequence}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Process a dead letter again
+         * @description What is in it is published once more to whoever could not do with it, and the letter is removed. Should they still not, there
+         *     will be another letter. A receiver may get an alert a second time; the archive has an event once.
+         */
+        post: operations["requeueDeadLetter"];
         delete?: never;
         options?: never;
         head?: never;
@@ -143,6 +253,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All rules */
+        get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check rules
+         * @description They are compiled among the rules in force, in the place of those of the same names. Nothing changes.
+         */
+        post: operations["checkRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try rules on recent events
+         * @description The rules of the text alone are held against the caller's own most recent events; what others define is there for them to use. Nothing
+         *     changes.
+         */
+        post: operations["tryRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A rule */
+        get: operations["getRule"];
+        /**
+         * Make or change a rule
+         * @description Labels, annotations and entries become those of the text, apart from what others keep in annotations for themselves.
+         */
+        put: operations["putRule"];
+        post?: never;
+        /** Delete a rule */
+        delete: operations["deleteRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches": {
         parameters: {
             query?: never;
@@ -263,6 +453,88 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An alert: that a rule held for an event. Members that the event does not have are absent. */
+        Alert: {
+            /** @description When nothing more was to be done about the alert. */
+            alertedTime: string;
+            /** @description The request's id, which its client may have chosen. */
+            auditID: string;
+            /** @description The cluster. */
+            cluster: string;
+            /** @description The command that was executed in a container. */
+            command?: string;
+            /** @description The event. It may not be archived, or not any more. */
+            eventId: string;
+            /** @description Its identity: the event and the rule. */
+            id: string;
+            /** @description The user acted as. */
+            impersonatedUser?: string;
+            /** @description The address that the request came from. */
+            ip?: string;
+            /** @description What the rule says of the event. */
+            message: string;
+            /** @description The object's name. */
+            name?: string;
+            /** @description The object's namespace. */
+            namespace?: string;
+            /** @description What became of it. */
+            outcome: components["schemas"]["AlertOutcome"];
+            /** @description `WARNING`, `INFO` or `DEBUG`. */
+            priority: string;
+            /** @description The receivers that took it, by name. */
+            receivers: string[];
+            /** @description The request's URI. */
+            requestURI?: string;
+            /** @description The kind of resource, in its plural. */
+            resource?: string;
+            /** @description The rule, `<Rule resource>.<rule>`. */
+            rule: string;
+            /** @description The same with the namespace of the `Rule` resource, `<namespace>/<Rule resource>/<rule>`. */
+            ruleId: string;
+            /** @description The subresource. */
+            subresource?: string;
+            /** @description The event's time: when the apiserver received the request. */
+            time: string;
+            /** @description The authenticated user. */
+            user: string;
+            /** @description The verb. */
+            verb: string;
+            /** @description KubeSphere's workspace. */
+            workspace?: string;
+        };
+        /** @description The alerts of one rule and priority. */
+        AlertGroup: {
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            count: number;
+            /** @description The time of the first one's event. */
+            firstSeen: string;
+            /** @description The time of the last one's event. */
+            lastSeen: string;
+            /** @description The last one. */
+            latest: components["schemas"]["Alert"];
+            /** @description Their priority. */
+            priority: string;
+            /** @description The rule, `<Rule resource>.<rule>`. */
+            rule: string;
+            /**
+             * Format: int64
+             * @description How many users there are among them.
+             */
+            users: number;
+        };
+        /** @description Alerts by their rules. */
+        AlertGroups: {
+            /** @description Those with the most recent alerts first. */
+            items: components["schemas"]["AlertGroup"][];
+        };
+        /**
+         * @description What became of an alert.
+         * @enum {string}
+         */
+        AlertOutcome: "sent" | "unrouted" | "rejected";
         /** @description Events on their way to receivers, and the alerts of them. */
         AlertSums: {
             /**
@@ -297,6 +569,12 @@ export interface components {
             rejected: number;
             /**
              * Format: int64
+             * @description Alerts of the alerter's dead letters, which were rejected before.
+             * @default 0
+             */
+            requeued: number;
+            /**
+             * Format: int64
              * @default 0
              */
             sent: number;
@@ -305,6 +583,37 @@ export interface components {
              * @default 0
              */
             unrouted: number;
+        };
+        /** @description An alert as it would be sent. */
+        AlertText: {
+            /** @description Its message. */
+            message: string;
+            /** @description The rule, `<Rule resource>.<rule>`. */
+            rule: string;
+        };
+        /** @description A page of alerts. */
+        Alerts: {
+            /** @description By the times of their events, the newest first. */
+            items: components["schemas"]["Alert"][];
+            /** @description What is kept of the alerts that there were. */
+            kept: components["schemas"]["AlertsKept"];
+            /** @description Where the next page begins: give it as `cursor`. Absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many alerts match in all; on the first page alone.
+             */
+            total?: number | null;
+        };
+        /** @description What is kept of the alerts. */
+        AlertsKept: {
+            /**
+             * @description Whether that is the whole alert log. It is not while that is read, after the console's start, and where there are more alerts
+             *     than the console holds.
+             */
+            complete: boolean;
+            /** @description The time of the oldest alert's event; absent where there is none. */
+            since?: string | null;
         };
         /** @description The archive's state. */
         Archive: {
@@ -379,6 +688,12 @@ export interface components {
              * @default 0
              */
             rejected: number;
+            /**
+             * Format: int64
+             * @description Of the archiver's dead letters, which were archived and rejected before.
+             * @default 0
+             */
+            requeued: number;
             /**
              * Format: int64
              * @default 0
@@ -456,6 +771,7 @@ export interface components {
              *         "deadLettered": 0,
              *         "evaluated": 0,
              *         "rejected": 0,
+             *         "requeued": 0,
              *         "sent": 0,
              *         "unrouted": 0
              *       },
@@ -468,6 +784,7 @@ export interface components {
              *         "evaluated": 0,
              *         "ignored": 0,
              *         "rejected": 0,
+             *         "requeued": 0,
              *         "stored": 0
              *       },
              *       "ingest": {
@@ -475,7 +792,8 @@ export interface components {
              *         "dropped": {},
              *         "oversize": 0,
              *         "published": 0,
-             *         "received": 0
+             *         "received": 0,
+             *         "requeued": 0
              *       }
              *     }
              */
@@ -540,6 +858,13 @@ export interface components {
          * @enum {string}
          */
         ChangeKind: "none" | "created" | "compared" | "afterOnly" | "patch" | "deleted";
+        /** @description What the compiler says. */
+        Check: {
+            /** @description Whether the rules, and what uses them, would come into force. */
+            accepted: boolean;
+            /** @description Of the text, whose document is `source`, and the errors that it would make elsewhere. */
+            diagnostics: components["schemas"]["Diagnostic"][];
+        };
         /** @description A consumer of a stream. */
         Consumer: {
             /**
@@ -613,6 +938,56 @@ export interface components {
              */
             rules: components["schemas"]["Kept"][];
         };
+        /** @description A dead letter. */
+        DeadLetter: {
+            /** @description The message that it came in; empty where it came from a sender. */
+            batch: string;
+            /**
+             * Format: int64
+             * @description Bytes of its payload.
+             */
+            bytes: number;
+            /** @description The cluster that it is of. */
+            cluster: string;
+            /** @description The same in words. */
+            detail: string;
+            /** @description Why it is one: a word of a bounded set. */
+            reason: string;
+            /** @description Whether it can be requeued. */
+            requeueable: boolean;
+            /**
+             * Format: int64
+             * @description What it is called in its path.
+             */
+            sequence: number;
+            /** @description Who wrote it: `ingest`, `evaluator`, `archiver` or `alerter`. */
+            service: string;
+            /** @description When it was written. */
+            time: string;
+            /** @description Why it can't. */
+            why?: string | null;
+        };
+        /** @description A page of dead letters. */
+        DeadLetterPage: {
+            /** @description Newest first. May be fewer than were asked for, or none, where there are more. */
+            items: components["schemas"]["DeadLetter"][];
+            /** @description Where the next page begins: give it as `cursor`. Absent on the last page. */
+            next?: string | null;
+        };
+        /** @description A dead letter with its payload. */
+        DeadLetterWhole: {
+            /** @description Whether `payload` is base64. */
+            base64: boolean;
+            /** @description The letter. */
+            letter: components["schemas"]["DeadLetter"];
+            /**
+             * @description What could not be processed, verbatim: text, or else base64. Of ingest the item as it was received, of the evaluator and the
+             *     archiver the event, of the alerter what the receiver was sent; of a message that nobody could read the message.
+             */
+            payload: string;
+            /** @description Whether `payload` is only the beginning, of 1 MiB. */
+            truncated: boolean;
+        };
         /** @description What could not be processed. */
         DeadLetters: {
             /**
@@ -657,6 +1032,59 @@ export interface components {
              */
             service: string;
         };
+        /** @description A finding of the compiler. */
+        Diagnostic: {
+            /** @description Its permanent code, as `VR0101`, under which the manual explains it. */
+            code: string;
+            /** @description The column of its first character, from 1. */
+            column?: number | null;
+            /** @description What it is about: `source`, the text that was sent or is beside this, or another resource, by its name. */
+            document: string;
+            /** @description The column behind its last character. */
+            endColumn?: number | null;
+            /** @description The line of its end. */
+            endLine?: number | null;
+            /** @description What to do about it. */
+            help?: string | null;
+            /** @description The line in `source`, from 1. */
+            line?: number | null;
+            /** @description What is wrong. */
+            message: string;
+            /** @description Where in the resource, as `spec.rules[3].condition`. */
+            path?: string | null;
+            /** @description How much it weighs. */
+            severity: components["schemas"]["Severity"];
+        };
+        /** @description A part of a rule. */
+        Entry: {
+            /** @description Of an alias: the path of a field. */
+            alias?: string | null;
+            /** @description Of a rule: when it holds. */
+            condition?: string | null;
+            /** @description What it is for; empty, if it does not say. */
+            desc: string;
+            /** @description Of a rule: whether it counts. */
+            enabled?: boolean | null;
+            /** @description Of a rule: conditions that excuse an event. */
+            exceptions?: string[] | null;
+            /** @description What it is. */
+            kind: components["schemas"]["EntryKind"];
+            /** @description Of a list: its values. */
+            list?: string[] | null;
+            /** @description Of a macro: its condition. */
+            macro?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Of a rule: the message of an alert. */
+            output?: string | null;
+            /** @description Of a rule: `DEBUG`, `INFO` or `WARNING`. */
+            priority?: string | null;
+        };
+        /**
+         * @description What an entry is.
+         * @enum {string}
+         */
+        EntryKind: "rule" | "macro" | "list" | "alias";
         /** @description Two sides of the books that must be equal. */
         Equation: {
             /**
@@ -681,6 +1109,29 @@ export interface components {
              * @default 0
              */
             right: number;
+        };
+        /** @description Who applies rules. */
+        Evaluator: {
+            /** @description Since when it is behind; absent while it is not. */
+            behindSince?: string | null;
+            /**
+             * Format: int64
+             * @description The generation that is in force there.
+             */
+            generation: number;
+            /** @description Why it refused the last rules that it was sent; empty, if it did not. */
+            lastError: string;
+            /** @description The instance. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many rules are.
+             */
+            rules: number;
+            /** @description The service that it is one of. */
+            service: string;
+            /** @description Its version. */
+            version: string;
         };
         /** @description An audit event: what happened to one request, up to one of its stages. Members that the record does not have are absent. */
         Event: {
@@ -1011,6 +1462,12 @@ export interface components {
              * @default 0
              */
             received: number;
+            /**
+             * Format: int64
+             * @description Of the evaluator's dead letters, which were received before.
+             * @default 0
+             */
+            requeued: number;
         };
         /** @description Whether the rules in force store an event. */
         Kept: {
@@ -1081,6 +1538,8 @@ export interface components {
              * @description The HTTP status.
              */
             code: number;
+            /** @description What the compiler says, where it refuses rules. */
+            diagnostics?: components["schemas"]["Diagnostic"][];
             /** @description What may be meant instead. */
             help?: string | null;
             /** @description What is wrong, and what can be done; for people. */
@@ -1091,6 +1550,73 @@ export interface components {
             place?: number[] | null;
             /** @description The same in words. */
             reason: string;
+        };
+        /** @description A `Rule` resource: rules, and the macros, lists and aliases that they use. */
+        Rule: {
+            /** @description Its annotations. */
+            annotations: {
+                [key: string]: string;
+            };
+            /** @description When it was made. */
+            created?: string | null;
+            /** @description What the compiler says of it. */
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /** @description What it consists of. */
+            entries: components["schemas"]["Entry"][];
+            /** @description Changes with every change of labels, annotations and entries. */
+            etag: string;
+            /**
+             * Format: int64
+             * @description The generation that holds it; 0, if none does.
+             */
+            generation: number;
+            /** @description Its labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description `namespaces/<namespace>/rules/<name>` */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many of its rules are in force.
+             */
+            rulesInForce: number;
+            /** @description Its YAML, as kubectl would apply it. */
+            source: string;
+            /** @description What became of it. */
+            state: components["schemas"]["RuleState"];
+        };
+        /**
+         * @description What became of a rule.
+         * @enum {string}
+         */
+        RuleState: "inForce" | "lastGoodInForce" | "refused" | "notSelected" | "pending";
+        /** @description A rule to be written. */
+        RuleToPut: {
+            /**
+             * @description The `etag` of the rule that is to be changed: it is refused if the rule is another one by now. Without one a rule is changed
+             *     whatever it is, and made where there is none.
+             */
+            etag?: string | null;
+            /** @description YAML of one `Rule`. Its name and its namespace, if it says one, are those of the path. */
+            source: string;
+        };
+        /** @description All rules, and who applies them. */
+        Rules: {
+            /** @description Who applies them. */
+            evaluators: components["schemas"]["Evaluator"][];
+            /**
+             * Format: int64
+             * @description The generation that should be in force everywhere.
+             */
+            generation: number;
+            /** @description By namespace and name. */
+            items: components["schemas"]["Rule"][];
+        };
+        /** @description Rules to be checked. */
+        RulesToCheck: {
+            /** @description YAML of one or more resources. */
+            source: string;
         };
         /** @description A saved search. */
         SavedSearch: {
@@ -1145,9 +1671,16 @@ export interface components {
         /** @description How this console is set up, as far as anybody may know. */
         Settings: {
             oidc?: components["schemas"]["SignIn"] | null;
+            /** @description Whether rules are managed here: whether an operator is configured for it. */
+            rules: boolean;
             /** @description Of the console. */
             version: string;
         };
+        /**
+         * @description How much a finding weighs.
+         * @enum {string}
+         */
+        Severity: "error" | "warning" | "note";
         /** @description How to sign in with the identity provider: by authorization code with PKCE, as a public client. The ID token is the API's token. */
         SignIn: {
             /** @description The console's client id. */
@@ -1208,6 +1741,7 @@ export interface components {
              *           "deadLettered": 0,
              *           "evaluated": 0,
              *           "rejected": 0,
+             *           "requeued": 0,
              *           "sent": 0,
              *           "unrouted": 0
              *         },
@@ -1220,6 +1754,7 @@ export interface components {
              *           "evaluated": 0,
              *           "ignored": 0,
              *           "rejected": 0,
+             *           "requeued": 0,
              *           "stored": 0
              *         },
              *         "ingest": {
@@ -1227,7 +1762,8 @@ export interface components {
              *           "dropped": {},
              *           "oversize": 0,
              *           "published": 0,
-             *           "received": 0
+             *           "received": 0,
+             *           "requeued": 0
              *         }
              *       }
              *     }
@@ -1298,6 +1834,7 @@ export interface components {
              *       "deadLettered": 0,
              *       "evaluated": 0,
              *       "rejected": 0,
+             *       "requeued": 0,
              *       "sent": 0,
              *       "unrouted": 0
              *     }
@@ -1314,6 +1851,7 @@ export interface components {
              *       "evaluated": 0,
              *       "ignored": 0,
              *       "rejected": 0,
+             *       "requeued": 0,
              *       "stored": 0
              *     }
              */
@@ -1325,10 +1863,53 @@ export interface components {
              *       "dropped": {},
              *       "oversize": 0,
              *       "published": 0,
-             *       "received": 0
+             *       "received": 0,
+             *       "requeued": 0
              *     }
              */
             ingest: components["schemas"]["IngestSums"];
+        };
+        /** @description What rules decide about events. */
+        Trial: {
+            /** @description Whether the rules, and what uses them, would come into force. */
+            accepted: boolean;
+            /** @description Of the text, whose document is `source`, and the errors that it would make elsewhere. With errors in the text nothing is tried. */
+            diagnostics: components["schemas"]["Diagnostic"][];
+            /** @description How many events were tried. */
+            events: number;
+            /** @description What is decided about each, the newest first. */
+            items: components["schemas"]["Tried"][];
+        };
+        /** @description Rules to be tried. */
+        TrialToRun: {
+            /**
+             * Format: int64
+             * @description Events at most, 1 to 200; 100 unless given.
+             */
+            limit?: number | null;
+            /** @description Which events, in the search language; `last:12h` unless given. */
+            q?: string | null;
+            /** @description The rule whose decisions are explained: `name`, `resource.name` or `namespace/resource/name`. */
+            rule?: string | null;
+            /** @description YAML of one or more resources. */
+            source: string;
+        };
+        /** @description An event, and what the rules of the text decide about it. */
+        Tried: {
+            /** @description What would be alerted. */
+            alerts: components["schemas"]["AlertText"][];
+            /** @description Whether it would be archived. */
+            archived: boolean;
+            /** @description Rules that could not be decided, since a body that they look at was not recorded. */
+            blind: string[];
+            /** @description Why nothing could be decided about it. */
+            error?: string | null;
+            /** @description The event. */
+            event: components["schemas"]["Event"];
+            /** @description Why the rule that was named holds, or does not, as `vedette rules explain` says it. */
+            explanation?: string | null;
+            /** @description The rules that held, `<Rule resource>.<rule>`. */
+            rules: string[];
         };
         /**
          * @description How a caller became known.
@@ -1358,6 +1939,295 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Text that the message, a user, the object's name or its namespace contains, in capitals or not. */
+                q?: string;
+                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them. */
+                rule?: string;
+                /** @description Priorities, likewise. */
+                priority?: string;
+                /** @description The id of an event. */
+                event?: string;
+                /** @description The earliest time of an event, inclusive: RFC 3339, or seconds since 1970. */
+                start?: string;
+                /** @description The latest time, inclusive, likewise. */
+                end?: string;
+                /** @description Alerts on a page at most. */
+                limit?: number;
+                /** @description Where the page begins: `next` of the page before. The other parameters must be the same. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alerts"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    groupAlerts: {
+        parameters: {
+            query?: {
+                /** @description Text that the message, a user, the object's name or its namespace contains, in capitals or not. */
+                q?: string;
+                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them. */
+                rule?: string;
+                /** @description Priorities, likewise. */
+                priority?: string;
+                /** @description The id of an event. */
+                event?: string;
+                /** @description The earliest time of an event, inclusive: RFC 3339, or seconds since 1970. */
+                start?: string;
+                /** @description The latest time, inclusive, likewise. */
+                end?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertGroups"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertHistogram: {
+        parameters: {
+            query?: {
+                /** @description Text that the message, a user, the object's name or its namespace contains, in capitals or not. */
+                q?: string;
+                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them. */
+                rule?: string;
+                /** @description Priorities, likewise. */
+                priority?: string;
+                /** @description The id of an event. */
+                event?: string;
+                /** @description The earliest time of an event, inclusive: RFC 3339, or seconds since 1970. */
+                start?: string;
+                /** @description The latest time, inclusive, likewise. */
+                end?: string;
+                /** @description The length of an interval: a number and one of s, m, h, d, w, M, q, y. */
+                interval?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alerts instead of events; the series are priorities */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getCoverage: {
         parameters: {
             query?: {
@@ -1401,6 +2271,357 @@ export interface operations {
             };
             /** @description The caller may not */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description `ingest`, `evaluator`, `archiver` or `alerter`. */
+                service?: string;
+                /** @description A reason, as letters have it. */
+                reason?: string;
+                /** @description A cluster. */
+                cluster?: string;
+                /** @description Letters on a page at most. */
+                limit?: number;
+                /** @description Where the page begins: `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The letter's sequence */
+                sequence: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterWhole"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The letter's sequence */
+                sequence: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requeueDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The letter's sequence */
+                sequence: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is on its way */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be requeued */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2040,6 +3261,574 @@ export interface operations {
             };
             /** @description The caller may not */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesToCheck"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialToRun"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its namespace */
+                namespace: string;
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRule: {
+        parameters: {
+            query?: {
+                /** @description `true`: everything is checked, and nothing changes. */
+                validate_only?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Its namespace */
+                namespace: string;
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleToPut"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description The text is no such rule, or has errors: `diagnostics` are the compiler's */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rule is another one by now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRule: {
+        parameters: {
+            query?: {
+                /** @description The rule's `etag`: it is not deleted if it is another one by now. */
+                etag?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Its namespace */
+                namespace: string;
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody knows who asks */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rule is another one by now */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
