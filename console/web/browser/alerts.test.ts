@@ -136,9 +136,9 @@ test("what an attacker wrote is text, and does not break the page", async () => 
 
 test("filters are in the address", async () => {
   const { page, asked } = await open("/alerts");
-  await page.getByLabel("Priority").selectOption("INFO");
+  await page.getByRole("combobox", { name: "Priority" }).selectOption("INFO");
   await page.getByRole("heading", { name: "5 alerts" }).waitFor();
-  await page.getByLabel("Text").fill("nothing of the kind");
+  await page.getByRole("searchbox", { name: "Text" }).fill("nothing of the kind");
   await page.getByText("Nothing was alerted: last 24 hours").waitFor();
   const url = new URL(page.url());
   expect([url.searchParams.get("priority"), url.searchParams.get("q")]).toEqual(["INFO", "nothing of the kind"]);
@@ -147,7 +147,7 @@ test("filters are in the address", async () => {
   await shot(page, "alerts-nothing");
   await page.getByRole("button", { name: "Clear filters" }).first().click();
   await page.getByRole("heading", { name: "139 alerts" }).waitFor();
-  await page.getByLabel("Time").selectOption("1h");
+  await page.getByRole("combobox", { name: "Time" }).selectOption("1h");
   await page.getByText("last hour").last().waitFor();
   expect(page.url()).toContain("time=1h");
 });

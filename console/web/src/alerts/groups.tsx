@@ -46,10 +46,12 @@ function GroupRows({ group, filter, open, onOpen }: { group: AlertGroup; filter:
     <tbody>
       <tr className={open ? "open" : undefined}>
         <th scope="row">
-          <button type="button" className="expander" aria-expanded={open} onClick={() => onOpen(open ? "" : id)}>
-            <span aria-hidden="true">{open ? "▾" : "▸"}</span> <span>{plain(group.rule, 200)}</span>
-          </button>
-          <Priority priority={group.priority} />
+          <div className="group-name">
+            <button type="button" className="expander" aria-expanded={open} onClick={() => onOpen(open ? "" : id)}>
+              <span aria-hidden="true">{open ? "▾" : "▸"}</span> <span>{plain(group.rule, 200)}</span>
+            </button>
+            <Priority priority={group.priority} />
+          </div>
         </th>
         <td className="number" data-label={text.alerts}>{number(group.count)}</td>
         <td className="number" data-label={text.users}>{number(group.users)}</td>

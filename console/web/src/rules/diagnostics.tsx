@@ -9,6 +9,7 @@ const WEIGHTS: Record<Diagnostic["severity"], number> = { error: 0, warning: 1, 
 
 export function Diagnostics({ found, onJump }: { found: readonly Diagnostic[]; onJump?: (found: Diagnostic) => void }) {
   const text = useText().rules.diagnostics;
+  if (found.length === 0) return null;
   const sorted = [...found].sort((a, b) => WEIGHTS[a.severity] - WEIGHTS[b.severity] || (a.line ?? 0) - (b.line ?? 0));
   return (
     <ul className="diagnostics">

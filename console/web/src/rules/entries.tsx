@@ -1,5 +1,5 @@
 // What a Rule resource consists of, as cards: rules first, then what they use.
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { plain } from "../alerts/plain.ts";
 import { Priority } from "../alerts/tags.tsx";
 import type { Entry } from "../api/pending-rules.ts";
@@ -7,35 +7,51 @@ import { useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { Hits } from "./hits.tsx";
 
-const KINDS = ["rule", "macro", "list", "alias"] as const;
 /** Values of a list that are shown at first. */
 const MOST = 40;
 
 export function Entries({ entries, resource }: { entries: readonly Entry[]; resource: string }) {
   const text = useText().rules;
   if (entries.length === 0) return <p className="muted">{text.entryless}</p>;
-  return KINDS.map((kind) => {
-    const some = entries.filter((it) => it.kind === kind);
-    if (some.length === 0) return null;
-    return (
-      <section key={kind} className="entries" aria-label={text.kinds[kind]}>
-        <h2>{text.kinds[kind]}</h2>
-        <div className={kind === "rule" ? "entry-cards" : "entry-cards narrow"}>
-          {some.map((entry) => (
-            <article key={entry.name} className="card">
-              <header>
-                <h3>{plain(entry.name, 200)}</h3>
-                {entry.priority ? <Priority priority={plain(entry.priority, 20)} /> : null}
-                {entry.enabled === false ? <Tag tone="warn">{text.disabled}</Tag> : null}
-              </header>
-              {entry.desc ? <p className="muted">{plain(entry.desc)}</p> : null}
-              {kind === "rule" ? <RuleBody entry={entry} resource={resource} /> : kind === "list" ? <Values values={entry.list ?? []} /> : <pre>{plain(entry.macro ?? entry.alias ?? "", 10_000)}</pre>}
-            </article>
-          ))}
-        </div>
-      </section>
-    );
-  });
+  const [rules, others] = [entries.filter((it) => it.kind === "rule"), entries.filter((it) => it.kind !== "rule")];
+  return (
+    <>
+      {rules.length === 0 ? null : (
+        <section className="entries" aria-labelledby="entry-rules">
+          <h2 id="entry-rules">{text.tabs.entries}</h2>
+          <div className="entry-cards">{rules.map((it) => <EntryCard key={it.name} entry={it}><RuleBody entry={it} resource={resource} /></EntryCard>)}</div>
+        </section>
+      )}
+      {others.length === 0 ? null : (
+        <section className="entries" aria-labelledby="entry-others">
+          <h2 id="entry-others">{text.others}</h2>
+          <div className="entry-cards narrow">
+            {others.map((it) => (
+              <EntryCard key={it.name} entry={it}>
+                {it.kind === "list" ? <Values values={it.list ?? []} /> : <pre>{plain(it.macro ?? it.alias ?? "", 10_000)}</pre>}
+              </EntryCard>
+            ))}
+          </div>
+        </section>
+      )}
+    </>
+  );
+}
+
+function EntryCard({ entry, children }: { entry: Entry; children: ReactNode }) {
+  const text = useText().rules;
+  return (
+    <article className="card">
+      <header>
+        <h3>{plain(entry.name, 200)}</h3>
+        {entry.kind === "rule" ? null : <Tag>{text.kinds[entry.kind]}</Tag>}
+        {entry.priority ? <Priority priority={plain(entry.priority, 20)} /> : null}
+        {entry.enabled === false ? <Tag>{text.disabled}</Tag> : null}
+      </header>
+      {entry.desc ? <p className="muted">{plain(entry.desc)}</p> : null}
+      {children}
+    </article>
+  );
 }
 
 function RuleBody({ entry, resource }: { entry: Entry; resource: string }) {

@@ -52,7 +52,8 @@ export const rules = {
   },
 
   tabs: { label: "Parts of the rule", entries: "Rules", alerts: "Alerts", source: "Source" },
-  kinds: { rule: "Rules", macro: "Macros", list: "Lists", alias: "Aliases" },
+  others: "What they use",
+  kinds: { macro: "macro", list: "list", alias: "alias" },
   condition: "Condition",
   exceptions: "Except where",
   output: "Message",

@@ -53,7 +53,8 @@ export const rules: Messages["rules"] = {
   },
 
   tabs: { label: "规则的各部分", entries: "规则", alerts: "告警", source: "源文本" },
-  kinds: { rule: "规则", macro: "宏", list: "列表", alias: "别名" },
+  others: "规则所用的定义",
+  kinds: { macro: "宏", list: "列表", alias: "别名" },
   condition: "条件",
   exceptions: "例外",
   output: "消息",
