@@ -258,6 +258,16 @@ test("a rule is deleted by its name", async () => {
   expect(asked.removed).toEqual(["namespaces/kubesphere-logging-system/rules/alerting-rule?etag=e1"]);
 });
 
+test("rules fit a narrow window, in Chinese, too", async () => {
+  for (const [path, name] of [["/rules", "规则"], ["/rules/kubesphere-logging-system/alerting-rule", "alerting-rule"], [EDIT, "编辑 alerting-rule"]] as const) {
+    const { page } = await open(path, {}, { viewport: { width: 390, height: 844 }, locale: "zh-CN" });
+    await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
+    if (path === EDIT) await page.locator(".source-editor .cm-line").first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390);
+    await shot(page, path === EDIT ? "rule-edit-narrow" : path === "/rules" ? "rules-narrow" : "rule-narrow");
+  }
+});
+
 // A console sends a content security policy with its pages, under which any violation of it is an error that the kit sees; a development
 // server sends none, and there this alone tells.
 test("the editor needs no style element", async () => {
