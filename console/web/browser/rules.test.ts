@@ -268,6 +268,40 @@ test("rules fit a narrow window, in Chinese, too", async () => {
   }
 });
 
+test("a rule is written, tried, applied and deleted where rules are managed", async (context) => {
+  const managed = await ask("rules").then(() => true, () => false);
+  if (!managed) return context.skip();
+  const { page } = await visit("/rules/new");
+  await editor(page).waitFor();
+  await page.getByText("It would come into force.").waitFor();
+  await write(page, "my-rule", "browser-trial");
+  await write(page, "${change} and", "${chnge} and");
+  await page.getByText("It would be refused.").waitFor();
+  expect(await page.locator(".cm-lintRange-error").allInnerTexts()).toEqual(["${chnge}"]);
+  await page.getByRole("button", { name: /^Go to line \d+, column/ }).waitFor();
+  await shot(page, "rule-edit");
+  await write(page, "${chnge}", "${change}");
+  await page.getByText("It would come into force.").waitFor();
+  await page.getByLabel("Events to try").fill("resource:secrets last:7d");
+  await page.getByRole("combobox", { name: "Explain" }).selectOption("SecretChanged");
+  await page.getByRole("button", { name: "Try", exact: true }).click();
+  await page.getByText(/events would alert/).waitFor();
+  await page.getByText("Why SecretChanged").first().click();
+  await page.locator(".tried pre").first().waitFor();
+  await accessible(page);
+  await page.locator(".trial").evaluate((it) => it.scrollIntoView());
+  await shot(page, "rule-try");
+  await page.getByRole("button", { name: "Apply…" }).click();
+  await page.getByRole("dialog", { name: "Apply browser-trial?" }).getByRole("button", { name: "Apply", exact: true }).click();
+  await page.getByText("Applied.").waitFor();
+  await page.getByRole("heading", { name: "SecretChanged" }).waitFor();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByLabel("Type browser-trial to confirm").fill("browser-trial");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("link", { name: "alerting-rule" }).waitFor();
+  expect(await page.getByRole("link", { name: "browser-trial" }).count()).toBe(0);
+});
+
 // A console sends a content security policy with its pages, under which any violation of it is an error that the kit sees; a development
 // server sends none, and there this alone tells.
 test("the editor needs no style element", async () => {

@@ -29,7 +29,7 @@ export function Evaluators({ evaluators, generation }: { evaluators: readonly Ev
                 <td>{plain(it.name, 120)}</td>
                 <td>{plain(it.service, 80)}</td>
                 <td>{plain(it.version, 40)}</td>
-                <td className="number">{number(it.generation)}</td>
+                <td className="number">{it.generation}</td>
                 <td className="number">{number(it.rules)}</td>
                 <td><Status evaluator={it} /></td>
               </tr>

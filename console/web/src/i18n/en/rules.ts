@@ -26,7 +26,7 @@ export const rules = {
   labels: "Labels",
   noLabels: "no labels",
   created: "Made",
-  generation: (generation: number) => `generation ${number(generation)}`,
+  generation: (generation: number) => `generation ${generation}`,
   noGeneration: "in no generation",
   inForce: (active: number, all: number) => `${number(active)} of ${count(all, "rule")} in force`,
   counts: (macros: number, lists: number, aliases: number) => `${count(macros, "macro")}, ${count(lists, "list")}, ${count(aliases, "alias", "aliases")}`,
@@ -42,7 +42,7 @@ export const rules = {
 
   evaluators: {
     title: "Evaluators",
-    help: (generation: number) => `Generation ${number(generation)} should be in force everywhere.`,
+    help: (generation: number) => `Generation ${generation} should be in force everywhere.`,
     none: "No evaluator has asked for rules yet.",
     name: "Evaluator", service: "Service", version: "Version", generation: "Generation", rules: "Rules", status: "State",
     current: "up to date",

@@ -27,7 +27,7 @@ export const rules: Messages["rules"] = {
   labels: "标签",
   noLabels: "无标签",
   created: "创建于",
-  generation: (generation) => `第 ${number(generation)} 代`,
+  generation: (generation) => `第 ${generation} 代`,
   noGeneration: "不在任何一代中",
   inForce: (active, all) => `${number(all)} 条规则中 ${number(active)} 条已生效`,
   counts: (macros, lists, aliases) => `${number(macros)} 个宏、${number(lists)} 个列表、${number(aliases)} 个别名`,
@@ -43,7 +43,7 @@ export const rules: Messages["rules"] = {
 
   evaluators: {
     title: "评估器",
-    help: (generation) => `各处均应生效的是第 ${number(generation)} 代。`,
+    help: (generation) => `各处均应生效的是第 ${generation} 代。`,
     none: "还没有评估器请求过规则。",
     name: "评估器", service: "服务", version: "版本", generation: "代", rules: "规则数", status: "状态",
     current: "已是最新",
