@@ -48,6 +48,9 @@ export default function Page() {
     const period = values.time === PERIOD ? { time: "" } : {};
     change({ ...values, ...period, open: "" }, { replace: "q" in values });
   }, [change]);
+  // The chart is drawn anew when these change.
+  const colour = useCallback((series: string) => (COLOURS[series] ?? OTHER)[dark ? 1 : 0], [dark]);
+  const brush = useCallback((from: number, to: number) => choose({ time: periodBetween(from, to) }), [choose]);
   const refresh = () => {
     setNow(Date.now());
     void queries.invalidateQueries({ queryKey: ["alerts-kept"] });
@@ -73,7 +76,7 @@ export default function Page() {
             <section className="card">
               <header><h2>{text.alerts.total(trend.data.total)}</h2><span className="muted">{period}</span></header>
               <HistogramChart histogram={trend.data} label={text.alerts.trend(trend.data.total, period)} height={120}
-                color={(series) => (COLOURS[series] ?? OTHER)[dark ? 1 : 0]} onRange={(from, to) => choose({ time: periodBetween(from, to) })} />
+                color={colour} onRange={brush} />
             </section>
           ) : null}
           {groups.isPending ? <Loading /> : groups.data && groups.data.items.length > 0 ? (

@@ -1,5 +1,5 @@
 // How often a rule matched, asked for when somebody wants to know.
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { HistogramChart } from "../chart/histogram.tsx";
 import { useText } from "../i18n/i18n.ts";
@@ -15,6 +15,9 @@ export function Hits({ rule }: { rule: string }) {
   const hits = useHits(rule, shown);
   const dark = useDark();
   const [, navigate] = useLocation();
+  // The chart is drawn anew when these change.
+  const colour = useCallback(() => (dark ? "#5cc8d5" : "#0b7f8e"), [dark]);
+  const brush = useCallback((start: number, end: number) => navigate(searchHref(`${is("rule", rule)} ${range(start, end)}`)), [navigate, rule]);
   return (
     <div className="hits">
       <div className="row">
@@ -23,8 +26,7 @@ export function Hits({ rule }: { rule: string }) {
         <Link className="small" href={searchHref(hitsQuery(rule))}>{text.search}<span className="visually-hidden"> {rule}</span></Link>
       </div>
       {!shown ? null : hits.isPending ? <Loading /> : hits.isError ? <Failed error={hits.error} onRetry={() => void hits.refetch()} /> : hits.data.total > 0 ? (
-        <HistogramChart histogram={hits.data} label={text.label(rule, hits.data.total)} height={80} color={() => (dark ? "#5cc8d5" : "#0b7f8e")}
-          onRange={(start, end) => navigate(searchHref(`${is("rule", rule)} ${range(start, end)}`))} />
+        <HistogramChart histogram={hits.data} label={text.label(rule, hits.data.total)} height={80} color={colour} onRange={brush} />
       ) : null}
     </div>
   );
