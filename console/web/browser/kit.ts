@@ -112,7 +112,7 @@ interface Violation {
 /** Nothing that WCAG 2.2 AA and axe-core would complain about, in light and in dark colours. */
 export async function accessible(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await inColours(page, colorScheme);
     // Evaluated, not added as a script: the content security policy would refuse that, as it should.
     await page.evaluate(AXE);
     const violations = await page.evaluate(async () => {
@@ -126,12 +126,21 @@ export async function accessible(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
 }
 
+/** Shows a page in light or dark colours. What `light-dark()` decides follows some time after the media query. */
+async function inColours(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await page.waitForFunction((scheme) => {
+    const [red = 255] = getComputedStyle(document.body).backgroundColor.match(/\d+/g)?.map(Number) ?? [];
+    return red < 128 === ((document.documentElement.dataset.theme ?? scheme) === "dark");
+  }, colorScheme);
+}
+
 /** A picture for reviewers. */
 export async function shot(page: Page, name: string, colorScheme: "light" | "dark" = "light"): Promise<void> {
   const folder = process.env.VEDETTE_SCREENSHOTS;
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
-  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await inColours(page, colorScheme);
   await page.screenshot({ path: join(folder, `${name}.png`) });
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
 }

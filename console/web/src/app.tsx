@@ -20,6 +20,7 @@ const CredentialPage = lazy(() => import("./investigate/credential.tsx"));
 const AlertsPage = lazy(() => import("./alerts/page.tsx"));
 const RulesPage = lazy(() => import("./rules/page.tsx"));
 const RulePage = lazy(() => import("./rules/rule.tsx"));
+const NewRulePage = lazy(() => import("./rules/new.tsx"));
 const PipelinePage = lazy(() => import("./pipeline/page.tsx"));
 const SignedIn = lazy(() => import("./session/signed-in.tsx"));
 
@@ -79,6 +80,7 @@ function Frame() {
               <Route path="/credentials/:id" component={CredentialPage} />
               <Route path="/alerts" component={AlertsPage} />
               <Route path="/rules" component={RulesPage} />
+              <Route path="/rules/new" component={NewRulePage} />
               <Route path="/rules/:namespace/:name" component={RulePage} />
               <Route path="/pipeline" component={PipelinePage} />
               <Route>
