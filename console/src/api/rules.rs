@@ -61,6 +61,7 @@ pub struct Check {
 pub(crate) struct Writing {
     /// `true`: everything is checked, and nothing changes.
     #[param(default = false)]
+    #[param(rename = "validateOnly")]
     validate_only: Option<bool>,
 }
 

@@ -1,6 +1,6 @@
 import type { Page, Route } from "playwright-core";
 import { expect, test } from "vitest";
-import type { Alert, AlertGroup, Outcome } from "../src/api/pending-alerts.ts";
+import type { Alert, AlertGroup, Outcome } from "../src/api/alerts.ts";
 import { accessible, ask, type Options, type Person, shot, visit } from "./kit.ts";
 
 const MINUTE = 60_000;
@@ -15,7 +15,7 @@ function alerts(count: number, rule: string, priority: string, over: (at: number
   return Array.from({ length: count }, (_, at) => {
     const time = new Date(Date.now() - (at + 1) * 7 * MINUTE).toISOString();
     return {
-      id: `${at}:${rule}`, eventId: String(at).padStart(32, "0"), time, alertedTime: time, cluster: "default", rule, priority,
+      id: `${at}:${rule}`, eventId: String(at).padStart(32, "0"), time, alertedTime: time, cluster: "default", rule, ruleId: rule.replace(".", "/"), priority,
       message: `admin exec Pod worker-${at} in Namespace platform.`, user: at % 3 === 0 ? "admin" : "alice", verb: "create", resource: "pods",
       subresource: "exec", name: `worker-${at}`, namespace: "platform", ip: "127.0.0.1", auditID: `a${at}`, outcome: "sent" as Outcome, receivers: ["ops"], ...over(at),
     };

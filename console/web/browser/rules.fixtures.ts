@@ -1,6 +1,6 @@
 // Rules as the management API tells them, for pages that are shown without one.
 import type { Page, Route } from "playwright-core";
-import type { Check, Diagnostic, Entry, Rule, Rules, Trial } from "../src/api/pending-rules.ts";
+import type { Check, Diagnostic, Entry, Rule, Rules, Trial } from "../src/api/rules.ts";
 
 export const SOURCE = `apiVersion: auditing.kubesphere.io/v1alpha1
 kind: Rule

@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { type AlertFilter, alertHistogram, groupAlerts, listAlerts } from "../api/pending-alerts.ts";
+import { type AlertFilter, alertHistogram, groupAlerts, listAlerts } from "../api/alerts.ts";
 
 const PAGE = 50;
 

@@ -1,6 +1,6 @@
 // Alerts by their rules: a row each, that opens to the alerts themselves.
 import { Link } from "wouter";
-import type { AlertFilter, AlertGroup } from "../api/pending-alerts.ts";
+import type { AlertFilter, AlertGroup } from "../api/alerts.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Time } from "../ui/time.tsx";
 import { AlertList } from "./list.tsx";

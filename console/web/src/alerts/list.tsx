@@ -1,7 +1,7 @@
 // The alerts of a group, the newest first, more as one scrolls down.
 import { useEffect, useRef } from "react";
 import { Link } from "wouter";
-import type { Alert, AlertFilter } from "../api/pending-alerts.ts";
+import type { Alert, AlertFilter } from "../api/alerts.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
 import { Failed, Loading } from "../ui/state.tsx";

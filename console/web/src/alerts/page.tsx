@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { ApiError } from "../api/client.ts";
-import type { AlertFilter, AlertsKept } from "../api/pending-alerts.ts";
+import type { AlertFilter, AlertsKept } from "../api/alerts.ts";
 import { HistogramChart } from "../chart/histogram.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { useParams } from "../query/url.ts";

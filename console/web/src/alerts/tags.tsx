@@ -1,4 +1,4 @@
-import type { Alert } from "../api/pending-alerts.ts";
+import type { Alert } from "../api/alerts.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";
 import { plain } from "./plain.ts";

@@ -3663,7 +3663,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `true`: everything is checked, and nothing changes. */
-                validate_only?: boolean;
+                validateOnly?: boolean;
             };
             header?: never;
             path: {

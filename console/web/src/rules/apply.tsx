@@ -1,6 +1,6 @@
 // What applying would change, for somebody to confirm; and why it was not applied.
 import { plain } from "../alerts/plain.ts";
-import type { Rule, RuleProblem } from "../api/pending-rules.ts";
+import type { Rule } from "../api/rules.ts";
 import { ApiError } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Modal } from "../ui/dialog.tsx";
@@ -59,7 +59,7 @@ function Changed({ before, after }: { before: Rule | undefined; after: Rule }) {
 /** Why it was not applied. */
 export function NotApplied({ error }: { error: Error }) {
   const text = useText().rules.apply;
-  const found = error instanceof ApiError ? ((error.problem as RuleProblem).diagnostics ?? []) : [];
+  const found = error instanceof ApiError ? (error.problem.diagnostics ?? []) : [];
   const title = isCode(error, 403) ? text.refused : found.length > 0 ? text.broken : text.failed;
   return (
     <div className="notice bad" role="alert">

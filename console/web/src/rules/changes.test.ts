@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Rule } from "../api/pending-rules.ts";
+import type { Rule } from "../api/rules.ts";
 import { changes, lines } from "./changes.ts";
 
 function rule(over: Partial<Rule>): Rule {

@@ -1,5 +1,5 @@
 // What a text would change: which entries and labels, and which lines.
-import type { Entry, Rule } from "../api/pending-rules.ts";
+import type { Entry, Rule } from "../api/rules.ts";
 
 export interface Changes {
   added: string[];

@@ -1,7 +1,7 @@
 // What the compiler says of a text, asked while it is being written.
 import { useEffect, useState } from "react";
 import { ApiError } from "../api/client.ts";
-import { type Check, checkRules } from "../api/pending-rules.ts";
+import { type Check, checkRules } from "../api/rules.ts";
 
 /** How long typing rests before it is asked. */
 const REST_MS = 350;

@@ -1,5 +1,5 @@
 // Two people at one rule: nobody's work is lost without somebody saying so.
-import type { Rule } from "../api/pending-rules.ts";
+import type { Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { LineChanges } from "./line-changes.tsx";
 

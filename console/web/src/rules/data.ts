@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { answer, ApiError, api } from "../api/client.ts";
-import { getRule, getSettings, listRules, type Rule } from "../api/pending-rules.ts";
+import { getRule, getSettings, listRules, type Rule } from "../api/rules.ts";
 import { is } from "../query/language.ts";
 
 export const RULES = ["rules"];

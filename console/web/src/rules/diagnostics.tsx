@@ -1,6 +1,6 @@
 // The compiler's findings as a list: for those who can't see what is underlined, and to go to a place.
 import { plain } from "../alerts/plain.ts";
-import type { Diagnostic } from "../api/pending-rules.ts";
+import type { Diagnostic } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";
 

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { plain } from "../alerts/plain.ts";
-import { getRule, listRules, putRule, type Rule } from "../api/pending-rules.ts";
+import { getRule, listRules, putRule, type Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { ApplyDialog, NotApplied } from "./apply.tsx";
 import { useCheck } from "./check.ts";

@@ -2,7 +2,7 @@
 import { type ReactNode, useState } from "react";
 import { plain } from "../alerts/plain.ts";
 import { Priority } from "../alerts/tags.tsx";
-import type { Entry } from "../api/pending-rules.ts";
+import type { Entry } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { Hits } from "./hits.tsx";

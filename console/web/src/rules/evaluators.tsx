@@ -1,6 +1,6 @@
 // Who applies the rules, and whether they apply the newest.
 import { plain } from "../alerts/plain.ts";
-import type { Evaluator } from "../api/pending-rules.ts";
+import type { Evaluator } from "../api/rules.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { ago } from "../time.ts";
 import { Tag } from "../ui/tag.tsx";

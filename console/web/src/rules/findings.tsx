@@ -1,5 +1,5 @@
 // What the compiler says of the text as it is.
-import type { Diagnostic } from "../api/pending-rules.ts";
+import type { Diagnostic } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import type { Checked } from "./check.ts";

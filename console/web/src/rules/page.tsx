@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { Link } from "wouter";
 import { plain } from "../alerts/plain.ts";
 import { Priority } from "../alerts/tags.tsx";
-import type { Rule, RuleState } from "../api/pending-rules.ts";
+import type { Rule, RuleState } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useParams } from "../query/url.ts";
 import { Empty, Loading } from "../ui/state.tsx";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Diagnostic } from "../api/pending-rules.ts";
+import type { Diagnostic } from "../api/rules.ts";
 import { placeOf } from "./places.ts";
 
 const at = (over: Partial<Diagnostic>): Diagnostic => ({ severity: "error", code: "VR0001", message: "", document: "source", ...over });

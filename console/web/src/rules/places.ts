@@ -1,5 +1,5 @@
 // Places of the compiler, in lines and characters, as offsets of this text.
-import type { Diagnostic } from "../api/pending-rules.ts";
+import type { Diagnostic } from "../api/rules.ts";
 
 /** Where a finding is in the text that it is about; `undefined` where it does not say, or the text is another. */
 export function placeOf(text: string, found: Diagnostic): [from: number, to: number] | undefined {

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { plain } from "../alerts/plain.ts";
-import { deleteRule, type Rule } from "../api/pending-rules.ts";
+import { deleteRule, type Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Modal } from "../ui/dialog.tsx";
 import { isCode, partsOf, ruleKey, RULES } from "./data.ts";

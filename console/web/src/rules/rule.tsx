@@ -2,7 +2,7 @@
 import { lazy, Suspense, useMemo, useState } from "react";
 import { Link, useLocation, useParams as usePath } from "wouter";
 import { plain } from "../alerts/plain.ts";
-import type { Rule } from "../api/pending-rules.ts";
+import type { Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useParam } from "../query/url.ts";
 import { Copy } from "../ui/copy.tsx";

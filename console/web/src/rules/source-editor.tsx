@@ -11,7 +11,7 @@ import { keymap } from "@codemirror/view";
 import { basicSetup, EditorView } from "codemirror";
 import { type Ref, useEffect, useImperativeHandle, useRef } from "react";
 import { plain } from "../alerts/plain.ts";
-import type { Diagnostic } from "../api/pending-rules.ts";
+import type { Diagnostic } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useDark } from "../theme.ts";
 import { theme } from "./editor-theme.ts";

@@ -1,4 +1,4 @@
-import type { Rule, RuleState } from "../api/pending-rules.ts";
+import type { Rule, RuleState } from "../api/rules.ts";
 import { plain } from "../alerts/plain.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";

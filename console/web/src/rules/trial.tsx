@@ -1,8 +1,8 @@
 // The text, tried on what happened: what would be archived and alerted.
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import type { Diagnostic, Trial, Tried } from "../api/pending-rules.ts";
-import { tryRules } from "../api/pending-rules.ts";
+import type { Diagnostic, Trial, Tried } from "../api/rules.ts";
+import { tryRules } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useParams } from "../query/url.ts";
 import { Diagnostics } from "./diagnostics.tsx";

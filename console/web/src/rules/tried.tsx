@@ -1,7 +1,7 @@
 // Events that a text was tried on, with what it decides about each.
 import { Link } from "wouter";
 import { plain } from "../alerts/plain.ts";
-import type { Tried } from "../api/pending-rules.ts";
+import type { Tried } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
 import { Code, Tag } from "../ui/tag.tsx";
