@@ -32,3 +32,8 @@ export function groupAlerts(filter: AlertFilter, signal: AbortSignal): Promise<A
 export function alertHistogram(filter: AlertFilter, interval: string, signal: AbortSignal): Promise<Histogram> {
   return answer(api.GET("/api/v1/alerts/histogram", { params: { query: { ...query(filter), interval } }, signal }));
 }
+
+/** The alerts of an event. */
+export async function alertsOf(event: string, signal: AbortSignal): Promise<Alert[]> {
+  return (await answer(api.GET("/api/v1/alerts", { params: { query: { event } }, signal }))).items;
+}

@@ -2,6 +2,17 @@
 import { useCallback } from "react";
 import { useLocation, useSearch } from "wouter";
 
+/** The part of the path after `prefix`, as it was before it was encoded: wouter decodes a part of what is encoded, and that loses `%`. */
+export function usePathValue(prefix: string): string {
+  useLocation();
+  const part = location.pathname.slice(prefix.length);
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** A parameter of the address: its value, and how to change it. `replace` leaves no step to go back to. */
 export function useParam(name: string, initial = ""): [string, (value: string, options?: { replace?: boolean }) => void] {
   const [params, change] = useParams();
@@ -11,8 +22,9 @@ export function useParam(name: string, initial = ""): [string, (value: string, o
 
 /** All parameters; a change names those that it changes, `""` takes one away. */
 export function useParams(): [URLSearchParams, (change: Record<string, string>, options?: { replace?: boolean }) => void] {
-  const search = useSearch();
-  const [path, navigate] = useLocation();
+  // For news of a change alone: what wouter gives is decoded once already, and decoding it again would take a `%` in a value for an escape.
+  useSearch();
+  const [, navigate] = useLocation();
   const change = useCallback(
     (values: Record<string, string>, options?: { replace?: boolean }) => {
       // As it is now: another change may have come since this was rendered.
@@ -22,11 +34,11 @@ export function useParams(): [URLSearchParams, (change: Record<string, string>, 
         else params.set(name, value);
       }
       const text = params.toString();
-      navigate(text === "" ? path : `${path}?${text}`, options);
+      navigate(text === "" ? location.pathname : `${location.pathname}?${text}`, options);
     },
-    [navigate, path],
+    [navigate],
   );
-  return [new URLSearchParams(search), change];
+  return [new URLSearchParams(location.search), change];
 }
 
 /** The address of the search page with this query. */

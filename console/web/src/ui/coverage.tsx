@@ -2,6 +2,7 @@
 import type { Coverage as Kept } from "../api/client.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { full } from "../time.ts";
+import { Plain } from "./plain.tsx";
 import { Tag } from "./tag.tsx";
 
 export function Coverage({ coverage, open = false }: { coverage: Kept; open?: boolean }) {
@@ -18,7 +19,7 @@ export function Coverage({ coverage, open = false }: { coverage: Kept; open?: bo
         {losses && lost > 0 ? <li>{text.losses(number(losses.dropped), number(losses.deadLettered), number(losses.inFlight))}</li> : null}
         {rules.map((it) => (
           <li key={it.event}>
-            <Tag tone={it.kept ? "good" : "warn"}>{it.kept ? text.kept(it.event) : text.notKept(it.event)}</Tag>{" "}
+            <Tag tone={it.kept ? "good" : "warn"}><Plain text={it.kept ? text.kept(it.event) : text.notKept(it.event)} limit={300} /></Tag>{" "}
             {it.rules?.length ? text.by(it.rules.join(", ")) : null} {it.reason}
           </li>
         ))}

@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import { ApiError } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
+import { Plain } from "./plain.tsx";
 
 export function Loading() {
   const text = useText().common;
@@ -37,8 +38,8 @@ export function Failed({ error, onRetry }: { error: unknown; onRetry?: () => voi
   return (
     <div className="state" role="alert">
       <h2>{title}</h2>
-      <p>{help}</p>
-      {help === said ? null : <p className="small">{said}</p>}
+      <p><Plain text={help} limit={600} /></p>
+      {help === said ? null : <p className="small"><Plain text={said} limit={600} /></p>}
       {onRetry && code !== 403 ? (
         <div className="actions">
           <button type="button" className="button" onClick={onRetry}>{text.retry}</button>
