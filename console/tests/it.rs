@@ -10,6 +10,7 @@ mod it {
     pub(crate) mod gate;
     pub(crate) mod incidents;
     pub(crate) mod oidc;
+    pub(crate) mod pages;
     pub(crate) mod proxy;
     pub(crate) mod query;
     pub(crate) mod rig;

@@ -26,6 +26,7 @@ pub use crate::secured::SecuredNode;
 pub use crate::service::Service;
 
 pub mod alertmanager;
+pub mod browser;
 pub mod control_plane;
 pub mod deployed;
 pub mod http;

@@ -1,11 +1,10 @@
 //! The console's pages in a real browser, on the sample that `vedette up` sends: `console/web/browser` says what a person does there.
 
-use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::fs;
 
 use jiff::Timestamp;
 use serde_json::json;
-use vedette_e2e::tools;
+use vedette_e2e::browser;
 
 use super::kit::{Home, Up, errors};
 
@@ -18,24 +17,8 @@ fn the_pages_do_what_people_want() {
     let home = Home::new();
     let up = home.start(&["--retention-days", "9"]);
     plant(&home, &up);
-    let log = home.path("browser.log");
-    let screenshots = tools::repository("target").join("screenshots");
-    let mut vitest = Command::new("node");
-    vitest
-        .arg(tools::repository("console/web/node_modules/vitest/vitest.mjs"))
-        .args(["run", "--config", "browser/vitest.config.ts"])
-        .current_dir(tools::repository("console/web"))
-        .env("VEDETTE_CONSOLE", up.console())
-        .env("VEDETTE_TOKEN", fs::read_to_string(home.data().join("token")).unwrap().trim())
-        .env("VEDETTE_SCREENSHOTS", screenshots)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(File::create(&log).unwrap())
-        .stderr(File::options().append(true).open(&log).unwrap());
-    let status = vitest.status().expect("node runs vitest: scripts/pages.sh installs it");
-    let said = fs::read_to_string(&log).unwrap();
-    assert!(status.success(), "{said}");
-    println!("{said}");
+    let token = fs::read_to_string(home.data().join("token")).unwrap();
+    browser::run(&[], &[("VEDETTE_CONSOLE", &up.console()), ("VEDETTE_TOKEN", token.trim()), ("VEDETTE_PLANTED", PLANTED)]);
     assert!(up.stop().success());
 }
 

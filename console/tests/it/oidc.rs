@@ -18,19 +18,25 @@ const STATUS: &str = "/api/v1/status";
 const LATER: Duration = Duration::from_secs(13);
 
 /// A provider on a port that calls itself `issuer`, with keys of its own.
-struct Provider {
+pub(crate) struct Provider {
     port: u16,
-    issuer: String,
+    pub(crate) issuer: String,
     _process: Process,
 }
 
 impl Provider {
     fn start(port: u16, issuer: &str, folder: &std::path::Path) -> Self {
+        Self::start_for(port, issuer, folder, None)
+    }
+
+    /// The same, where people sign in from the pages of a console at this URL.
+    pub(crate) fn start_for(port: u16, issuer: &str, folder: &std::path::Path, pages: Option<&str>) -> Self {
         let module = tools::cache().join("oidc/node_modules/oidc-provider/lib/index.js");
         assert!(module.is_file(), "no oidc-provider at {}: run `scripts/tools.sh oidc`", module.display());
         let script = tools::repository("console/tests/oidc/provider.mjs");
         let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
         let args = [path(&script), path(&module), port.to_string(), issuer.to_owned()];
+        let args = args.into_iter().chain(pages.map(str::to_owned));
         let node = tools::system("node", "nodejs");
         let mut process =
             Plan::new("oidc-provider", node, folder.join(format!("provider-{port}.log"))).args(args).start();

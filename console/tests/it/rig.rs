@@ -51,12 +51,21 @@ impl Rig {
 
     /// On this archive, with these settings.
     pub(crate) async fn start_with(archive: Arc<dyn Archive>, config: Config, client: Client) -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").unwrap(), archive, config, client).await
+    }
+
+    /// The same where others have been told already.
+    pub(crate) async fn start_on(
+        listener: TcpListener,
+        archive: Arc<dyn Archive>,
+        config: Config,
+        client: Client,
+    ) -> Self {
         vedette_service::tls::install_provider();
         let nats = tokio::task::spawn_blocking(NatsServer::start).await.unwrap();
         let bus = vedette_bus::Config { url: nats.url(), ..vedette_bus::Config::default() };
         let bus = Bus::connect("test", &bus).await.unwrap();
         bus.ensure().await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let ctx = Context::new("console", prometheus::Registry::new(), stop.clone());
@@ -136,7 +145,7 @@ impl Sample {
 }
 
 /// The events of the first lists, as their bytes were sent.
-fn items() -> Vec<Vec<u8>> {
+pub(crate) fn items() -> Vec<Vec<u8>> {
     let file = vedette_e2e::tools::repository("e2e/testdata/kube-apiserver-eventlists.ndjson.gz");
     let lists = BufReader::new(GzDecoder::new(std::fs::File::open(file).unwrap()));
     let mut items = Vec::new();
