@@ -15,6 +15,8 @@ setsid nice -n 10 scripts/tools.sh test >"$log" 2>&1 &
 tools=$!
 trap 'kill -- "-$tools" 2>/dev/null || true; rm -f "$log"' EXIT
 
+# The console embeds its pages, so that they come first.
+scripts/pages.sh
 # One invocation builds services and tests with the same features, so that nothing is compiled twice.
 cargo build --locked --workspace --bins --tests
 

@@ -14,6 +14,7 @@
 #   secured        the jars of an OpenSearch with its security plugin (the same)
 #   deny nextest   cargo-deny, cargo-nextest
 #   alertmanager   Debian's prometheus-alertmanager, without its daemon
+#   chromium       Debian's chromium, with a font for Chinese
 #   search         es7 es9 opensearch secured
 #   test           everything that `make test` needs
 #
@@ -191,6 +192,11 @@ alertmanager() (
     debian alertmanager prometheus-alertmanager
 )
 
+chromium() {
+    needs "the tests of the pages" chromium chromium fonts-noto-cjk
+    say "chromium"
+}
+
 # What the end-to-end tests call themselves.
 commands() {
     needs "the end-to-end tests" setpriv util-linux
@@ -212,8 +218,9 @@ part() {
         es7 | es9 | opensearch) locked "$1" engine "$1" ;;
         secured) locked secured secured ;;
         alertmanager) locked alertmanager alertmanager ;;
+        chromium) locked chromium chromium ;;
         search) for p in es7 es9 opensearch secured; do part $p; done ;;
-        test) commands; for p in toolchain nats kubectl nextest alertmanager search kube helm grpcurl oidc; do part $p; done ;;
+        test) commands; for p in toolchain nats kubectl nextest alertmanager chromium search kube helm grpcurl oidc; do part $p; done ;;
         *) die "unknown part '$1': see the head of scripts/tools.sh" ;;
     esac
 }

@@ -16,11 +16,18 @@ export VEDETTE_NATS_SERVER=${VEDETTE_NATS_SERVER:-$cache/bin/nats-server}
 version=$("$VEDETTE_NATS_SERVER" --version | sed 's/.*: v//')
 echo " 1/5 tools    nats-server $version"
 
-# Cargo's own progress, which it shows where there is something to do.
+# The program embeds the pages, so that they are built before it. Without Node they are left out, and the console says so.
 started=$SECONDS
+if command -v npm >/dev/null; then
+    pages=$(QUIET=1 scripts/pages.sh && echo built)
+    [ "$pages" = built ] || exit 1
+else
+    pages="not built in: they need Node 20 or newer and npm"
+fi
+# Cargo's own progress, which it shows where there is something to do.
 cargo build --locked -p vedette-cli --bin vedette
 took=$((SECONDS - started))
 if [ $took -ge 60 ]; then took="$((took / 60)) min $((took % 60)) s"; else took="$took s"; fi
 echo " 2/5 build    done in $took"
-echo " 3/5 console  query API; its pages come with a later release"
+echo " 3/5 console  pages $pages"
 exec "$program" up "$@"

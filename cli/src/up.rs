@@ -411,6 +411,18 @@ impl Tour<'_> {
         Console::new(url, token, http::client("vedette-up", Trust::System)?)
     }
 
+    /// Where the pages are, for somebody who is signed in by it: behind `#`, the token goes to no server and into no log.
+    fn login(&self) -> String {
+        let plain = format!("http://{}/", self.console);
+        let (Ok(mut url), Ok(token)) = (plain.parse::<Url>(), home::read_token(&self.command.home.token_file())) else {
+            return plain;
+        };
+        let login = url.query_pairs_mut().append_pair("login", token.trim()).finish().query().map(str::to_owned);
+        url.set_query(None);
+        url.set_fragment(login.as_deref());
+        url.to_string()
+    }
+
     fn farewell(&self, policy: &vedette_rules::Policy) {
         let data = self.command.home.data_dir.display();
         let settings = &policy.settings;
@@ -428,10 +440,7 @@ impl Tour<'_> {
             8443 => String::new(),
             _ => format!(" --server https://{}", self.webhook),
         };
-        say(&format!(
-            " console   http://{}        (query API; its token is in {data}/token, its pages come later)",
-            self.console
-        ));
+        say(&format!(" console   {}", self.login()));
         say(&format!(" webhook   https://{}{}", self.webhook, webhook::PATH));
         say(&format!(" demo settings: k8sAuditingEnabled {switch}, level {}", settings.audit_level));
         say(&format!(" next      {vedette} query 'sub:exec last:12h'{console_flag}{flags}"));

@@ -3,6 +3,7 @@
 //! What is asserted was counted without the product's code (`e2e/oracle`).
 #[cfg(test)]
 mod it {
+    mod browser;
     mod commands;
     mod kit;
     mod lifecycle;

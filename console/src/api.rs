@@ -15,15 +15,17 @@ mod events;
 mod export;
 mod me;
 mod params;
+mod parts;
 mod searches;
+mod settings;
 mod tail;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::response::{IntoResponse, Json, Response};
+use axum::{Router, middleware};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,11 +35,14 @@ pub use count::{Facet, FacetValue, Facets, Group, Groups, Histogram, Slot, Stati
 pub use coverage::{Coverage, Kept, Losses};
 pub use event::Event;
 pub use events::{Events, Whole};
-pub use me::Me;
+pub use me::{Me, Via};
 pub use searches::{SavedSearch, SavedSearches, SearchToSave};
+pub use settings::{Settings, SignIn};
 
+use crate::access::administrators;
 pub use crate::failure::Problem;
 use crate::serve::Shared;
+use crate::status;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -67,6 +72,7 @@ struct Refusals;
 
 impl Modify for Refusals {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::path::Operation;
         use utoipa::openapi::{Content, Ref, ResponseBuilder};
         const REFUSALS: [(&str, &str); 6] = [
             ("401", "Nobody knows who asks"),
@@ -78,7 +84,9 @@ impl Modify for Refusals {
         ];
         for item in document.paths.paths.values_mut() {
             let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
+            // What anybody may ask is told from what is known already, and nobody is refused.
+            let refusable = |it: &&mut Operation| it.security.as_ref().is_none_or(|needed| !needed.is_empty());
+            for operation in operations.into_iter().flatten().filter(refusable) {
                 for (status, description) in REFUSALS {
                     let problem = Content::new(Some(Ref::from_schema_name("Problem")));
                     let response = ResponseBuilder::new().description(description);
@@ -90,10 +98,17 @@ impl Modify for Refusals {
     }
 }
 
-/// The endpoints.
+/// The endpoints for those who are known.
 pub(crate) fn router() -> Router<Arc<Shared>> {
-    let (router, _) = described().split_for_parts();
+    let (router, _) = for_callers().split_for_parts();
+    let (all_seeing, _) = for_administrators().split_for_parts();
+    let router = router.merge(all_seeing.route_layer(middleware::from_fn(administrators)));
     router.route("/api/v1/openapi.json", axum::routing::get(openapi))
+}
+
+/// The endpoints for those of whom nothing is known.
+pub(crate) fn open_router() -> Router<Arc<Shared>> {
+    for_anybody().split_for_parts().0
 }
 
 /// The description of the API, as JSON.
@@ -101,7 +116,7 @@ pub fn description() -> String {
     document().to_pretty_json().unwrap_or_default() + "\n"
 }
 
-fn described() -> OpenApiRouter<Arc<Shared>> {
+fn for_callers() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(events::list))
         .routes(routes!(events::one))
@@ -117,14 +132,24 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(me::me))
 }
 
+fn for_administrators() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(status::answer))
+}
+
+fn for_anybody() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(settings::settings))
+}
+
 async fn openapi() -> Response {
     Json(document()).into_response()
 }
 
 fn document() -> utoipa::openapi::OpenApi {
-    let (_, paths) = described().split_for_parts();
     let mut document = Description::openapi();
-    document.merge(paths);
+    for part in [for_callers(), for_administrators(), for_anybody()] {
+        let (_, paths) = part.split_for_parts();
+        document.merge(paths);
+    }
     Security.modify(&mut document);
     Refusals.modify(&mut document);
     document

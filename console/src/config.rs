@@ -16,7 +16,7 @@ use crate::tenancy::TenancyConfig;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the API is served.
+    /// Where the pages and the API are served.
     pub listen: SocketAddr,
     /// The certificate to serve it with; without one it is plain HTTP, which belongs on loopback alone.
     pub tls: Option<Tls>,
@@ -135,6 +135,8 @@ impl vedette_service::Settings for Config {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::Config;
 
     #[test]
@@ -153,6 +155,16 @@ mod tests {
             c.auth.kubernetes = Some(crate::KubernetesAuth::default());
         };
         assert_eq!(check(&kubernetes), Ok(()));
+        let scopes = |scopes: Value| {
+            move |c: &mut Config| {
+                let oidc = json!({ "issuer": "https://id.example.com", "clientId": "vedette", "scopes": scopes });
+                c.auth.oidc = Some(serde_json::from_value(oidc).unwrap());
+            }
+        };
+        assert_eq!(check(&scopes(json!(["openid", "groups"]))), Ok(()));
+        for bad in [json!([]), json!(["profile"]), json!(["openid", ""]), json!(["openid", "profile email"])] {
+            assert_eq!(check(&scopes(bad)), Err("auth.oidc.scopes"));
+        }
         assert_eq!(check(&|c| c.tenancy.max_age_seconds = 1), Err("tenancy.maxAgeSeconds"));
         let cluster = |name: &str| crate::TenancyCluster { name: name.to_owned(), kubeconfig: None };
         let twice = [cluster("a"), cluster("a")];

@@ -1,4 +1,4 @@
-//! The query API, and what the web console will stand on.
+//! The query API, and the web pages that stand on it.
 //!
 //! It reads: the archive, through the trait that hides which engine it is, and the broker's state and books. It holds no
 //! state of its own but running sums of the books, which it reads from their beginning at each start.
@@ -6,10 +6,11 @@
 //! - KubeSphere's query endpoints, for its console and its users' scripts.
 //! - `/api/v1`, our own ([`api`]), for the web console and `vedette query`.
 //! - `GET /api/v1/status`, for administrators.
+//! - The web pages, for anybody: what they show comes from `/api/v1`.
 //!
-//! **Invariants.** No request gets past the gate unless it is known who asks and what they may see. What an engine says when it fails never reaches a client.
-//! No answer is held in memory as a whole unless it is small. There are no health pages here: those are on the
-//! administrator's address, as for every service.
+//! **Invariants.** Of the API, nothing but what must be known to sign in is answered unless it is known who asks and what they may see.
+//! What an engine says when it fails never reaches a client. No answer is held in memory as a whole unless it is small. There are no
+//! health pages here: those are on the administrator's address, as for every service.
 
 mod access;
 pub mod api;
@@ -21,6 +22,7 @@ mod failure;
 mod kubesphere;
 mod metrics;
 mod pager;
+mod pages;
 mod scope;
 pub mod search;
 mod serve;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use vedette_archive::{Field, Filter, MAX_TERMS, Query};
 use vedette_audit::Document;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Kind};
 use crate::tenancy::{View, Visible};
 
 /// Conditions on names and times, over all clusters: engines bound how many they take.
@@ -22,6 +22,7 @@ const MICROS: i64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Scope {
     caller: Arc<str>,
+    via: Kind,
     owner: String,
     filter: Filter,
     everything: bool,
@@ -42,6 +43,7 @@ impl Scope {
         };
         Self {
             caller: caller.name.as_str().into(),
+            via: caller.via.clone(),
             owner: owner(caller),
             filter: filter(view, old_micros),
             everything: view.everything,
@@ -55,6 +57,11 @@ impl Scope {
     /// Whose it is.
     pub(crate) fn caller(&self) -> &str {
         &self.caller
+    }
+
+    /// How they became known.
+    pub(crate) fn via(&self) -> &Kind {
+        &self.via
     }
 
     /// What the caller's own things are kept under.

@@ -1,8 +1,8 @@
-//! Serving the API: who may ask, how long an answer may take, how many at a time.
+//! Serving the pages and the API: who may ask, how long an answer may take, how many at a time.
 //!
-//! Every request passes the same gate before anything looks at it: who asks and what they may see, then a place among those that
-//! are answered at a time. A long answer keeps its place until its last byte is handed over, and loses it, cut short where the client can
-//! tell, when nobody reads it.
+//! Every request passes the same gate before anything looks at it: who asks and what they may see, then a place among those that are
+//! answered at a time. Before it stand only the pages and what must be known to sign in, which are the same for everybody. A long
+//! answer keeps its place until its last byte is handed over, and loses it, cut short where the client can tell, when nobody reads it.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use futures::stream;
 use hyper_util::rt::TokioTimer;
@@ -32,8 +32,8 @@ use vedette_service::policy::PolicyWatch;
 use vedette_service::{Context, tls};
 
 use crate::Error;
-use crate::access::{Access, administrators};
-use crate::api;
+use crate::access::Access;
+use crate::api::{self, Settings};
 use crate::auth::{Acceptor, Caller, Peer};
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
@@ -41,8 +41,9 @@ use crate::failure::Failure;
 use crate::kubesphere;
 use crate::metrics::Metrics;
 use crate::pager::{Chunk, Pager, Rows};
+use crate::pages::{self, Pages};
 use crate::scope::{Scope, owner};
-use crate::status::{self, BooksCache, StatusCache};
+use crate::status::{BooksCache, StatusCache};
 use crate::tail::Tail;
 use crate::tenancy::View;
 
@@ -71,6 +72,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(crate) struct Shared {
     access: Access,
     pub(crate) limits: Limits,
+    pub(crate) settings: Settings,
     archive: watch::Receiver<Option<Arc<dyn Archive>>>,
     bus: watch::Receiver<Option<Bus>>,
     pub(crate) ledger: SharedLedger,
@@ -123,6 +125,7 @@ impl Shared {
         Self {
             access,
             limits: config.limits.clone(),
+            settings: Settings::of(config),
             archive,
             ledger,
             status: StatusCache::default(),
@@ -259,25 +262,26 @@ async fn send(sender: &mpsc::Sender<Part>, out: &mut Vec<u8>, stalled: Duration)
     sent
 }
 
-/// The whole API.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+/// The whole API, and the pages before it.
+pub(crate) fn router(shared: Arc<Shared>, pages: Pages) -> Router {
+    let known = Router::new()
         .merge(api::router())
         .merge(kubesphere::router())
-        .merge(status::router().route_layer(middleware::from_fn(administrators)))
         .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate));
+    api::open_router()
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .merge(known)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), answered))
+        .layer(middleware::from_fn_with_state(Arc::new(pages), pages::answer))
         .with_state(shared)
 }
 
-/// What every request passes.
-async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+/// What every answer of the API has, and how it is counted.
+async fn answered(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let timer = shared.metrics.seconds.start_timer();
-    let mut response = match admit(&shared, request, next).await {
-        Ok(response) => response,
-        Err(failure) => failure.into_response(),
-    };
+    let mut response = next.run(request).await;
     timer.observe_duration();
     shared.metrics.requests.with_label_values(&[response.status().as_str()]).inc();
     for (name, value) in HEADERS {
@@ -286,7 +290,8 @@ async fn gate(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
     response
 }
 
-async fn admit(shared: &Arc<Shared>, mut request: Request, next: Next) -> Result<Response, Failure> {
+/// What every request passes that is not for anybody.
+async fn gate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Result<Response, Failure> {
     let peer = request.extensions().get::<Peer>().cloned();
     let (caller, view) = shared.access.ask(request.headers(), peer.as_ref()).await?;
     let timeout = shared.limits.timeout();
@@ -314,7 +319,8 @@ pub(crate) async fn serve(
         tracing::warn!(listen = %address, "the API is served without TLS outside loopback: token and records can be read on the way");
     }
     let handle = axum_server::Handle::new();
-    let app = router(Arc::clone(&shared)).into_make_service();
+    let pages = Pages::built_in(config.auth.oidc.as_ref());
+    let app = router(Arc::clone(&shared), pages).into_make_service();
     let stop = {
         let (handle, shutdown) = (handle.clone(), ctx.shutdown.clone());
         async move {

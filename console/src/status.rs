@@ -7,16 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use vedette_bus::{Announced, Bus, ConsumerView, Kind, Overview};
 
 use crate::document::{Archive, Books, Broker, Consumer, DeadLetters, DeadReason, InFlight, Service, Status, Stream};
+use crate::failure::Problem;
 use crate::serve::Shared;
 use vedette_service::chain;
 
@@ -52,12 +51,14 @@ pub(crate) async fn books_now(shared: &Shared) -> Books {
     books
 }
 
-/// The endpoint.
-pub(crate) fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/api/v1/status", get(answer))
-}
-
-async fn answer(State(shared): State<Arc<Shared>>) -> Response {
+/// The state of the whole
+///
+/// For administrators.
+#[utoipa::path(
+    get, path = "/api/v1/status", operation_id = "getStatus", tag = "pipeline",
+    responses((status = 200, body = Status), (status = 401, body = Problem), (status = 403, body = Problem)),
+)]
+pub(crate) async fn answer(State(shared): State<Arc<Shared>>) -> Response {
     let mut cache = shared.status.0.lock().await;
     if let Some((made, status)) = cache.as_ref()
         && made.elapsed() < FRESH

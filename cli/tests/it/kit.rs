@@ -116,7 +116,8 @@ impl Up {
     }
 
     pub(crate) fn console(&self) -> String {
-        word(&self.line(" console "), "http://")
+        let login = word(&self.line(" console "), "http://");
+        login.split_once("/#login=").unwrap_or_else(|| panic!("{login} signs nobody in")).0.to_owned()
     }
 
     /// Asks the console, as `vedette query …` does.

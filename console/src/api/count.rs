@@ -13,13 +13,11 @@ use vedette_archive::{Archive, Bucket, By, Field, Filter, Interval, MAX_BUCKETS,
 
 use super::coverage::{self, Coverage};
 use super::params::{Params, Select};
+use super::parts;
 use crate::failure::{Failure, Problem};
 use crate::scope::Scope;
 use crate::search;
 use crate::serve::Shared;
-
-/// Values that a histogram is cut by; the others are together.
-const STACKED: usize = 8;
 
 /// How many events match.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -81,7 +79,8 @@ pub(crate) struct Cut {
     /// The length of an interval: a number and one of s, m, h, d, w, M, q, y.
     #[param(default = "15m")]
     interval: Option<String>,
-    /// A field whose most frequent values are counted apart, or `codeClass` (2xx, 3xx, 4xx, 5xx).
+    /// A field whose most frequent values are counted apart, `codeClass` (1xx to 5xx), or `priority`: the highest one that a rule in
+    /// force has by which the event is kept (WARNING, INFO, DEBUG).
     by: Option<String>,
 }
 
@@ -111,7 +110,7 @@ pub(crate) async fn histogram(
         ));
     }
     let parts = match by {
-        Some(by) => parts(archive.as_ref(), &question.query, &by).await?,
+        Some(by) => parts::of(archive.as_ref(), &question.query, &by, shared.policy().as_deref()).await?,
         None => Vec::new(),
     };
     let mut slots: Vec<Slot> = buckets.iter().map(slot).collect();
@@ -142,23 +141,6 @@ pub(crate) async fn histogram(
 
 fn slot(bucket: &Bucket) -> Slot {
     Slot { time: time(bucket.time_ms.saturating_mul(1_000)), count: bucket.count, counts: Vec::new() }
-}
-
-/// What a histogram is cut by: names and conditions that exclude each other.
-async fn parts(archive: &dyn Archive, query: &Query, by: &str) -> Result<Vec<(String, Filter)>, Failure> {
-    if by == "codeClass" {
-        let class = |class: i64| {
-            (format!("{class}xx"), Filter::Within(Number::Code, Some(class * 100), Some(class * 100 + 99)))
-        };
-        return Ok((1..=5).map(class).collect());
-    }
-    let field: Field = by.parse().map_err(|_| Failure::bad("by", "a field with one value, or `codeClass`"))?;
-    if !field.is_groupable() || matches!(field, Field::Group | Field::SourceIp | Field::Rule) {
-        return Err(Failure::bad("by", "a field with one value, or `codeClass`"));
-    }
-    let facets = archive.facets(query, &[By::Field(field)], STACKED).await?;
-    let values = facets.into_iter().flat_map(|facet| facet.values);
-    Ok(values.map(|(value, _)| (value.clone(), Filter::is(field, [value]))).collect())
 }
 
 /// The most frequent values of some fields.

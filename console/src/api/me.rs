@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::params::Params;
+use crate::auth::Kind;
 use crate::failure::{Failure, Problem};
 use crate::scope::Scope;
 
@@ -19,6 +20,36 @@ pub struct Me {
     pub name: String,
     /// Whether they see every event.
     pub everything: bool,
+    /// How they became known.
+    pub via: Via,
+}
+
+/// How a caller became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Via {
+    /// By the console's own token.
+    Token,
+    /// By a token of the administrator's file.
+    TokensFile,
+    /// By a cluster's word.
+    Kubernetes,
+    /// By an identity provider's signature.
+    Oidc,
+    /// By a trusted proxy's word.
+    Proxy,
+}
+
+impl From<&Kind> for Via {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Token => Self::Token,
+            Kind::TokenFile => Self::TokensFile,
+            Kind::Kubernetes { .. } => Self::Kubernetes,
+            Kind::Oidc => Self::Oidc,
+            Kind::Proxy => Self::Proxy,
+        }
+    }
 }
 
 /// Who asks
@@ -28,5 +59,5 @@ pub struct Me {
 )]
 pub(crate) async fn me(Extension(scope): Extension<Arc<Scope>>, params: Params) -> Result<Json<Me>, Failure> {
     params.end()?;
-    Ok(Json(Me { name: scope.caller().to_owned(), everything: scope.is_everything() }))
+    Ok(Json(Me { name: scope.caller().to_owned(), everything: scope.is_everything(), via: scope.via().into() }))
 }

@@ -62,6 +62,13 @@ pub struct OidcConfig {
     /// PEM certificates that the provider's must chain to, in place of the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// What the console's pages ask for when somebody signs in.
+    #[serde(default = "scopes")]
+    pub scopes: Vec<String>,
+}
+
+fn scopes() -> Vec<String> {
+    ["openid", "profile", "email"].map(str::to_owned).to_vec()
 }
 
 fn sub() -> String {
@@ -93,6 +100,12 @@ impl AuthConfig {
             }
             if oidc.client_id.is_empty() {
                 return error("auth.oidc.clientId", "must not be empty: a token for others would be one for us");
+            }
+            if !oidc.scopes.iter().any(|scope| scope == "openid") {
+                return error("auth.oidc.scopes", "must have `openid`: without it there is no ID token");
+            }
+            if oidc.scopes.iter().any(|scope| scope.is_empty() || scope.contains(char::is_whitespace)) {
+                return error("auth.oidc.scopes", "must be a list of single words");
             }
         }
         if let Some(proxy) = &self.proxy {

@@ -1,4 +1,5 @@
 mod leaks;
+mod pages;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,7 @@ use crate::access::Access;
 use crate::books::SharedLedger;
 use crate::config::{Config, Limits};
 use crate::metrics::Metrics;
+use crate::pages::Pages;
 
 /// An archive with records without end, which fails after so many pages: no real engine can be made to fail just there.
 struct Endless {
@@ -84,6 +86,11 @@ impl Archive for Endless {
 async fn api(pages: u64, limits: Limits) -> axum::Router {
     let archive: Arc<dyn Archive> = Arc::new(Endless { pages: AtomicU64::new(pages) });
     let config = Config { token: Some("correct-horse-battery".into()), limits, ..Config::default() };
+    console(archive, config, Pages::of([], None)).await
+}
+
+/// The console on this archive, with these settings and pages.
+async fn console(archive: Arc<dyn Archive>, config: Config, pages: Pages) -> axum::Router {
     let (_, archive) = watch::channel(Some(archive));
     let (_, bus) = watch::channel(None);
     let (_, policy) = watch::channel(None);
@@ -91,7 +98,7 @@ async fn api(pages: u64, limits: Limits) -> axum::Router {
     let found = Found { archive, bus, policy };
     let ctx = Context::new("console", prometheus::Registry::new(), CancellationToken::new());
     let access = Access::start(&config, &metrics, &ctx, &ctx.shutdown).await.unwrap();
-    router(Arc::new(Shared::new(&config, access, found, SharedLedger::default(), metrics, &ctx.shutdown)))
+    router(Arc::new(Shared::new(&config, access, found, SharedLedger::default(), metrics, &ctx.shutdown)), pages)
 }
 
 async fn get(api: &axum::Router, query: &str) -> Response {

@@ -18,8 +18,8 @@ async fn rig() -> (Rig, tempfile::TempDir) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_answered_without_the_token() {
     let (rig, _folder) = rig().await;
-    for path in ["/api/v1/status", "/kapis/tenant.kubesphere.io/v1alpha2/auditing/events", "/", "/nothing", "/metrics"]
-    {
+    let events = "/kapis/tenant.kubesphere.io/v1alpha2/auditing/events";
+    for path in ["/api/v1/status", "/api/v1/me", events, "/api/v1/nothing", "/api/", "/api", "/kapis/nothing"] {
         for authorization in ["", "Bearer wrong-token-for-tests-alone", "Basic YTpi", TOKEN] {
             let request = rig.client.get(rig.url(path)).header("authorization", authorization);
             let answer = request.send().await.unwrap();
@@ -32,6 +32,32 @@ async fn nothing_is_answered_without_the_token() {
     assert_eq!(rig.get(&format!("/api/v1/status?token={TOKEN}")).await.0, StatusCode::OK);
     let by_query = rig.client.get(rig.url(&format!("/api/v1/status?token={TOKEN}"))).send().await.unwrap();
     assert_eq!(by_query.status(), StatusCode::UNAUTHORIZED, "a token in a URL ends in logs: it is no way in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_are_there_for_anybody() {
+    let (rig, _folder) = rig().await;
+    for path in ["/", "/events/0123", "/nothing", "/metrics"] {
+        let answer = rig.client.get(rig.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        let tag = answer.headers()["etag"].clone();
+        let length = answer.bytes().await.unwrap().len().to_string();
+        let head = rig.client.head(rig.url(path)).send().await.unwrap();
+        assert_eq!(
+            (head.status(), head.headers()["content-length"].to_str().unwrap()),
+            (StatusCode::OK, length.as_str())
+        );
+        let again = rig.client.get(rig.url(path)).header("if-none-match", tag).send().await.unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert!(again.bytes().await.unwrap().is_empty());
+    }
+    let settings = rig.client.get(rig.url("/api/v1/settings")).send().await.unwrap();
+    assert_eq!(settings.status(), StatusCode::OK);
+    assert_eq!(settings.json::<Value>().await.unwrap()["oidc"], Value::Null);
+    rig.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +75,7 @@ async fn what_is_not_there_or_cannot_be_done_says_so() {
         assert!(headers.contains_key("content-security-policy"));
         status
     };
-    assert_eq!(check(Method::GET, "/nothing").await, 404);
+    assert_eq!(check(Method::GET, "/api/nothing").await, 404);
     assert_eq!(check(Method::GET, "/kapis/clusters//tenant.kubesphere.io/v1alpha2/auditing/events").await, 404);
     assert_eq!(check(Method::POST, "/api/v1/status").await, 405);
     let events = "/kapis/tenant.kubesphere.io/v1alpha2/auditing/events";

@@ -124,6 +124,7 @@ async fn check(engine: Engine) {
         ("groups?q=code:403 last:1h&by=actor,resource&top=10".to_owned(), 10),
         ("events?q=actor:mallory last:1h !code:403".to_owned(), 3),
         ("histogram?q=code:403 last:1h&interval=1m&by=actor".to_owned(), 1),
+        ("histogram?q=last:12h&by=priority".to_owned(), 1),
         ("facets?q=code:403 last:1h&by=actor,ip,resource,code".to_owned(), 4),
     ] {
         let path = format!("/api/v1/{}", path.replace(' ', "%20"));

@@ -101,6 +101,8 @@ async fn a_providers_tokens_are_accepted_and_no_others() {
         check("a changed signature", &format!("{head}.{first}{}", &signature[1..]), 401).await;
     }
     let token = provider.token("auditor", "ES256", 600, "vedette").await;
+    let me = rig.client.get(rig.url("/api/v1/me")).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(me.json::<Value>().await.unwrap()["via"], "oidc");
     check("another group", &provider.token("developer", "ES256", 600, "vedette").await, 403).await;
     check("Kubernetes' own group", &provider.token("master", "ES256", 600, "vedette").await, 403).await;
     check("another audience", &provider.token("auditor", "ES256", 600, "others").await, 401).await;

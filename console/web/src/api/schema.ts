@@ -180,6 +180,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How this console is set up
+         * @description For anybody, known or not: what must be known to sign in.
+         */
+        get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/statistics": {
         parameters: {
             query?: never;
@@ -189,6 +209,26 @@ export interface paths {
         };
         /** How many events match */
         get: operations["getStatistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The state of the whole
+         * @description For administrators.
+         */
+        get: operations["getStatus"];
         put?: never;
         post?: never;
         delete?: never;
@@ -223,6 +263,252 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Events on their way to receivers, and the alerts of them. */
+        AlertSums: {
+            /**
+             * Format: int64
+             * @default 0
+             */
+            alerted: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            alerts: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            batches: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            deadLettered: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            evaluated: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            rejected: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            unrouted: number;
+        };
+        /** @description The archive's state. */
+        Archive: {
+            /**
+             * Format: int64
+             * @description Bytes that it takes.
+             * @default null
+             */
+            bytes: number | null;
+            /**
+             * Format: int64
+             * @description Days that have records.
+             * @default null
+             */
+            days: number | null;
+            /**
+             * @description The engine and its version, or what is wrong.
+             * @default
+             */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Records in it.
+             * @default null
+             */
+            events: number | null;
+            /**
+             * @description Whether it answers.
+             * @default false
+             */
+            ready: boolean;
+        };
+        /** @description Events on their way to the archive. */
+        ArchiveSums: {
+            /**
+             * Format: int64
+             * @default 0
+             */
+            alertedOnly: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            archived: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            batches: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            deadLettered: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            duplicate: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            evaluated: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            ignored: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            rejected: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            stored: number;
+        };
+        /** @description A rule that could not decide. */
+        BlindRule: {
+            /**
+             * Format: int64
+             * @description How many.
+             * @default 0
+             */
+            events: number;
+            /**
+             * @description The first field that was missing.
+             * @default
+             */
+            field: string;
+            /**
+             * @description The level of the events, which did not record it.
+             * @default
+             */
+            level: string;
+            /**
+             * @description Its name.
+             * @default
+             */
+            rule: string;
+        };
+        /** @description The books. An event is in them once its batch was applied; until then it is in flight. */
+        Books: {
+            /**
+             * @description Every equation holds, or its difference is in flight.
+             * @default false
+             */
+            balanced: boolean;
+            /**
+             * @description The sums by cluster.
+             * @default {}
+             */
+            clusters: {
+                [key: string]: components["schemas"]["Sums"];
+            };
+            /**
+             * @description The books were read to their end.
+             * @default false
+             */
+            complete: boolean;
+            /**
+             * @description What must be equal.
+             * @default []
+             */
+            equations: components["schemas"]["Equation"][];
+            /** @default null */
+            inFlight: components["schemas"]["InFlight"] | null;
+            /**
+             * Format: int64
+             * @description Entries that were written again after a service was killed, and counted once.
+             * @default 0
+             */
+            repeatedEntries: number;
+            /**
+             * @description Nothing is in flight, and every equation holds.
+             * @default false
+             */
+            settled: boolean;
+            /**
+             * @description The sums over all clusters.
+             * @default {
+             *       "alert": {
+             *         "alerted": 0,
+             *         "alerts": 0,
+             *         "batches": 0,
+             *         "deadLettered": 0,
+             *         "evaluated": 0,
+             *         "rejected": 0,
+             *         "sent": 0,
+             *         "unrouted": 0
+             *       },
+             *       "archive": {
+             *         "alertedOnly": 0,
+             *         "archived": 0,
+             *         "batches": 0,
+             *         "deadLettered": 0,
+             *         "duplicate": 0,
+             *         "evaluated": 0,
+             *         "ignored": 0,
+             *         "rejected": 0,
+             *         "stored": 0
+             *       },
+             *       "ingest": {
+             *         "deadLettered": {},
+             *         "dropped": {},
+             *         "oversize": 0,
+             *         "published": 0,
+             *         "received": 0
+             *       }
+             *     }
+             */
+            total: components["schemas"]["Sums"];
+        };
+        /** @description The broker's state. */
+        Broker: {
+            /**
+             * @description Whether the console is connected to it.
+             * @default false
+             */
+            connected: boolean;
+            /**
+             * @description What of it waits for whom.
+             * @default []
+             */
+            consumers: components["schemas"]["Consumer"][];
+            /**
+             * @description Why the rest is missing.
+             * @default null
+             */
+            message: string | null;
+            /**
+             * @description What it holds.
+             * @default []
+             */
+            streams: components["schemas"]["Stream"][];
+            /**
+             * @description Of the nats-server.
+             * @default
+             */
+            version: string;
+        };
         /** @description One interval. */
         Bucket: {
             /**
@@ -254,6 +540,43 @@ export interface components {
          * @enum {string}
          */
         ChangeKind: "none" | "created" | "compared" | "afterOnly" | "patch" | "deleted";
+        /** @description A consumer of a stream. */
+        Consumer: {
+            /**
+             * Format: int64
+             * @description Messages delivered and not acknowledged.
+             * @default 0
+             */
+            ackPending: number;
+            /**
+             * @description As `bus` names it.
+             * @default
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Messages not delivered yet.
+             * @default 0
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Messages delivered more than once.
+             * @default 0
+             */
+            redelivered: number;
+            /**
+             * @description The stream.
+             * @default
+             */
+            stream: string;
+            /**
+             * Format: int64
+             * @description Requests that wait for messages; 0: nobody is there.
+             * @default 0
+             */
+            waiting: number;
+        };
         /** @description What is kept of the events that a query asks for. */
         Coverage: {
             /**
@@ -289,6 +612,75 @@ export interface components {
              * @default []
              */
             rules: components["schemas"]["Kept"][];
+        };
+        /** @description What could not be processed. */
+        DeadLetters: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             * @default 0
+             */
+            bytes: number;
+            /**
+             * @description False while `reasons` does not cover all of them yet.
+             * @default false
+             */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description All of them.
+             * @default 0
+             */
+            messages: number;
+            /**
+             * @description Why they are.
+             * @default []
+             */
+            reasons: components["schemas"]["DeadReason"][];
+        };
+        /** @description Dead letters of one service and reason. */
+        DeadReason: {
+            /**
+             * Format: int64
+             * @description How many.
+             * @default 0
+             */
+            messages: number;
+            /**
+             * @description A word of a bounded set.
+             * @default
+             */
+            reason: string;
+            /**
+             * @description Who wrote them.
+             * @default
+             */
+            service: string;
+        };
+        /** @description Two sides of the books that must be equal. */
+        Equation: {
+            /**
+             * @description Whether they are equal.
+             * @default false
+             */
+            holds: boolean;
+            /**
+             * Format: int64
+             * @description What the first comes to.
+             * @default 0
+             */
+            left: number;
+            /**
+             * @description Both sides in words.
+             * @default
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description What the second comes to.
+             * @default 0
+             */
+            right: number;
         };
         /** @description An audit event: what happened to one request, up to one of its stages. Members that the record does not have are absent. */
         Event: {
@@ -561,6 +953,65 @@ export interface components {
              */
             total: number;
         };
+        /** @description Messages on their way, by what becomes of them. A message of events is on both ways. */
+        InFlight: {
+            /**
+             * Format: int64
+             * @description Event messages that wait for the alert evaluation.
+             * @default 0
+             */
+            alertEvents: number;
+            /**
+             * Format: int64
+             * @description Results that wait for the alerter.
+             * @default 0
+             */
+            alertResults: number;
+            /**
+             * Format: int64
+             * @description Event messages that wait for the archive evaluation.
+             * @default 0
+             */
+            archiveEvents: number;
+            /**
+             * Format: int64
+             * @description Results that wait for the archiver.
+             * @default 0
+             */
+            archiveResults: number;
+        };
+        /** @description Events, as ingest counted them. */
+        IngestSums: {
+            /**
+             * @description By reason.
+             * @default {}
+             */
+            deadLettered: {
+                [key: string]: number;
+            };
+            /**
+             * @description By reason.
+             * @default {}
+             */
+            dropped: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @default 0
+             */
+            oversize: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            published: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            received: number;
+        };
         /** @description Whether the rules in force store an event. */
         Kept: {
             /**
@@ -611,6 +1062,8 @@ export interface components {
             everything: boolean;
             /** @description The caller's name. */
             name: string;
+            /** @description How they became known. */
+            via: components["schemas"]["Via"];
         };
         /** @description A place where two states differ. */
         Place: {
@@ -664,6 +1117,46 @@ export interface components {
             /** @description The condition, in the search language. */
             q: string;
         };
+        /** @description A service that runs. */
+        Service: {
+            /**
+             * @description Of this instance.
+             * @default
+             */
+            id: string;
+            /**
+             * @description What it says of itself.
+             * @default {}
+             */
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * @description As its program is called.
+             * @default
+             */
+            name: string;
+            /**
+             * @description Of the program.
+             * @default
+             */
+            version: string;
+        };
+        /** @description How this console is set up, as far as anybody may know. */
+        Settings: {
+            oidc?: components["schemas"]["SignIn"] | null;
+            /** @description Of the console. */
+            version: string;
+        };
+        /** @description How to sign in with the identity provider: by authorization code with PKCE, as a public client. The ID token is the API's token. */
+        SignIn: {
+            /** @description The console's client id. */
+            clientId: string;
+            /** @description Its URL: `/.well-known/openid-configuration` under it says the rest. */
+            issuer: string;
+            /** @description What to ask for. */
+            scopes: string[];
+        };
         /** @description How many events match. */
         Statistics: {
             /**
@@ -677,6 +1170,171 @@ export interface components {
              */
             requests: number;
         };
+        /** @description The document. */
+        Status: {
+            /**
+             * @description The archive's state.
+             * @default {
+             *       "detail": "",
+             *       "ready": false
+             *     }
+             */
+            archive: components["schemas"]["Archive"];
+            /**
+             * @description Rules that could not decide.
+             * @default []
+             */
+            blindRules: components["schemas"]["BlindRule"][];
+            /**
+             * @description False if there are more than are listed.
+             * @default false
+             */
+            blindRulesComplete: boolean;
+            /**
+             * @description Whether everything is accounted for.
+             * @default {
+             *       "balanced": false,
+             *       "clusters": {},
+             *       "complete": false,
+             *       "equations": [],
+             *       "inFlight": null,
+             *       "repeatedEntries": 0,
+             *       "settled": false,
+             *       "total": {
+             *         "alert": {
+             *           "alerted": 0,
+             *           "alerts": 0,
+             *           "batches": 0,
+             *           "deadLettered": 0,
+             *           "evaluated": 0,
+             *           "rejected": 0,
+             *           "sent": 0,
+             *           "unrouted": 0
+             *         },
+             *         "archive": {
+             *           "alertedOnly": 0,
+             *           "archived": 0,
+             *           "batches": 0,
+             *           "deadLettered": 0,
+             *           "duplicate": 0,
+             *           "evaluated": 0,
+             *           "ignored": 0,
+             *           "rejected": 0,
+             *           "stored": 0
+             *         },
+             *         "ingest": {
+             *           "deadLettered": {},
+             *           "dropped": {},
+             *           "oversize": 0,
+             *           "published": 0,
+             *           "received": 0
+             *         }
+             *       }
+             *     }
+             */
+            books: components["schemas"]["Books"];
+            /**
+             * @description The broker's state.
+             * @default {
+             *       "connected": false,
+             *       "consumers": [],
+             *       "streams": [],
+             *       "version": ""
+             *     }
+             */
+            broker: components["schemas"]["Broker"];
+            /** @default null */
+            deadLetters: components["schemas"]["DeadLetters"] | null;
+            /**
+             * @description Who runs.
+             * @default []
+             */
+            services: components["schemas"]["Service"][];
+            /**
+             * @description When it looked.
+             * @default
+             */
+            time: string;
+            /**
+             * @description Of the console.
+             * @default
+             */
+            version: string;
+        };
+        /** @description A stream. */
+        Stream: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             * @default 0
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Its room; -1: without a limit of its own.
+             * @default 0
+             */
+            maxBytes: number;
+            /**
+             * Format: int64
+             * @description Messages in it.
+             * @default 0
+             */
+            messages: number;
+            /**
+             * @description As `bus` names it.
+             * @default
+             */
+            name: string;
+        };
+        /** @description The sums of one cluster, or of all. */
+        Sums: {
+            /**
+             * @description What the alert evaluation counted and the alerter did.
+             * @default {
+             *       "alerted": 0,
+             *       "alerts": 0,
+             *       "batches": 0,
+             *       "deadLettered": 0,
+             *       "evaluated": 0,
+             *       "rejected": 0,
+             *       "sent": 0,
+             *       "unrouted": 0
+             *     }
+             */
+            alert: components["schemas"]["AlertSums"];
+            /**
+             * @description What the archive evaluation counted and the archiver did.
+             * @default {
+             *       "alertedOnly": 0,
+             *       "archived": 0,
+             *       "batches": 0,
+             *       "deadLettered": 0,
+             *       "duplicate": 0,
+             *       "evaluated": 0,
+             *       "ignored": 0,
+             *       "rejected": 0,
+             *       "stored": 0
+             *     }
+             */
+            archive: components["schemas"]["ArchiveSums"];
+            /**
+             * @description What ingest counted, of batches that the archiver applied.
+             * @default {
+             *       "deadLettered": {},
+             *       "dropped": {},
+             *       "oversize": 0,
+             *       "published": 0,
+             *       "received": 0
+             *     }
+             */
+            ingest: components["schemas"]["IngestSums"];
+        };
+        /**
+         * @description How a caller became known.
+         * @enum {string}
+         */
+        Via: "token" | "tokensFile" | "kubernetes" | "oidc" | "proxy";
         /** @description One event with everything about it. */
         Whole: {
             /** @description What the request changed, as far as the bodies tell it. */
@@ -1271,7 +1929,10 @@ export interface operations {
                 end?: string;
                 /** @description The length of an interval: a number and one of s, m, h, d, w, M, q, y. */
                 interval?: string;
-                /** @description A field whose most frequent values are counted apart, or `codeClass` (2xx, 3xx, 4xx, 5xx). */
+                /**
+                 * @description A field whose most frequent values are counted apart, `codeClass` (1xx to 5xx), or `priority`: the highest one that a rule in
+                 *     force has by which the event is kept (WARNING, INFO, DEBUG).
+                 */
                 by?: string;
             };
             header?: never;
@@ -1844,6 +2505,33 @@ export interface operations {
             };
         };
     };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getStatistics: {
         parameters: {
             query?: {
@@ -1886,6 +2574,77 @@ export interface operations {
                 };
             };
             /** @description The caller may not */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What is kept is broken */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The archive refuses the question */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -1,0 +1,62 @@
+//! The console's pages in a real browser, on the sample that `vedette up` sends: `console/web/browser` says what a person does there.
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+
+use jiff::Timestamp;
+use serde_json::json;
+use vedette_e2e::tools;
+
+use super::kit::{Home, Up, errors};
+
+/// What somebody who attacks those who look writes wherever they can choose the text.
+const PLANTED: &str = "<img src=x onerror=\"document.title='planted'\"><script>document.title='planted'</script>\u{202e}\u{0007}";
+
+#[test]
+fn the_pages_do_what_people_want() {
+    let home = Home::new();
+    let up = home.start(&["--retention-days", "9"]);
+    plant(&home, &up);
+    let log = home.path("browser.log");
+    let screenshots = tools::repository("target").join("screenshots");
+    let mut vitest = Command::new("node");
+    vitest
+        .arg(tools::repository("console/web/node_modules/vitest/vitest.mjs"))
+        .args(["run", "--config", "browser/vitest.config.ts"])
+        .current_dir(tools::repository("console/web"))
+        .env("VEDETTE_CONSOLE", up.console())
+        .env("VEDETTE_TOKEN", fs::read_to_string(home.data().join("token")).unwrap().trim())
+        .env("VEDETTE_SCREENSHOTS", screenshots)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(File::create(&log).unwrap())
+        .stderr(File::options().append(true).open(&log).unwrap());
+    let status = vitest.status().expect("node runs vitest: scripts/pages.sh installs it");
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(status.success(), "{said}");
+    println!("{said}");
+    assert!(up.stop().success());
+}
+
+/// Sends an event whose texts are meant for whoever looks at it.
+fn plant(home: &Home, up: &Up) {
+    let now = format!("{:.6}", Timestamp::now());
+    let event = json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "stage": "ResponseComplete",
+        "auditID": "9f2c7c1e-0000-4000-8000-00000000dead", "verb": "delete",
+        "requestURI": format!("/api/v1/namespaces/planted/configmaps/{PLANTED}"),
+        "user": {"username": format!("eve {PLANTED}"), "groups": [PLANTED]},
+        "sourceIPs": ["127.0.0.99"],
+        "userAgent": format!("{PLANTED}{}", "x".repeat(10_000)),
+        "objectRef": {"resource": "configmaps", "namespace": "planted", "name": PLANTED, "apiVersion": "v1"},
+        "responseStatus": {"metadata": {}, "status": "Success", "code": 200, "reason": PLANTED, "message": PLANTED},
+        "requestObject": {PLANTED: PLANTED}, "responseObject": {"data": {PLANTED: [PLANTED]}},
+        "annotations": {PLANTED: PLANTED},
+        "requestReceivedTimestamp": now, "stageTimestamp": now,
+    });
+    let file = home.path("planted.json");
+    fs::write(&file, event.to_string()).unwrap();
+    let sent = up.replay(&file, &[]);
+    assert!(sent.status.success(), "{}", errors(&sent));
+    up.settled("the planted event", |_| true);
+}
