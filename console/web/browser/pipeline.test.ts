@@ -1,7 +1,7 @@
 import { type Page, type Route } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { DeadLetter } from "../src/api/pending-dead.ts";
-import type { Status } from "../src/api/pending-status.ts";
+import type { Status } from "../src/pipeline/types.ts";
 import { accessible, ask, type Options, type Person, shot, visit } from "./kit.ts";
 
 const status = async () => (await ask("status")) as unknown as Status;

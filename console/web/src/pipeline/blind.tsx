@@ -1,6 +1,6 @@
 // Rules that could not decide, because what they ask for is not in the events.
 import { Link } from "wouter";
-import type { Status } from "../api/pending-status.ts";
+import type { Status } from "./types.ts";
 import { number, useText } from "../i18n/i18n.ts";
 
 export function Blind({ status }: { status: Status }) {

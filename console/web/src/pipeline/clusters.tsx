@@ -1,6 +1,6 @@
 // The books of each cluster. Those that don't balance come first.
 import { useState } from "react";
-import type { Books, Sums } from "../api/pending-status.ts";
+import type { Books, Sums } from "./types.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { clusterHolds, type TermName } from "./equations.ts";

@@ -1,5 +1,5 @@
 // Which letters are shown. What can be chosen is what the status knows of, beside what the address asks for.
-import type { Status } from "../api/pending-status.ts";
+import type { Status } from "./types.ts";
 import { useText } from "../i18n/i18n.ts";
 import { type Filter, SERVICES } from "./letters.ts";
 

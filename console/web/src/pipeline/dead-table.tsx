@@ -71,7 +71,7 @@ export function LetterTable({ letters, chosen, onChoose, onOpen, more, loading, 
       <div className="row more">
         <span className="small muted" role="status">{loading ? text.loadingMore : text.shown(letters.length, more)}</span>
         {more ? <button type="button" className="button" disabled={loading} onClick={onMore}>{text.more}</button> : null}
-        {more && !failed && letters.length < BY_SCROLLING ? <End loading={loading} onReached={onMore} /> : null}
+        {more && !failed && letters.length < BY_SCROLLING ? <End key={letters.length} loading={loading} onReached={onMore} /> : null}
       </div>
     </>
   );

@@ -1,7 +1,7 @@
 // Dead letters: which there are, and what becomes of them.
 import { useEffect, useState } from "react";
 import type { DeadLetter } from "../api/pending-dead.ts";
-import type { Status } from "../api/pending-status.ts";
+import type { Status } from "./types.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useParams } from "../query/url.ts";
 import { Empty, Failed, Loading } from "../ui/state.tsx";

@@ -1,5 +1,5 @@
 // What must be equal, with the terms that it is made of, so that a difference can be followed to the cluster that it is of.
-import type { Books, Equation, Sums } from "../api/pending-status.ts";
+import type { Books, Equation, Sums } from "./types.ts";
 import { total } from "./status.ts";
 
 export type TermName =

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { answer } from "../api/client.ts";
-import { type Evaluator, pending } from "../api/pending-status.ts";
+import { type Evaluator, pending, type Settings } from "../api/pending-evaluators.ts";
 import { useSettings } from "../session/settings.ts";
 
 /** What the management service knows of who follows the rules; nothing where there is none. */
 export function useEvaluators(paused: boolean): Evaluator[] {
-  const managed = useSettings().data?.rules === true;
+  const managed = (useSettings().data as Settings | undefined)?.rules === true;
   const rules = useQuery({
     queryKey: ["rules", "evaluators"],
     queryFn: async ({ signal }) => (await answer(pending.GET("/api/v1/rules", { signal }))).evaluators,

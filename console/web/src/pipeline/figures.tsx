@@ -1,6 +1,6 @@
 // The small parts that the page is made of: a figure with its name, a rate, a lag, a bar of room.
 import type { ReactNode } from "react";
-import type { Stream } from "../api/pending-status.ts";
+import type { Stream } from "./types.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { bytes, percent, perSecond } from "./format.ts";

@@ -1,6 +1,6 @@
 // What did not come through, by reason.
 import { Link } from "wouter";
-import type { Status } from "../api/pending-status.ts";
+import type { Status } from "./types.ts";
 import { number, useText } from "../i18n/i18n.ts";
 
 export function Drops({ status }: { status: Status }) {

@@ -1,9 +1,10 @@
 // What the pipeline is made of: the broker's streams, and the services that announced themselves on it.
-import type { Evaluator, Service, Status } from "../api/pending-status.ts";
+import type { Evaluator } from "../api/pending-evaluators.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
 import { Room } from "./figures.tsx";
+import type { Service, Status } from "./types.ts";
 
 export function Streams({ status: { broker } }: { status: Status }) {
   const text = useText().pipeline.streams;

@@ -4,6 +4,7 @@ import { Link } from "wouter";
 import { ApiError } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useParams } from "../query/url.ts";
+import { useMe } from "../session/me.ts";
 import { Empty, Failed, Loading } from "../ui/state.tsx";
 import { Tabs } from "../ui/tabs.tsx";
 import { Time } from "../ui/time.tsx";
@@ -15,11 +16,13 @@ import { type Look, useStatus } from "./status.ts";
 export default function Page() {
   const text = useText().pipeline;
   const [paused, setPaused] = useState(false);
-  const { data: look, error, refetch } = useStatus(paused);
+  const me = useMe();
+  const { data: look, error: failure, refetch } = useStatus(paused, me.data?.everything === true);
+  const error = failure ?? me.error;
   const [params, change] = useParams();
   const tab = params.get("tab") === "dead" ? "dead" : "overview";
 
-  if (error instanceof ApiError && error.code === 403) {
+  if (me.data?.everything === false || (error instanceof ApiError && error.code === 403)) {
     return (
       <>
         <h1>{text.title}</h1>
@@ -41,9 +44,9 @@ export default function Page() {
           {
             id: "overview",
             label: text.tabs.overview,
-            content: () => look ? <Overview look={look} paused={paused} /> : error ? <Failed error={error} onRetry={() => void refetch()} /> : <Loading />,
+            content: () => look ? <Overview look={look} paused={paused} /> : error ? <Failed error={error} onRetry={() => void (me.data ? refetch() : me.refetch())} /> : <Loading />,
           },
-          { id: "dead", label: letters > 0 ? text.tabs.deadCount(letters) : text.tabs.dead, content: () => <DeadLetters status={look?.status} /> },
+          { id: "dead", label: letters > 0 ? text.tabs.deadCount(letters) : text.tabs.dead, content: () => me.data ? <DeadLetters status={look?.status} /> : <Loading /> },
         ]} />
     </div>
   );

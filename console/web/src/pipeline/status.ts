@@ -1,7 +1,7 @@
 // The state of the pipeline, asked again and again while somebody looks.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { answer, ApiError } from "../api/client.ts";
-import { pending, type Consumer, type Status } from "../api/pending-status.ts";
+import { answer, api, ApiError } from "../api/client.ts";
+import type { Consumer, Status } from "./types.ts";
 
 export const POLL_MS = 5_000;
 const KEY = ["status"];
@@ -13,14 +13,15 @@ export interface Look {
 }
 
 /** Asks every five seconds, unless that is paused or the tab is hidden. */
-export function useStatus(paused: boolean) {
+export function useStatus(paused: boolean, allowed: boolean) {
   const client = useQueryClient();
   return useQuery({
     queryKey: KEY,
     queryFn: async ({ signal }): Promise<Look> => {
-      const status = await answer(pending.GET("/api/v1/status", { signal }));
+      const status = await answer(api.GET("/api/v1/status", { signal }));
       return { status, before: client.getQueryData<Look>(KEY)?.status };
     },
+    enabled: allowed,
     // Who may not see it may not in five seconds either.
     refetchInterval: ({ state }) => (paused || (state.error instanceof ApiError && state.error.code === 403) ? false : POLL_MS),
     refetchIntervalInBackground: false,

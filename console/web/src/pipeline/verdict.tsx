@@ -1,5 +1,5 @@
 // Whether everything is accounted for: said in a sentence, and shown as the sums that must be equal.
-import type { Books, Equation } from "../api/pending-status.ts";
+import type { Books, Equation } from "./types.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";
 import { culprits, sides, type Term, underWay, type Verdict as Kind, verdict } from "./equations.ts";

@@ -1,6 +1,6 @@
 // The way of an event, from where it comes in to where it stays: who works on it there, what waits, how fast it goes.
 import type { ReactNode } from "react";
-import type { Consumer, Service, Status } from "../api/pending-status.ts";
+import type { Consumer, Service, Status } from "./types.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { Figure, LagFigure, Rate, Room, together } from "./figures.tsx";
@@ -133,9 +133,9 @@ function Archive({ status: { archive } }: { status: Status }) {
     <Step area="archive" title={text.archive}>
       <Figure name={text.state}><Tag tone={archive.ready ? "good" : "bad"}>{archive.ready ? text.ready : text.notReady}</Tag></Figure>
       <Figure name={text.engine} wide>{archive.detail}</Figure>
-      <Figure name={text.records}>{archive.events === undefined ? "–" : number(archive.events)}</Figure>
-      <Figure name={text.days}>{archive.days === undefined ? "–" : number(archive.days)}</Figure>
-      <Figure name={text.size}>{archive.bytes === undefined ? "–" : bytes(archive.bytes)}</Figure>
+      <Figure name={text.records}>{archive.events == null ? "–" : number(archive.events)}</Figure>
+      <Figure name={text.days}>{archive.days == null ? "–" : number(archive.days)}</Figure>
+      <Figure name={text.size}>{archive.bytes == null ? "–" : bytes(archive.bytes)}</Figure>
     </Step>
   );
 }
