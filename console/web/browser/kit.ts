@@ -113,6 +113,8 @@ interface Violation {
 export async function accessible(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    // Not before the colours that are looked at are those that are asked for.
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
     // Evaluated, not added as a script: the content security policy would refuse that, as it should.
     await page.evaluate(AXE);
     const violations = await page.evaluate(async () => {

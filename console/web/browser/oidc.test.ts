@@ -121,7 +121,7 @@ describe.skipIf(!existsSync(MODULE))(`with a real provider (${existsSync(MODULE)
     await page.getByText("auditor · all events").waitFor();
     expect(page.url()).toBe(`${CONSOLE}/pipeline?tab=dead&service=ingest`);
     const [first] = shown;
-    expect(first).toMatchObject({ iss: provider.issuer, aud: "vedette", sub: "auditor" });
+    expect(first).toMatchObject({ iss: provider.issuer, aud: "vedette", sub: "auditor", groups: ["auditors", "staff"] });
     expect(first?.nonce).toMatch(/^[\w-]{40,}$/);
     // Nothing of it is on disk, and nothing of the way there is left.
     const kept = await page.evaluate(() => ({ tab: Object.keys(sessionStorage).sort(), device: Object.keys(localStorage) }));

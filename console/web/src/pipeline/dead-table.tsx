@@ -1,5 +1,5 @@
 // The letters, with a box to choose each, and more of them as one scrolls.
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { DeadLetter } from "../api/pending-dead.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
@@ -71,23 +71,26 @@ export function LetterTable({ letters, chosen, onChoose, onOpen, more, loading, 
       <div className="row more">
         <span className="small muted" role="status">{loading ? text.loadingMore : text.shown(letters.length, more)}</span>
         {more ? <button type="button" className="button" disabled={loading} onClick={onMore}>{text.more}</button> : null}
-        {more && !failed && letters.length < BY_SCROLLING ? <End key={letters.length} loading={loading} onReached={onMore} /> : null}
+        {more && !failed && letters.length < BY_SCROLLING ? <End length={letters.length} loading={loading} onReached={onMore} /> : null}
       </div>
     </>
   );
 }
 
 /** The end of what is there: more is fetched when it comes into view, and again as long as it stays there. */
-function End({ loading, onReached }: { loading: boolean; onReached: () => void }) {
+function End({ length, loading, onReached }: { length: number; loading: boolean; onReached: () => void }) {
   const mark = useRef<HTMLSpanElement>(null);
+  const [seen, setSeen] = useState(false);
   const reached = useRef(onReached);
   reached.current = onReached;
   useEffect(() => {
-    if (loading || !mark.current) return;
-    // A new observer tells at once whether it is in view.
-    const observer = new IntersectionObserver(([entry]) => { if (entry?.isIntersecting) reached.current(); }, { rootMargin: "200px" });
+    if (!mark.current) return;
+    const observer = new IntersectionObserver((entries) => setSeen(entries.at(-1)?.isIntersecting ?? false), { rootMargin: "200px" });
     observer.observe(mark.current);
     return () => observer.disconnect();
-  }, [loading]);
-  return <span ref={mark} aria-hidden="true" />;
+  }, []);
+  useEffect(() => {
+    if (seen && !loading) reached.current();
+  }, [seen, loading, length]);
+  return <span ref={mark} className="end-mark" aria-hidden="true" />;
 }
