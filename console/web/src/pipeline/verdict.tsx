@@ -58,11 +58,9 @@ function Sum({ equation, books }: { equation: Equation; books: Books }) {
       <span className="sum">
         {terms ? (
           <>
-            <TermShown term={terms.left} />
+            <Terms of={terms.left} />
             <span className="sign">{equation.holds ? "=" : "≠"}</span>
-            {terms.right.map((term, at) => (
-              <span className="addend" key={term.name}>{at > 0 ? <span className="sign">+</span> : null}<TermShown term={term} /></span>
-            ))}
+            <Terms of={terms.right} />
           </>
         ) : (
           <span className="term"><b>{number(equation.left)} {equation.holds ? "=" : "≠"} {number(equation.right)}</b> <small>{equation.name}</small></span>
@@ -78,7 +76,12 @@ function Sum({ equation, books }: { equation: Equation; books: Books }) {
   );
 }
 
-function TermShown({ term }: { term: Term }) {
+function Terms({ of }: { of: Term[] }) {
   const text = useText().pipeline.terms;
-  return <span className="term"><b>{number(term.value)}</b> <small>{text[term.name]}</small></span>;
+  return of.map((term, at) => (
+    <span className="addend" key={term.name}>
+      {at > 0 ? <span className="sign">+</span> : null}
+      <span className="term"><b>{number(term.value)}</b> <small>{text[term.name]}</small></span>
+    </span>
+  ));
 }

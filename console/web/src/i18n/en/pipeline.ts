@@ -44,6 +44,7 @@ export const pipeline = {
     stored: "stored",
     duplicate: "stored before",
     rejected: "refused",
+    requeued: "requeued",
     alerts: "alerts",
     sent: "sent",
     unrouted: "for no receiver",

@@ -45,6 +45,7 @@ export const pipeline: Messages["pipeline"] = {
     stored: "已存储",
     duplicate: "此前已存储",
     rejected: "被拒绝",
+    requeued: "重新入队",
     alerts: "告警",
     sent: "已发送",
     unrouted: "无接收方",
