@@ -19,7 +19,7 @@ export interface Sides {
 type Of = (sums: Sums) => number;
 
 /** Dead letters that were given back; the OpenAPI document does not have it yet. */
-const requeued = (sums: { requeued?: number }) => sums.requeued ?? 0;
+const requeued = (sums: object) => (sums as { requeued?: number }).requeued ?? 0;
 
 interface Made {
   left: [TermName, Of][];
