@@ -1,10 +1,12 @@
-// A real OpenID Connect provider that gives tokens for the asking: `node provider.mjs MODULE PORT ISSUER`.
+// A real OpenID Connect provider that gives tokens for the asking: `node provider.mjs MODULE PORT ISSUER [PAGES [SECONDS]]`.
 //
 // Each start makes new keys. The resource that a token is asked for says what it is like: `urn:token:<algorithm>:<seconds>:<audience>`.
+// PAGES is the URL of a console whose pages sign people in as the public client `vedette`, with ID tokens good for SECONDS: whoever gives
+// a name and any password is that person, and in the groups of the client of that name.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 
-const [module, port, issuer] = process.argv.slice(2);
+const [module, port, issuer, pages, seconds = '600'] = process.argv.slice(2);
 const { default: Provider } = await import(pathToFileURL(module));
 
 const key = (alg, kind, options) => {
@@ -14,10 +16,14 @@ const key = (alg, kind, options) => {
 const client = (id) => ({
   client_id: id, client_secret: 'secret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [],
 });
+const publicClient = {
+  client_id: 'vedette', token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
+  redirect_uris: [`${pages}/signed-in`],
+};
 const groups = { auditor: ['auditors', 'staff'], developer: ['staff'], master: ['system:masters'] };
 
 const provider = new Provider(issuer, {
-  clients: Object.keys(groups).map(client),
+  clients: [...Object.keys(groups).map(client), ...(pages ? [publicClient] : [])],
   jwks: {
     keys: [
       key('RS256', 'rsa', { modulusLength: 2048 }),
@@ -27,16 +33,25 @@ const provider = new Provider(issuer, {
     ],
   },
   features: {
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: Boolean(pages) },
     clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo: (ctx, resource) => {
-        const [, , alg, seconds, audience] = resource.split(':');
-        return { scope: '', audience, accessTokenTTL: Number(seconds), accessTokenFormat: 'jwt', jwt: { sign: { alg } } };
+        const [, , alg, ttl, audience] = resource.split(':');
+        return { scope: '', audience, accessTokenTTL: Number(ttl), accessTokenFormat: 'jwt', jwt: { sign: { alg } } };
       },
     },
   },
+  // Of people, as the pages ask for them.
+  claims: { openid: ['sub', 'groups'], profile: ['name'], email: ['email'] },
+  conformIdTokenClaims: false,
+  findAccount: (ctx, id) => ({
+    accountId: id, claims: () => ({ sub: id, name: id, email: `${id}@example.org`, groups: groups[id] ?? [] }),
+  }),
+  clientBasedCORS: (ctx, origin) => origin === pages,
+  issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
+  ttl: { IdToken: Number(seconds) },
   extraTokenClaims: (ctx, token) => ({ groups: groups[token.clientId] }),
 });
 provider.listen(Number(port), '127.0.0.1');

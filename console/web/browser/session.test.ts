@@ -41,3 +41,17 @@ test("the language and the colours are the viewer's", async () => {
   await page.getByRole("menuitemradio", { name: "Dark" }).click();
   expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
 });
+
+test("a token that is not known any more signs out, and the address stays", async () => {
+  const { page } = await visit("/nowhere?a=b", { expected: [/401/] });
+  await page.getByText("all events").waitFor();
+  await page.route("**/api/v1/me", (route) => route.fulfill({ status: 401, json: { code: 401, reason: "Unauthorized", message: "unknown token" } }));
+  await page.reload();
+  await page.getByText("Sign in again, and you are back where you were.").waitFor();
+  await accessible(page);
+  await page.unroute("**/api/v1/me");
+  await page.getByLabel("Token").fill(TOKEN);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("all events").waitFor();
+  expect(page.url()).toContain("/nowhere?a=b");
+});

@@ -38,9 +38,9 @@ const newQueries = () =>
   });
 
 export function App() {
-  const { token } = useSession();
+  const { epoch } = useSession();
   // Another's answers are not shown to whoever signs in next.
-  const queries = useMemo(newQueries, [token]);
+  const queries = useMemo(newQueries, [epoch]);
   return (
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queries}>

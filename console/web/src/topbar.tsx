@@ -2,6 +2,7 @@ import { Link, useLocation } from "wouter";
 import { type Locale, setLocale, useLocale, useText } from "./i18n/i18n.ts";
 import { useMe } from "./session/me.ts";
 import { signOut } from "./session/session.ts";
+import { useViewLine, ViewLine, ViewTag } from "./session/view.tsx";
 import { setTheme, type Theme, useTheme } from "./theme.ts";
 import { ChoiceMenu } from "./ui/menu.tsx";
 
@@ -18,30 +19,28 @@ export function Topbar() {
   const theme = useTheme();
   const locale = useLocale();
   const me = useMe().data;
+  const [line, showLine] = useViewLine();
   const themes = text.common.theme;
   return (
     <header className="topbar">
       <Link href="/" className="brand"><img src="/favicon.svg" alt="" /> {text.common.product}</Link>
       <nav aria-label={text.common.nav.label}>
-        {PAGES.map(([href, name]) => (
+        {PAGES.filter(([, name]) => me?.everything !== false || name !== "pipeline").map(([href, name]) => (
           <Link key={href} href={href} aria-current={path === href || (href !== "/" && path.startsWith(`${href}/`)) ? "page" : undefined}>
             {text.common.nav[name]}
           </Link>
         ))}
       </nav>
       <div className="end">
-        {me ? (
-          <span className={me.everything ? "view-of" : "view-of tenant"} title={me.everything ? text.session.everythingHelp : text.session.tenantHelp}>
-            {text.session.view(me.name, me.everything ? text.session.everything : text.session.tenant)}
-          </span>
-        ) : null}
-        <ChoiceMenu label={text.common.language} shown={locale === "en" ? "EN" : "中文"} value={locale}
+        <ViewTag open={line} onOpen={showLine} />
+        <ChoiceMenu label={`${text.common.language}: ${locale === "en" ? "EN" : "中文"}`} shown={locale === "en" ? "EN" : "中文"} value={locale}
           choices={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]} onChange={(value) => setLocale(value as Locale)} />
         <ChoiceMenu label={themes.label} shown={<span aria-hidden="true">◐</span>} value={theme}
           choices={[{ value: "system", label: themes.system }, { value: "light", label: themes.light }, { value: "dark", label: themes.dark }]}
           onChange={(value) => setTheme(value as Theme)} />
         <button type="button" className="button quiet" onClick={signOut}>{text.session.signOut}</button>
       </div>
+      {line ? <ViewLine onClose={() => showLine(false)} /> : null}
     </header>
   );
 }

@@ -30,11 +30,12 @@ export class ApiError extends Error {
 const authorize: Middleware = {
   onRequest({ request }) {
     const value = token();
-    if (value !== undefined) request.headers.set("authorization", `Bearer ${value}`);
+    // A token that is not the session's is one that is being tried.
+    if (value !== undefined && !request.headers.has("authorization")) request.headers.set("authorization", `Bearer ${value}`);
     return request;
   },
-  onResponse({ response, schemaPath }) {
-    if (response.status === 401 && schemaPath !== "/api/v1/me") expire();
+  onResponse({ request, response }) {
+    if (response.status === 401) expire(request.headers.get("authorization")?.replace(/^Bearer /, ""));
     return response;
   },
 };
@@ -64,7 +65,7 @@ export async function fetchApi(path: string, init: RequestInit = {}): Promise<Re
   if (value !== undefined) headers.set("authorization", `Bearer ${value}`);
   const response = await fetch(path, { ...init, headers });
   if (response.ok) return response;
-  if (response.status === 401) expire();
+  if (response.status === 401) expire(value);
   throw new ApiError(problemOf(await response.json().catch(() => undefined), response));
 }
 

@@ -4,9 +4,9 @@ import { useSession } from "./session.ts";
 
 /** Who asks, and whether they see everything. */
 export function useMe() {
-  const { token } = useSession();
+  const { token, epoch } = useSession();
   return useQuery({
-    queryKey: ["me", token],
+    queryKey: ["me", epoch],
     queryFn: ({ signal }) => answer(api.GET("/api/v1/me", { signal })),
     enabled: token !== undefined,
     staleTime: 60_000,

@@ -1,24 +1,61 @@
 // Who is signed in: a bearer token, kept for this tab, or on this device if the user wants that.
 //
 // A tab that is opened beside others asks them for the token, so that a link can be opened in a new tab without the token being kept on disk.
+// A token of the identity provider is short-lived: where the provider gave a refresh token, too, it is renewed before it ends.
 import { useSyncExternalStore } from "react";
 
-const KEY = "vedette.token";
+const TOKEN = "vedette.token";
+const GRANT = "vedette.grant";
 const PATIENCE_MS = 150;
+/** How long before its end a token is renewed; a quarter of what is left of it, if that is less. */
+const EARLY_MS = 60_000;
+/** A token that is refused so soon after it was renewed will not be better the next time. */
+const AGAIN_MS = 30_000;
+/** No timer is longer: browsers count its milliseconds in 31 bits. */
+const LONGEST_MS = 12 * 3_600_000;
 
-type State = { token: string | undefined; expired: boolean };
+/** What a token can be renewed with. It stays in the tabs, never on disk. */
+export interface Grant {
+  issuer: string;
+  clientId: string;
+  refreshToken: string;
+}
 
-let state: State = { token: undefined, expired: false };
+interface State {
+  token: string | undefined;
+  /** Whether it ended by itself. */
+  expired: boolean;
+  /** Another number is another session: nothing that was asked before is good any more. */
+  epoch: number;
+}
+
+interface Kept {
+  token: string;
+  grant?: Grant | undefined;
+}
+
+type Message = { kind: "asked" } | { kind: "left" } | ({ kind: "told" } & Kept) | ({ kind: "renewed"; was: string } & Kept);
+
+let state: State = { token: undefined, expired: false, epoch: 0 };
+let grant: Grant | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let renewedAt = 0;
+let recovering = false;
 const listeners = new Set<() => void>();
 const tabs = new BroadcastChannel("vedette.session");
 
-tabs.onmessage = ({ data }: MessageEvent<{ kind: string; token?: string }>) => {
-  if (data.kind === "asked" && state.token !== undefined) tabs.postMessage({ kind: "told", token: state.token });
-  if (data.kind === "left") change({ token: undefined, expired: false });
+tabs.onmessage = ({ data }: MessageEvent<Message>) => {
+  if (data.kind === "asked" && state.token !== undefined) say({ kind: "told", token: state.token, grant });
+  if (data.kind === "renewed" && data.was === state.token) hold(data);
+  if (data.kind === "left") leave(false);
 };
 
-function change(next: State): void {
-  state = next;
+function say(message: Message): void {
+  tabs.postMessage(message);
+}
+
+function change(next: Partial<State>): void {
+  state = { ...state, ...next };
   for (const listener of listeners) listener();
 }
 
@@ -35,54 +72,133 @@ export async function restore(): Promise<void> {
     signIn(login, false);
     return;
   }
-  const kept = sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? (await fromTabs());
-  if (kept !== undefined && kept !== null) {
-    sessionStorage.setItem(KEY, kept);
-    change({ token: kept, expired: false });
+  const kept = sessionStorage.getItem(TOKEN);
+  const onDevice = localStorage.getItem(TOKEN);
+  if (kept !== null) hold({ token: kept, grant: read(sessionStorage.getItem(GRANT)) });
+  else if (onDevice !== null) hold({ token: onDevice });
+  else {
+    const told = await fromTabs();
+    if (told) hold(told);
   }
 }
 
-function fromTabs(): Promise<string | undefined> {
+function read(text: string | null): Grant | undefined {
+  try {
+    return text === null ? undefined : (JSON.parse(text) as Grant);
+  } catch {
+    return undefined;
+  }
+}
+
+function fromTabs(): Promise<Kept | undefined> {
   return new Promise((resolve) => {
     const asking = new BroadcastChannel("vedette.session");
-    const done = (token?: string) => {
+    const done = (told?: Kept) => {
       asking.close();
-      resolve(token);
+      resolve(told);
     };
-    const timer = setTimeout(done, PATIENCE_MS);
-    asking.onmessage = ({ data }: MessageEvent<{ kind: string; token?: string }>) => {
+    const giveUp = setTimeout(done, PATIENCE_MS);
+    asking.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.kind !== "told") return;
-      clearTimeout(timer);
-      done(data.token);
+      clearTimeout(giveUp);
+      done(data);
     };
-    asking.postMessage({ kind: "asked" });
+    asking.postMessage({ kind: "asked" } satisfies Message);
   });
 }
 
-/** Signs in with a token. `keep`: also after the browser was closed. */
-export function signIn(token: string, keep: boolean): void {
-  sessionStorage.setItem(KEY, token);
-  if (keep) localStorage.setItem(KEY, token);
-  change({ token, expired: false });
+/** Signs in with a token. `keep`: also after the browser was closed. `renewal`: how it goes on after the token's end. */
+export function signIn(token: string, keep: boolean, renewal?: Grant): void {
+  if (keep) localStorage.setItem(TOKEN, token);
+  else localStorage.removeItem(TOKEN);
+  hold({ token, grant: renewal }, { expired: false, epoch: state.epoch + 1 });
 }
 
 /** Signs out in every tab. */
 export function signOut(): void {
-  forget();
-  tabs.postMessage({ kind: "left" });
-  change({ token: undefined, expired: false });
+  leave(false);
+  say({ kind: "left" });
 }
 
-/** The console does not know the token any more. */
-export function expire(): void {
-  if (state.token === undefined) return;
-  forget();
-  change({ token: undefined, expired: true });
+/** The console does not know the token (any more) that a request was sent with. */
+export function expire(used?: string): void {
+  if (state.token === undefined || (used !== undefined && used !== state.token)) return;
+  if (grant && Date.now() - renewedAt > AGAIN_MS) void recover();
+  else if (!recovering) leave(true);
 }
 
-function forget(): void {
-  sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
+function hold(kept: Kept, more: Partial<State> = {}): void {
+  grant = kept.grant;
+  sessionStorage.setItem(TOKEN, kept.token);
+  if (grant) sessionStorage.setItem(GRANT, JSON.stringify(grant));
+  else sessionStorage.removeItem(GRANT);
+  change({ token: kept.token, ...more });
+  schedule();
+}
+
+function leave(expired: boolean): void {
+  grant = undefined;
+  clearTimeout(timer);
+  sessionStorage.removeItem(TOKEN);
+  sessionStorage.removeItem(GRANT);
+  localStorage.removeItem(TOKEN);
+  change({ token: undefined, expired, epoch: state.epoch + 1 });
+}
+
+function schedule(): void {
+  clearTimeout(timer);
+  const end = grant && state.token !== undefined ? endOf(state.token) : undefined;
+  if (end === undefined) return;
+  const left = end - Date.now();
+  // One that has ended is renewed when the console says so.
+  if (left <= 0) return;
+  timer = setTimeout(() => void renew(), Math.min(left - Math.min(EARLY_MS, left / 4), LONGEST_MS));
+}
+
+/** When a token ends, if it says so. Nothing is decided by this but when to ask for another. */
+function endOf(token: string): number | undefined {
+  try {
+    const claims = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))) as { exp?: unknown };
+    return typeof claims.exp === "number" ? claims.exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A token was refused: another one is asked for, and then everything once more. */
+async function recover(): Promise<void> {
+  if (recovering) return;
+  recovering = true;
+  try {
+    if (await renew()) change({ epoch: state.epoch + 1 });
+    else leave(true);
+  } finally {
+    recovering = false;
+  }
+}
+
+/** Whether there is another token now. One tab at a time: a provider takes a refresh token once, and holds a second use for theft. */
+async function renew(): Promise<boolean> {
+  const was = state.token;
+  return navigator.locks.request("vedette.renew", async () => {
+    // What another tab got while this one waited is told by a message, which may come after the lock.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (state.token === undefined || !grant) return false;
+    if (was === undefined || state.token !== was) return true;
+    try {
+      const { refresh } = await import("./oidc.ts");
+      const kept = await refresh(grant);
+      // Whoever signed out meanwhile stays so.
+      if (state.token !== was) return state.token !== undefined;
+      renewedAt = Date.now();
+      hold(kept);
+      say({ kind: "renewed", was, ...kept });
+      return true;
+    } catch {
+      // As long as the token is good, it stays; when it is refused, this is tried once more.
+      return false;
+    }
+  });
 }
 
 export function useSession(): State {

@@ -1,49 +1,31 @@
-// The page where somebody signs in.
-import { type FormEvent, useState } from "react";
-import { ApiError, answer, api } from "../api/client.ts";
+// The page where somebody signs in: with the identity provider where there is one, or with a token.
 import { useText } from "../i18n/i18n.ts";
-import { signIn, useSession } from "./session.ts";
+import { Loading } from "../ui/state.tsx";
+import { Provider } from "./provider.tsx";
+import "./session.css";
+import { useSession } from "./session.ts";
+import { useSettings } from "./settings.ts";
+import { TokenForm } from "./token-form.tsx";
 
 export function SignIn() {
   const text = useText();
   const { expired } = useSession();
-  const [value, setValue] = useState("");
-  const [keep, setKeep] = useState(false);
-  const [checking, setChecking] = useState(false);
-  const [wrong, setWrong] = useState<string>();
-
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    const shown = value.trim();
-    if (shown === "") return;
-    setChecking(true);
-    setWrong(undefined);
-    try {
-      await answer(api.GET("/api/v1/me", { headers: { authorization: `Bearer ${shown}` } }));
-      signIn(shown, keep);
-    } catch (error) {
-      setWrong(error instanceof ApiError && error.code === 401 ? text.session.wrong : error instanceof Error ? error.message : String(error));
-    } finally {
-      setChecking(false);
-    }
-  };
-
+  const { data, isPending } = useSettings();
+  const oidc = data?.oidc;
   return (
     <main className="signin" id="content">
-      <form className="card" onSubmit={submit}>
+      <div className="card box">
         <div className="row"><img src="/favicon.svg" alt="" width={36} height={36} /><h1>{text.common.product}</h1></div>
         <p className="muted">{text.session.intro}</p>
         {expired ? <p className="notice warn" role="status">{text.session.expired}</p> : null}
-        <label className="field">
-          <span>{text.session.token}</span>
-          <input className="input mono" type="password" autoComplete="current-password" autoFocus spellCheck={false} value={value}
-            onChange={(event) => setValue(event.target.value)} aria-invalid={wrong !== undefined} aria-describedby="token-help" />
-          <small id="token-help" className="muted">{text.session.tokenHelp}</small>
-        </label>
-        {wrong ? <p className="notice bad" role="alert">{wrong}</p> : null}
-        <label className="check"><input type="checkbox" checked={keep} onChange={(event) => setKeep(event.target.checked)} /> {text.session.keep}</label>
-        <button type="submit" className="button primary" disabled={checking}>{checking ? text.session.checking : text.session.submit}</button>
-      </form>
+        {/* Nothing moves under the fingers of who begins to type: what there is to choose from is shown at once. */}
+        {isPending ? <Loading /> : (
+          <>
+            {oidc ? <><Provider oidc={oidc} /><p className="or">{text.session.or}</p></> : null}
+            <TokenForm first={!oidc} />
+          </>
+        )}
+      </div>
     </main>
   );
 }

@@ -1,6 +1,5 @@
 import type { Messages } from "../i18n.ts";
 
-
 export const session: Messages["session"] = {
   title: "登录",
   intro: "Vedette 显示您在集群中有权查看的审计事件。",
@@ -10,16 +9,23 @@ export const session: Messages["session"] = {
   submit: "登录",
   checking: "验证中…",
   wrong: "控制台不认识该令牌。",
-  expired: "您已退出登录：令牌已失效。",
+  expired: "您已退出登录：令牌已失效。重新登录后将回到原来的页面。",
   provider: "使用组织账号登录",
+  providerHelp: (host) => `将前往 ${host} 登录，然后返回此处。`,
+  failure: {
+    insecure: "浏览器只允许通过 HTTPS 使用此登录方式。请向控制台管理员索取 https 地址，或使用令牌登录。",
+    unreachable: "组织的身份提供商没有响应此页面。它可能无法访问，或未允许本控制台的页面访问。",
+    notBegun: "此次登录不是在本标签页中发起的，或已经完成。",
+    refused: "组织认可您的身份，但控制台不接受其令牌。",
+  },
+  backToSignIn: "返回登录",
   or: "或",
   failed: (why) => `登录失败：${why}`,
   signingIn: "正在登录…",
   signOut: "退出登录",
-  account: (name) => `已登录：${name}`,
   everything: "全部事件",
   everythingHelp: "您可以查看所有集群的全部事件。",
   tenant: "您的项目",
-  tenantHelp: "您只能看到有权列出事件的项目和企业空间的事件：计数和图表也仅限于此。",
-  view: (name, what) => `${name} · ${what}`,
+  tenantLine: "您看到的是您的项目和企业空间中发生的事件，计数也仅限于此。",
+  tenantHelp: "即您有权列出事件的项目和企业空间。",
 };
