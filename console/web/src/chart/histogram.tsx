@@ -22,6 +22,8 @@ export interface Props {
   height?: number;
   /** What the axis spans, in milliseconds; else what the buckets span. */
   span?: { start: number; end: number };
+  /** How long a bucket is, in milliseconds, where it is known: one alone does not tell. */
+  step?: number;
   /** A series was chosen in the legend. */
   onSeries?: (series: string) => void;
   /** The name of a series for people. */
@@ -39,7 +41,7 @@ interface Drawn {
   tops: number[][];
 }
 
-function drawn({ buckets, series = [] }: Histogram): Drawn {
+function drawn({ buckets, series = [] }: Histogram, known: number | undefined): Drawn {
   const times = buckets.map((it) => Date.parse(it.time));
   const gaps = times.slice(1).map((time, at) => time - (times[at] ?? 0));
   const tops: number[][] = [];
@@ -51,18 +53,20 @@ function drawn({ buckets, series = [] }: Histogram): Drawn {
       tops.push(below);
     }
   }
-  return { times, step: gaps.length > 0 ? Math.min(...gaps) : ALONE_MS, tops };
+  return { times, step: known ?? (gaps.length > 0 ? Math.min(...gaps) : ALONE_MS), tops };
 }
 
-export function HistogramChart({ histogram, label, color, onRange, height = 130, span, onSeries, nameOf = visible }: Props) {
+export function HistogramChart({ histogram, label, color, onRange, height = 130, span, step, onSeries, nameOf = visible }: Props) {
   const text = useText().search.trend;
   const locale = useLocale();
   const dark = useDark();
   const host = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<{ bucket: number; left: number; width: number } | undefined>();
-  const ranged = useRef(onRange);
-  ranged.current = onRange;
-  const data = useMemo(() => drawn(histogram), [histogram]);
+  const ranged = useRef<Props["onRange"]>(undefined);
+  // The first and the last bucket may reach beyond what is asked about.
+  const within = onRange && ((start: number, end: number) => (span ? onRange(Math.max(start, span.start), Math.min(end, Math.max(span.end, start + 1))) : onRange(start, end)));
+  ranged.current = within;
+  const data = useMemo(() => drawn(histogram, step), [histogram, step]);
   const series = histogram.series ?? [];
   const palette = useMemo(() => (color ? series.map(color) : colors(series)), [color, series.join("\n")]);
   const interactive = onRange !== undefined;
@@ -167,13 +171,13 @@ export function HistogramChart({ histogram, label, color, onRange, height = 130,
               const inside = <><i style={{ background: palette[index] }} /><span>{shown}</span> <span className="muted">{number(many)}</span></>;
               return (
                 <li key={name}>
-                  {onSeries && name !== "…" ? <button type="button" onClick={() => onSeries(name)} aria-label={text.only(`${shown}: ${number(many)}`)} title={text.only(shown)}>{inside}</button> : <span className="still">{inside}</span>}
+                  {onSeries && name !== "…" ? <button type="button" onClick={() => onSeries(name)} title={`${text.onlyWord} ${shown}`}><span className="visually-hidden">{text.onlyWord} </span>{inside}</button> : <span className="still">{inside}</span>}
                 </li>
               );
             })}
           </ul>
         ) : null}
-        <BucketTable histogram={histogram} label={label} step={data.step} onRange={onRange} nameOf={nameOf} />
+        <BucketTable histogram={histogram} label={label} step={data.step} onRange={within} nameOf={nameOf} />
       </div>
     </div>
   );

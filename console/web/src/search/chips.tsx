@@ -31,13 +31,13 @@ function Chip({ term, query, onAsk }: { term: Term; query: string; onAsk: (query
     <li className="chip" data-negated={term.negated || undefined}>
       {term.key === undefined ? (
         <>
-          {term.negated ? <button type="button" onClick={() => onAsk(withTermNegated(query, term))} aria-label={text.chips.turn(name)} className="turn">{text.chips.isNot}</button> : null}
+          {term.negated ? <button type="button" onClick={() => onAsk(withTermNegated(query, term))} aria-label={text.chips.turn(text.chips.isNot, name)} className="turn">{text.chips.isNot}</button> : null}
           <span className="chip-text mono" title={name}>{visible(term.text.replace(/^(not\s+|[-!])/i, ""))}</span>
         </>
       ) : (
         <>
           <span className="chip-key">{term.key}</span>
-          <button type="button" className="turn" onClick={() => onAsk(withTermNegated(query, term))} aria-label={text.chips.turn(name)} title={text.chips.turn(name)}>{said}</button>
+          <button type="button" className="turn" onClick={() => onAsk(withTermNegated(query, term))} aria-label={text.chips.turn(said, name)} title={text.chips.turn(said, name)}>{said}</button>
           <Edit term={term} query={query} onAsk={onAsk} />
         </>
       )}

@@ -41,13 +41,13 @@ function ObjectCell({ event }: { event: AuditEvent }) {
 const plain = (width: string, exported: string, text: (event: AuditEvent) => string | undefined): Column => ({ width, exported: [exported], text: (event) => text(event) ?? "" });
 
 export const COLUMNS: Record<ColumnName, Column> = {
-  time: { width: "minmax(104px, 0.7fr)", exported: ["time"], text: (it) => it.time, show: (it) => <Time value={it.time} /> },
+  time: { width: "172px", exported: ["time"], text: (it) => it.time, show: (it) => <Time value={it.time} /> },
   cluster: plain("minmax(80px, 0.5fr)", "cluster", (it) => it.cluster),
   ws: plain("minmax(80px, 0.5fr)", "workspace", (it) => it.workspace),
-  actor: plain("minmax(150px, 1.6fr)", "actor", (it) => it.actor),
+  actor: plain("minmax(150px, 2fr)", "actor", (it) => it.actor),
   user: plain("minmax(150px, 1.4fr)", "user", (it) => it.user),
   verb: plain("minmax(78px, 0.5fr)", "verb", (it) => it.verb),
-  object: { width: "minmax(200px, 3fr)", exported: ["resource", "subresource", "namespace", "name"], text: object, show: (it) => <ObjectCell event={it} /> },
+  object: { width: "minmax(200px, 2.8fr)", exported: ["resource", "subresource", "namespace", "name"], text: object, show: (it) => <ObjectCell event={it} /> },
   resource: plain("minmax(110px, 0.8fr)", "resource", (it) => it.resource),
   ns: plain("minmax(100px, 0.8fr)", "namespace", (it) => it.namespace),
   name: plain("minmax(120px, 1.4fr)", "name", (it) => it.name),

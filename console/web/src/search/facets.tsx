@@ -30,9 +30,10 @@ export function Facets({ query, q, onAsk }: { query: string; q: string; onAsk: (
                 const shown = value === "" ? text.facets.empty : visible(value);
                 return (
                   <li key={value}>
-                    <button type="button" className="facet-only" onClick={() => onAsk(withTerm(query, is(key, value)))} aria-label={text.facets.only(shown, text.found.events(count))} title={shown.slice(0, 600)}>
+                    <button type="button" className="facet-only" onClick={() => onAsk(withTerm(query, is(key, value)))} title={shown.slice(0, 600)}>
                       <span className="facet-bar" aria-hidden="true" style={{ width: `${(100 * count) / most}%` }} />
-                      <span className="facet-value">{shown}</span>
+                      <span className="visually-hidden">{text.trend.onlyWord} </span>
+                      <span className="facet-value">{shown}</span>{" "}
                       <span className="facet-count">{number(count)}</span>
                     </button>
                     <button type="button" className="facet-not" onClick={() => onAsk(withTerm(query, `-${is(key, value)}`))} aria-label={text.facets.without(shown)} title={text.facets.without(shown)}>−</button>

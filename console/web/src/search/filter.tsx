@@ -28,7 +28,7 @@ export function AddFilter({ query, onAsk, onTime }: { query: string; onAsk: (que
   };
   if (!key) return null;
   return (
-    <Popover label={text.filter.add} shown={<>＋ {text.filter.add}</>} title={text.filter.title} className="button small" open={open} onOpen={setOpen}>
+    <Popover label={text.filter.add} shown={text.filter.add} title={text.filter.title} className="button small add-button" open={open} onOpen={setOpen}>
       <form className="popover-form" onSubmit={(event) => { event.preventDefault(); apply(); }}>
         <label className="field">
           <span>{text.filter.parameter}</span>

@@ -9,7 +9,7 @@ import type { AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
 import { visible } from "../ui/visible.ts";
-import { type ColumnName, COLUMNS, object } from "./columns.tsx";
+import { type ColumnName, COLUMNS } from "./columns.tsx";
 import type { Row } from "./rows.ts";
 import "./grid.css";
 
@@ -162,9 +162,9 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
                   <div key={it} role="gridcell" aria-colindex={at + 1} title={it === "time" ? undefined : visible(column.text(event)).slice(0, 600)}>
                     {at === 0 ? (
                       <>
-                        <Link href={hrefs.event(event.id, q)} tabIndex={-1} aria-label={text.open(`${event.verb} ${visible(object(event))}`)} onClick={() => keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id })}>{inside}</Link>
+                        <Link href={hrefs.event(event.id, q)} tabIndex={-1} onClick={() => keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id })}>{inside}</Link>
                         {!stage && row.others.length > 0 ? (
-                          <button type="button" tabIndex={-1} className="stages" aria-expanded={unfolded.has(event.id)} aria-label={unfolded.has(event.id) ? text.fold : text.unfold(row.others.length)} title={text.stages(row.others.length + 1)} onClick={(click) => { click.stopPropagation(); toggle(row); }}>
+                          <button type="button" tabIndex={-1} className="stages" aria-expanded={unfolded.has(event.id)} aria-label={unfolded.has(event.id) ? text.fold(`×${row.others.length + 1}`) : text.unfold(`×${row.others.length + 1}`, row.others.length)} title={text.stages(row.others.length + 1)} onClick={(click) => { click.stopPropagation(); toggle(row); }}>
                             ×{row.others.length + 1}
                           </button>
                         ) : null}

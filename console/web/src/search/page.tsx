@@ -28,6 +28,8 @@ const Live = lazy(() => import("./live.tsx"));
 const Saved = lazy(() => import("./saved.tsx"));
 
 const PANEL = "vedette.facets";
+/** There is room for the panel beside the list. */
+const WIDE = "(min-width: 1001px)";
 
 export function Search() {
   const text = useText().search;
@@ -36,7 +38,7 @@ export function Search() {
   const [when, setWhen] = useState(Date.now);
   const [timeOpen, setTimeOpen] = useState(false);
   const [helpOpen, setHelpOpen] = useState(false);
-  const [panel, setPanel] = useState(() => localStorage.getItem(PANEL) !== "hidden");
+  const [panel, setPanel] = useState(() => (localStorage.getItem(PANEL) ?? (matchMedia(WIDE).matches ? "shown" : "hidden")) === "shown");
   const query = params.get("q") ?? "";
   const q = asked(query);
   const sort = params.get("sort") === "asc" ? "asc" : "desc";
@@ -141,5 +143,5 @@ function Today() {
     queryFn: ({ signal }) => answer(api.GET("/api/v1/statistics", { params: { query: { start } }, signal })),
     refetchInterval: 60_000,
   });
-  return today.data ? <span className="muted" title={text.todayHelp}>{text.today(today.data.events)}</span> : null;
+  return today.data ? <span className="muted" title={text.todayHelp}>· {text.today(today.data.events)}</span> : null;
 }

@@ -1,5 +1,6 @@
 import { Popover as Base } from "@base-ui/react/popover";
 import type { ReactNode } from "react";
+import { useText } from "../i18n/i18n.ts";
 
 /** A button that opens a small form beside it; Esc and a click elsewhere close it. */
 export function Popover({ label, shown, title, className = "button", open, onOpen, children }: {
@@ -12,13 +13,17 @@ export function Popover({ label, shown, title, className = "button", open, onOpe
   onOpen: (open: boolean) => void;
   children: ReactNode;
 }) {
+  const text = useText().common;
   return (
-    <Base.Root open={open} onOpenChange={onOpen}>
+    <Base.Root open={open} onOpenChange={onOpen} modal>
       <Base.Trigger className={className} aria-label={label} title={label}>{shown}</Base.Trigger>
       <Base.Portal>
         <Base.Positioner sideOffset={4} align="start" className="positioner">
           <Base.Popup className="menu popover">
-            <Base.Title render={<h2 />}>{title}</Base.Title>
+            <header>
+              <Base.Title render={<h2 />}>{title}</Base.Title>
+              <Base.Close className="button quiet small" aria-label={text.close}>✕</Base.Close>
+            </header>
             {children}
           </Base.Popup>
         </Base.Positioner>

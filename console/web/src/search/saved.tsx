@@ -51,7 +51,7 @@ export default function Saved({ query, onAsk }: { query: string; onAsk: (query: 
             const name = visible(it.name);
             return (
               <li key={it.id}>
-                <button type="button" className="saved-open" aria-label={text.open(name)} onClick={() => { setOpen(false); onAsk(it.q); }}>
+                <button type="button" className="saved-open" onClick={() => { setOpen(false); onAsk(it.q); }}>
                   <strong>{name}</strong>
                   <span className="mono muted">{it.q === "" ? text.everything : visible(it.q)}</span>
                 </button>

@@ -23,7 +23,7 @@ export function TimeMenu({ query, open, onOpen, onAsk }: { query: string; open: 
   const out = span ? wider(span, now) : undefined;
   return (
     <span className="time-menu">
-      <Popover label={`${text.label}: ${name}`} shown={<><span aria-hidden="true">◷</span> {name}</>} title={text.label} className="button small" open={open} onOpen={onOpen}>
+      <Popover label={`${text.label}: ${name}`} shown={name} title={text.label} className="button small time-button" open={open} onOpen={onOpen}>
         <ul className="lasts">
           {LASTS.map((it) => <li key={it}><button type="button" className="button quiet" aria-pressed={it === last} onClick={() => choose(`last:${it}`)}>{text.last[it]}</button></li>)}
         </ul>

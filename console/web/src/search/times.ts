@@ -71,9 +71,10 @@ const STEPS = [
 const BARS = 80;
 
 /** An interval that makes as many bars of a span as can be told apart; none where the span is not known: the console chooses. */
-export function interval(span: Span | undefined): string | undefined {
+export function interval(span: Span | undefined): { ms: number; text: string } | undefined {
   if (!span) return undefined;
-  return (STEPS.find(([step]) => (span.end - span.start) / step <= BARS) ?? STEPS.at(-1))?.[1];
+  const [ms, text] = STEPS.find(([step]) => (span.end - span.start) / step <= BARS) ?? [604_800_000, "7d"];
+  return { ms, text };
 }
 
 /** Twice as long, about the same middle, and not into the future. */

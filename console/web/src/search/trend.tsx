@@ -26,14 +26,14 @@ export function Trend({ query, q, span, by, onBy, onAsk }: {
   const text = useText().search.trend;
   const step = interval(span);
   const found = useQuery({
-    queryKey: ["histogram", q, by, step],
+    queryKey: ["histogram", q, by, step?.text],
     queryFn: async ({ signal }) => {
-      const ask = (cut: Stack) => answer(api.GET("/api/v1/histogram", { params: { query: { q, by: cut, ...(step ? { interval: step } : {}) } }, signal }));
+      const ask = (cut: Stack) => answer(api.GET("/api/v1/histogram", { params: { query: { q, by: cut, ...(step ? { interval: step.text } : {}) } }, signal }));
       try {
-        return { histogram: await ask(by), by };
+        return { histogram: await ask(by), by, step: step?.ms };
       } catch (error) {
         // A console of before there were priorities.
-        if (by === "priority" && error instanceof ApiError && error.problem.parameter === "by") return { histogram: await ask("codeClass"), by: "codeClass" as const };
+        if (by === "priority" && error instanceof ApiError && error.problem.parameter === "by") return { histogram: await ask("codeClass"), by: "codeClass" as const, step: step?.ms };
         throw error;
       }
     },
@@ -59,7 +59,7 @@ export function Trend({ query, q, span, by, onBy, onAsk }: {
         <div className="trend-chart" aria-busy={found.isPending}>
           {found.data ? (
             <HistogramChart
-              histogram={found.data.histogram} label={text.label} span={found.isPlaceholderData ? undefined : span} onRange={(start, end) => onAsk(withTime(query, range(start, end)))}
+              histogram={found.data.histogram} label={text.label} span={found.isPlaceholderData ? undefined : span} step={found.data.step} onRange={(start, end) => onAsk(withTime(query, range(start, end)))}
               onSeries={key ? choose : undefined} nameOf={visible}
             />
           ) : null}

@@ -17,7 +17,7 @@ export function ChoiceMenu({ label, shown, value, choices, onChange }: {
 }) {
   return (
     <Menu.Root modal={false}>
-      <Menu.Trigger className="button quiet" aria-label={label}>{shown ?? label}</Menu.Trigger>
+      <Menu.Trigger className="button quiet">{shown ? <><span className="visually-hidden">{label}</span> {shown}</> : label}</Menu.Trigger>
       <Menu.Portal>
         <Menu.Positioner sideOffset={4} align="end" className="positioner">
           <Menu.Popup className="menu">
