@@ -147,7 +147,6 @@ test("somebody who does not know the language finds every parameter in a form", 
   await form.getByRole("combobox", { name: "Parameter" }).selectOption("Resource type");
   await form.getByRole("radio", { name: "contains" }).check();
   await form.getByRole("combobox", { name: "Value" }).fill("secr");
-  await form.getByRole("combobox", { name: "Value" }).press("Escape");
   await form.getByRole("combobox", { name: "Value" }).press("Enter");
   await queried(page, (q) => q.endsWith(" resource~secr"));
   await says(page, queryOf(page));
@@ -390,7 +389,8 @@ test("live events come on top, wait while paused, and what was missed is told", 
   let asked = 0;
   await page.route("**/api/v1/tail?*", (route) => {
     asked += 1;
-    const body = asked === 1 ? `${lines(3, 1)}event: missed\ndata: {"count":5}\n\nevent: end\ndata: {"reason":"the console stops"}\n\n` : lines(2, 10 * asked);
+    // The development server renders twice, and the first is given up.
+    const body = asked <= 2 ? `${lines(3, 1)}event: missed\ndata: {"count":5}\n\nevent: end\ndata: {"reason":"the console stops"}\n\n` : lines(2, 10 * asked);
     return route.fulfill({ contentType: "text/event-stream", body });
   });
   await page.reload();

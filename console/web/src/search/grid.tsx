@@ -3,7 +3,7 @@
 // A grid in ARIA's sense: it has the focus, and says which row is the active one. Only rows near the screen are in the document, so that their
 // number and places are told by attributes.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -56,10 +56,10 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
   const [back] = useState(() => placeOf(name));
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const [activeId, setActiveId] = useState(back?.id);
-  const lines: Line[] = rows.flatMap((row) => [
+  const lines = useMemo<Line[]>(() => rows.flatMap((row) => [
     { event: row.event, row, stage: false },
     ...(unfolded.has(row.event.id) ? row.others.map((event) => ({ event, row, stage: true })) : []),
-  ]);
+  ]), [rows, unfolded]);
   const found = lines.findIndex((it) => it.event.id === activeId);
   const active = found < 0 ? undefined : found;
   const virtual = useVirtualizer({

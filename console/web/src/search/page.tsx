@@ -120,8 +120,8 @@ export function Search() {
               </Suspense>
             </div>
           </div>
-          <div className="results" data-panel={panel || undefined}>
-            {panel ? <Facets query={query} q={q} onAsk={ask} /> : null}
+          <div className="results" data-panel={(panel && !empty) || undefined}>
+            {panel && !empty ? <Facets query={query} q={q} onAsk={ask} /> : null}
             <div className="result-list">
               {empty ? <NothingFound query={query} span={span} coverage={first.coverage} onAsk={ask} /> : <EventTable key={`${q}\n${sort}`} q={q} sort={sort} columns={columns} total={counts.data?.requests} main />}
               {first?.coverage && !empty ? <Coverage coverage={first.coverage} /> : null}

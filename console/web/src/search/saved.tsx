@@ -55,7 +55,7 @@ export default function Saved({ query, onAsk }: { query: string; onAsk: (query: 
                   <strong>{name}</strong>
                   <span className="mono muted">{it.q === "" ? text.everything : visible(it.q)}</span>
                 </button>
-                <button type="button" className="button quiet small" aria-label={text.overwrite(name)} title={text.overwrite(name)} onClick={() => changed.mutate({ id: it.id, name: it.name, q: query })}>⭳</button>
+                <button type="button" className="button quiet small" aria-label={text.overwrite(name)} title={text.overwrite(name)} onClick={() => changed.mutate({ id: it.id, name: it.name, q: query })}>↓</button>
                 <button type="button" className="button quiet small" aria-label={text.rename(name)} title={text.rename(name)} onClick={() => ask({ kind: "rename", search: it })}>✎</button>
                 <button type="button" className="button quiet small" aria-label={text.remove(name)} title={text.remove(name)} onClick={() => ask({ kind: "remove", search: it })}>✕</button>
               </li>

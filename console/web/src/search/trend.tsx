@@ -1,13 +1,15 @@
 // When it happened: the histogram of what is searched, with what it is stacked by.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { ApiError, answer, api } from "../api/client.ts";
-import { HistogramChart } from "../chart/histogram.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { is, range, withTerm, withTime } from "../query/language.ts";
 import { Failed } from "../ui/state.tsx";
 import { visible } from "../ui/visible.ts";
 import { problemOf } from "./bar.tsx";
 import { interval, type Span } from "./times.ts";
+
+const HistogramChart = lazy(() => import("../chart/histogram.tsx").then((it) => ({ default: it.HistogramChart })));
 
 export const STACKS = ["verb", "codeClass", "priority"] as const;
 export type Stack = (typeof STACKS)[number];
@@ -58,10 +60,10 @@ export function Trend({ query, q, span, by, onBy, onAsk }: {
       {found.isError ? null : (
         <div className="trend-chart" aria-busy={found.isPending}>
           {found.data ? (
-            <HistogramChart
+            <Suspense><HistogramChart
               histogram={found.data.histogram} label={text.label} span={found.isPlaceholderData ? undefined : span} step={found.data.step} onRange={(start, end) => onAsk(withTime(query, range(start, end)))}
               onSeries={key ? choose : undefined} nameOf={visible}
-            />
+            /></Suspense>
           ) : null}
           {found.data?.histogram.total === 0 ? <p className="trend-nothing muted">{text.nothing}</p> : null}
         </div>
