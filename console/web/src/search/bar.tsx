@@ -4,9 +4,10 @@ import { ApiError, type Problem } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { place } from "../query/language.ts";
 import { Combo, type Option } from "./combo.tsx";
-import { useCompletion, withWord } from "./complete.ts";
+import { useCompletion } from "./complete.ts";
 import { isTyping } from "./grid.tsx";
 import { asked, shift } from "./times.ts";
+import { withWord } from "./word.ts";
 
 export function QueryBar({ query, problem, onAsk }: { query: string; problem?: Problem; onAsk: (query: string) => void }) {
   const text = useText().search.bar;

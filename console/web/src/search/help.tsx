@@ -8,6 +8,21 @@ const EXAMPLES = [
   ["denied", "is:denied -user:system:*"], ["text", '"cat /etc/passwd"'],
 ] as const;
 
+/** The language by examples and keys: also for those whose query was not understood. */
+export function Language({ onAsk }: { onAsk: (query: string) => void }) {
+  const text = useText().search;
+  return (
+    <>
+      <ul className="help-examples">
+        {EXAMPLES.map(([name, query]) => <li key={name}>{text.help.examples[name]}<br /><button type="button" className="link mono" onClick={() => onAsk(query)}>{query}</button></li>)}
+      </ul>
+      <dl className="help-keys">
+        {KEYS.map((key) => <div key={key.name}><dt><code>{key.name}:</code></dt><dd>{text.keys[key.name]}</dd></div>)}
+      </dl>
+    </>
+  );
+}
+
 export default function Help({ onClose, onAsk }: { onClose: () => void; onAsk: (query: string) => void }) {
   const { search: text, common } = useText();
   return (
@@ -17,12 +32,7 @@ export default function Help({ onClose, onAsk }: { onClose: () => void; onAsk: (
         {KEYBOARD.map(([key, name]) => <div key={name}><dt><kbd>{key}</kbd></dt><dd>{text.help.of[name]}</dd></div>)}
       </dl>
       <h3>{text.help.language}</h3>
-      <ul className="help-examples">
-        {EXAMPLES.map(([name, query]) => <li key={name}>{text.help.examples[name]}<br /><button type="button" className="link mono" onClick={() => onAsk(query)}>{query}</button></li>)}
-      </ul>
-      <dl className="help-keys">
-        {KEYS.map((key) => <div key={key.name}><dt><code>{key.name}:</code></dt><dd>{text.keys[key.name]}</dd></div>)}
-      </dl>
+      <Language onAsk={onAsk} />
       <div className="actions"><button type="button" className="button" onClick={onClose}>{common.close}</button></div>
     </Modal>
   );

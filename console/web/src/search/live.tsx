@@ -6,7 +6,8 @@ import { Empty } from "../ui/state.tsx";
 import type { ColumnName } from "./columns.tsx";
 import { EventGrid } from "./grid.tsx";
 import { fold } from "./rows.ts";
-import { KEPT, type Link, useTail } from "./tail.ts";
+import { useTail } from "./tail.ts";
+import { KEPT, type Link } from "./tailstate.ts";
 import { saysTime } from "./times.ts";
 
 export default function Live({ query, columns }: { query: string; columns: readonly ColumnName[] }) {

@@ -24,6 +24,7 @@ import "./search.css";
 const ColumnsMenu = lazy(() => import("./columnsmenu.tsx"));
 const ExportMenu = lazy(() => import("./exports.tsx"));
 const Help = lazy(() => import("./help.tsx"));
+const Language = lazy(() => import("./help.tsx").then((it) => ({ default: it.Language })));
 const Live = lazy(() => import("./live.tsx"));
 const Saved = lazy(() => import("./saved.tsx"));
 
@@ -92,7 +93,12 @@ export function Search() {
           </Suspense>
         </div>
       </div>
-      {problem ? null : live ? (
+      {problem ? (
+        <section className="card" aria-labelledby="language-title">
+          <h2 id="language-title">{text.help.language}</h2>
+          <Suspense><Language onAsk={ask} /></Suspense>
+        </section>
+      ) : live ? (
         <Suspense fallback={<Loading />}><Live query={query} columns={columns} /></Suspense>
       ) : (
         <>

@@ -17,8 +17,8 @@ export function useEvents(q: string, sort: "asc" | "desc", enabled = true) {
       answer(api.GET("/api/v1/events", { params: { query: { q, sort, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
     initialPageParam: "",
     getNextPageParam: (last) => last.next ?? undefined,
-    // Coming back finds the list as it was: pages that are asked again have moved.
-    staleTime: Infinity,
+    // Whoever comes back from an event soon finds the list as it was: all its pages would be asked again.
+    staleTime: 5 * 60_000,
     enabled,
   });
 }

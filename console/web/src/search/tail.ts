@@ -1,52 +1,12 @@
 // Events as they come, over one connection that is made anew when it breaks.
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { useEffect, useReducer } from "react";
-import { ApiError, type AuditEvent, fetchApi, type Problem } from "../api/client.ts";
+import { ApiError, type AuditEvent, fetchApi } from "../api/client.ts";
+import { type Action, EMPTY, reduce, type Tail } from "./tailstate.ts";
 
-/** So many are shown, and so many wait at most. */
-export const KEPT = 1_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000] as const;
 /** Events are shown together that come within this: a flood must not draw each alone. */
 const GATHER_MS = 150;
-
-export type Link = { kind: "connecting" } | { kind: "connected" } | { kind: "retrying"; ms: number } | { kind: "ended"; why: string } | { kind: "wrong"; problem: Problem };
-
-export interface Tail {
-  link: Link;
-  /** The newest first. */
-  shown: AuditEvent[];
-  waiting: AuditEvent[];
-  /** How many wait, or waited and were too many. */
-  waited: number;
-  missed: number;
-  /** Whether some are not shown any more. */
-  dropped: boolean;
-  paused: boolean;
-}
-
-type Action = { kind: "link"; link: Link } | { kind: "events"; events: AuditEvent[] } | { kind: "missed"; count: number } | { kind: "pause" } | { kind: "resume" } | { kind: "reset" };
-
-const EMPTY: Tail = { link: { kind: "connecting" }, shown: [], waiting: [], waited: 0, missed: 0, dropped: false, paused: false };
-
-export function reduce(tail: Tail, action: Action): Tail {
-  switch (action.kind) {
-    case "link": return { ...tail, link: action.link };
-    case "missed": return { ...tail, missed: tail.missed + action.count };
-    case "pause": return { ...tail, paused: true };
-    case "resume": return { ...onTop(tail, tail.waiting), waiting: [], waited: 0, paused: false };
-    case "reset": return EMPTY;
-    case "events": {
-      const newest = [...action.events].reverse();
-      if (!tail.paused) return onTop(tail, newest);
-      return { ...tail, waiting: [...newest, ...tail.waiting].slice(0, KEPT), waited: tail.waited + newest.length };
-    }
-  }
-}
-
-function onTop(tail: Tail, newest: AuditEvent[]): Tail {
-  const shown = [...newest, ...tail.shown];
-  return { ...tail, shown: shown.slice(0, KEPT), dropped: tail.dropped || shown.length > KEPT || tail.waited > KEPT };
-}
 
 export function useTail(q: string): [Tail, (action: { kind: "pause" | "resume" }) => void] {
   const [tail, act] = useReducer(reduce, EMPTY);
