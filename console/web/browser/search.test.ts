@@ -132,6 +132,7 @@ test("somebody who does not know the language finds every parameter in a form", 
   const { value = "" } = ((await of("facets", HALF_DAY, { by: "user", top: "1" })) as Schemas["Facets"]).facets[0]?.values[0] ?? {};
   await page.getByRole("button", { name: "Add filter" }).click();
   const form = page.getByRole("dialog", { name: "Add a filter" });
+  await form.waitFor();
   const parameters = await form.getByRole("combobox", { name: "Parameter" }).locator("option").allTextContents();
   expect(parameters).toEqual(["Cluster", "Project (namespace)", "Workspace", "Resource type", "Resource name", "Verb", "Status code", "Operation account", "Source IP", "Time range…"]);
   await form.getByRole("combobox", { name: "Parameter" }).selectOption("Operation account");

@@ -1,9 +1,9 @@
 // The terms of the query, each to be taken away, turned round, or changed.
 import { useState } from "react";
 import { useText } from "../i18n/i18n.ts";
-import { isTime, literal, quote, type Term, terms, withTermNegated, withTermReplaced, withoutTerm } from "../query/language.ts";
+import { isTime, literal, type Term, terms, withTermNegated, withTermReplaced, withoutTerm } from "../query/language.ts";
 import { visible } from "../ui/visible.ts";
-import { keyOf } from "./keys.ts";
+import { keyOf, written } from "./keys.ts";
 import { Popover } from "./popover.tsx";
 import { ValueBox } from "./values.tsx";
 
@@ -49,16 +49,16 @@ function Chip({ term, query, onAsk }: { term: Term; query: string; onAsk: (query
 function Edit({ term, query, onAsk }: { term: Term; query: string; onAsk: (query: string) => void }) {
   const text = useText().search.chips;
   const [open, setOpen] = useState(false);
-  const written = term.value ?? "";
-  const operator = /^(:=|:~|~|>=|<=|>|<|=)/.exec(written)?.[0] ?? "";
-  const plain = written.slice(operator.length);
+  const raw = term.value ?? "";
+  const operator = /^(:=|:~|~|>=|<=|>|<|=)/.exec(raw)?.[0] ?? "";
+  const plain = raw.slice(operator.length);
   const [value, setValue] = useState(literal(plain) ?? plain);
   const key = keyOf(term.key ?? "");
   const apply = () => {
     setOpen(false);
     if (value === (literal(plain) ?? plain)) return;
     // What was a list or a pattern is written as such again; a single value may become anything.
-    const next = literal(plain) === undefined ? value : quote(value);
+    const next = literal(plain) === undefined || !key ? value : written(key.name, value);
     const sign = term.negated ? "-" : "";
     onAsk(withTermReplaced(query, term, `${sign}${term.key}${operator === "" ? ":" : operator}${next}`));
   };

@@ -41,7 +41,7 @@ function ObjectCell({ event }: { event: AuditEvent }) {
 const plain = (width: string, exported: string, text: (event: AuditEvent) => string | undefined): Column => ({ width, exported: [exported], text: (event) => text(event) ?? "" });
 
 export const COLUMNS: Record<ColumnName, Column> = {
-  time: { width: "172px", exported: ["time"], text: (it) => it.time, show: (it) => <Time value={it.time} /> },
+  time: { width: "112px", exported: ["time"], text: (it) => it.time, show: (it) => <Time value={it.time} /> },
   cluster: plain("minmax(80px, 0.5fr)", "cluster", (it) => it.cluster),
   ws: plain("minmax(80px, 0.5fr)", "workspace", (it) => it.workspace),
   actor: plain("minmax(150px, 2fr)", "actor", (it) => it.actor),

@@ -1,8 +1,8 @@
 // A search without its language: parameter, exactly or in part, value.
 import { useId, useState } from "react";
 import { useText } from "../i18n/i18n.ts";
-import { quote, withTerm } from "../query/language.ts";
-import { keyOf, PARAMETERS } from "./keys.ts";
+import { withTerm } from "../query/language.ts";
+import { keyOf, PARAMETERS, written } from "./keys.ts";
 import { Popover } from "./popover.tsx";
 import { ValueBox } from "./values.tsx";
 
@@ -59,10 +59,4 @@ export function AddFilter({ query, onAsk, onTime }: { query: string; onAsk: (que
       </form>
     </Popover>
   );
-}
-
-/** Codes and addresses have ranges of their own, which quotes would take away. */
-function written(parameter: Parameter, value: string): string {
-  const range = parameter === "code" ? /^([0-9]{3}|[1-5]xx|[<>]=?[0-9]+|[0-9]+\.\.[0-9]+)$/i : parameter === "ip" ? /^[0-9a-f.:]+(\/[0-9]+)?$/i : undefined;
-  return range?.test(value) ? value : quote(value);
 }

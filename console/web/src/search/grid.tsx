@@ -14,6 +14,8 @@ import type { Row } from "./rows.ts";
 import "./grid.css";
 
 const ROW_PX = 31;
+const DAY_PX = 54;
+const MARK_PX = 40;
 /** Rows before the last at which more are asked for. */
 const AHEAD = 40;
 
@@ -131,7 +133,10 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
     return () => document.removeEventListener("keydown", listen);
   }, [main]);
 
-  const template = columns.map((it) => COLUMNS[it].width).join(" ");
+  // Days and marks of stages take room only where there are any: rows are in the order of their times.
+  const days = [rows[0], rows.at(-1)].some((row) => row && new Date(row.event.time).toDateString() !== new Date().toDateString());
+  const room = (days ? DAY_PX : 0) + (rows.some((row) => row.others.length > 0) ? MARK_PX : 0);
+  const template = columns.map((it, at) => (at === 0 && room > 0 ? `calc(${room}px + ${it === "time" ? COLUMNS.time.width : "120px"})` : COLUMNS[it].width)).join(" ");
   return (
     <div
       ref={scroller} className="event-grid" role="grid" aria-label={label} aria-rowcount={total !== undefined ? Math.max(total, lines.length) + 1 : -1} aria-colcount={columns.length} tabIndex={0}

@@ -1,4 +1,5 @@
 // The keys of the search language as the pages offer them; what they mean is in the catalogues, by their name.
+import { quote } from "../query/language.ts";
 
 export interface Key {
   name: KeyName;
@@ -52,3 +53,12 @@ export const PARAMETERS = ["cluster", "ns", "ws", "resource", "name", "verb", "c
 
 /** What the panel of frequent values shows. */
 export const FACETS = ["actor", "verb", "resource", "ns", "code", "ip"] as const satisfies readonly KeyName[];
+
+/** A value as it is written after its key. Codes and addresses have ranges and lists of their own, which quotes would take away. */
+export function written(key: KeyName, value: string): string {
+  const range =
+    key === "code" ? /^([0-9]{3}|[1-5]xx|[<>]=?[0-9]+|[0-9]+\.\.[0-9]+)(,([0-9]{3}|[1-5]xx))*$/i
+    : key === "ip" || key === "anyip" ? /^[0-9a-f.:]+(\/[0-9]+)?$/i
+    : undefined;
+  return range?.test(value) ? value : quote(value);
+}

@@ -62,6 +62,7 @@ export function Search() {
   };
   useEffect(() => {
     document.title = `${query === "" ? text.title : query.slice(0, 80)} · Vedette`;
+    return () => { document.title = "Vedette"; };
   }, [query, text.title]);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
