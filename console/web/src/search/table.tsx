@@ -1,37 +1,52 @@
-// The events that a query finds, as rows.
+// The events that a query finds, as rows; more of them are asked for as one comes near the end.
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link } from "wouter";
+import { useCallback, useMemo } from "react";
 import { answer, api } from "../api/client.ts";
-import { hrefs } from "../query/url.ts";
+import { useText } from "../i18n/i18n.ts";
 import { Failed, Loading } from "../ui/state.tsx";
-import { Code } from "../ui/tag.tsx";
-import { Time } from "../ui/time.tsx";
+import { type ColumnName, USUAL_COLUMNS } from "./columns.tsx";
+import { EventGrid } from "./grid.tsx";
+import { fold } from "./rows.ts";
 
-export function EventTable({ q, sort = "desc", height }: { q: string; sort?: "asc" | "desc"; height?: number }) {
-  const found = useInfiniteQuery({
+const PAGE = 200;
+
+export function useEvents(q: string, sort: "asc" | "desc", enabled = true) {
+  return useInfiniteQuery({
     queryKey: ["events", q, sort],
     queryFn: ({ pageParam, signal }) =>
-      answer(api.GET("/api/v1/events", { params: { query: { q, sort, limit: 100, ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
+      answer(api.GET("/api/v1/events", { params: { query: { q, sort, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
     initialPageParam: "",
     getNextPageParam: (last) => last.next ?? undefined,
+    // Whoever comes back from an event soon finds the list as it was: all its pages would be asked again.
+    staleTime: 5 * 60_000,
+    enabled,
   });
+}
+
+export interface Props {
+  q: string;
+  sort?: "asc" | "desc";
+  height?: number;
+  columns?: readonly ColumnName[];
+  /** How many requests there are, where that is known. */
+  total?: number;
+  main?: boolean;
+}
+
+export function EventTable({ q, sort = "desc", height, columns = USUAL_COLUMNS, total, main }: Props) {
+  const { search: text, common } = useText();
+  const found = useEvents(q, sort);
+  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = found;
+  const pages = found.data?.pages;
+  const rows = useMemo(() => fold((pages ?? []).flatMap((page) => page.items)), [pages]);
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
   if (found.isPending) return <Loading />;
-  if (found.isError) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
-  return (
-    <div style={{ maxHeight: height, overflow: "auto" }}>
-      <table className="table">
-        <tbody>
-          {found.data.pages.flatMap((page) => page.items).map((event) => (
-            <tr key={event.id}>
-              <td><Link href={hrefs.event(event.id, q)}><Time value={event.time} /></Link></td>
-              <td>{event.actor}</td>
-              <td>{event.verb}</td>
-              <td>{event.resource} {event.namespace}/{event.name}</td>
-              <td><Code event={event} /></td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  if (found.isError && !pages) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
+  const foot =
+    isFetchNextPageError ? <>{text.table.moreFailed} <button type="button" className="button small" onClick={() => void fetchNextPage()}>{common.retry}</button></>
+    : hasNextPage ? text.table.more
+    : text.table.end;
+  return <EventGrid rows={rows} columns={columns} label={text.table.label} q={q} name={`${q}\n${sort}`} height={height} total={hasNextPage ? total : rows.length} onMore={more} foot={foot} main={main} />;
 }

@@ -1,0 +1,423 @@
+import { readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import type { AuditEvent, Schemas } from "../src/api/client.ts";
+import { range } from "../src/query/language.ts";
+import { accessible, ask, shot, visit } from "./kit.ts";
+
+// Whole ranges, so that what the page and what the API are asked is the same however long a test takes.
+const HOUR_MS = 3_600_000;
+const NOW = Math.floor(Date.now() / 60_000) * 60_000;
+const HALF_DAY = range(NOW - 12 * HOUR_MS, NOW);
+
+const of = (path: string, q: string, more: Record<string, string> = {}) => ask(`${path}?${new URLSearchParams({ q, ...more })}`);
+const statistics = async (q: string) => (await of("statistics", q)) as Schemas["Statistics"];
+const first = async (q: string) => ((await of("events", q, { limit: "1" })) as { items: AuditEvent[] }).items[0] as AuditEvent;
+const href = (q: string, more: Record<string, string> = {}) => `/?${new URLSearchParams({ q, ...more })}`;
+const events = (count: number) => `${count.toLocaleString("en-GB")} event${count === 1 ? "" : "s"}`;
+const found = (page: Page) => page.getByRole("status", { name: "Found" });
+const queryOf = (page: Page) => new URL(page.url()).searchParams.get("q") ?? "";
+const searchBox = (page: Page) => page.getByRole("combobox", { name: "Search" });
+const grid = (page: Page) => page.getByRole("grid", { name: "Requests" });
+const rows = (page: Page) => grid(page).locator("[role=row][aria-rowindex]:not([aria-rowindex='1'])");
+const active = (page: Page) => grid(page).locator("[role=row][aria-selected=true]");
+/** Until the page has asked with another query. */
+const queried = (page: Page, wanted: (q: string) => boolean) => page.waitForURL((url) => wanted(url.searchParams.get("q") ?? ""));
+
+async function says(page: Page, q: string): Promise<void> {
+  await found(page).getByText(events((await statistics(q)).events), { exact: true }).waitFor();
+}
+
+test("an empty address shows the last twelve hours, and today's total", async () => {
+  const { page } = await visit("/");
+  await rows(page).first().waitFor();
+  await page.getByRole("button", { name: "Time range: Last 12 hours" }).waitFor();
+  await found(page).getByText(/event/).first().waitFor();
+  const midnight = new Date(await page.evaluate(() => new Date().setHours(0, 0, 0, 0))).toISOString();
+  const today = (await ask(`statistics?${new URLSearchParams({ start: midnight })}`)) as Schemas["Statistics"];
+  await page.getByText(`· ${events(today.events)} today`).waitFor();
+  expect(queryOf(page)).toBe("");
+  await page.waitForTimeout(500);
+  await shot(page, "search");
+  await shot(page, "search-dark", "dark");
+  await accessible(page);
+});
+
+test("in Chinese, and on narrow screens", async () => {
+  const { page } = await visit("/", { locale: "zh-CN" });
+  await page.getByRole("grid", { name: "请求" }).waitFor();
+  await page.getByRole("group", { name: "事件趋势" }).waitFor();
+  await page.waitForTimeout(500);
+  await shot(page, "search-zh");
+  for (const width of [1100, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await page.waitForTimeout(300);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), `at ${width} pixels`).toBeLessThanOrEqual(width);
+    await shot(page, `search-${width}`);
+  }
+});
+
+test("what is typed is found, and is in the address", async () => {
+  const person = await visit("/");
+  const q = `code:403 ${HALF_DAY}`;
+  await person.ask(q);
+  await says(person.page, q);
+  expect(queryOf(person.page)).toBe(q);
+  const { requests } = await statistics(q);
+  expect(Number(await grid(person.page).getAttribute("aria-rowcount"))).toBe(requests + 1);
+  const newest = await first(q);
+  await rows(person.page).first().getByText(newest.actor).first().waitFor();
+  await person.page.goBack();
+  expect(queryOf(person.page)).toBe("");
+});
+
+test("a mistake is underlined where it is, and told", async () => {
+  const person = await visit("/", { expected: [/400/] });
+  const { page } = person;
+  await person.ask("user:alice vrb:get");
+  await page.getByRole("alert").getByText("did you mean `verb`?").waitFor();
+  expect(await page.locator(".query-marks mark").textContent()).toBe("vrb");
+  expect(await searchBox(page).getAttribute("aria-invalid")).toBe("true");
+  await accessible(page);
+  await shot(page, "search-error");
+  await person.ask("(user:ü or vrb:get)");
+  await expect.poll(() => page.locator(".query-marks mark").textContent()).toBe("vrb");
+  await person.ask("héloïse or vrb:get");
+  await expect.poll(() => page.locator(".query-marks mark").textContent()).toBe("vrb");
+});
+
+test("keys and values are suggested, by keyboard alone", async () => {
+  const { page } = await visit(href(`code:403 ${HALF_DAY}`));
+  await rows(page).first().waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.press("End");
+  await page.keyboard.type(" ver");
+  await page.getByRole("option", { name: /^verb:/ }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  const facets = (await of("facets", `code:403 ${HALF_DAY}`, { by: "verb", top: "1" })) as Schemas["Facets"];
+  const most = facets.facets[0]?.values[0];
+  if (!most) throw new Error("nothing was refused");
+  await page.getByRole("option", { name: new RegExp(`^${most.value}\\s*${most.count.toLocaleString("en-GB")}`) }).waitFor();
+  await shot(page, "search-completion");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
+  await queried(page, (q) => q === `code:403 ${HALF_DAY} verb:${most.value}`);
+  await says(page, queryOf(page));
+  await accessible(page);
+});
+
+test("terms are chips: turned round, changed, and taken away", async () => {
+  const { page } = await visit(href(`verb:get resource:secrets ${HALF_DAY}`));
+  await says(page, `verb:get resource:secrets ${HALF_DAY}`);
+  await page.getByRole("button", { name: "is (turn round verb:get)" }).click();
+  await says(page, `-verb:get resource:secrets ${HALF_DAY}`);
+  await page.getByRole("button", { name: "Remove -verb:get" }).click();
+  await says(page, `resource:secrets ${HALF_DAY}`);
+  await page.getByRole("button", { name: "Change resource:secrets" }).click();
+  const box = page.getByRole("combobox", { name: "Value" });
+  await box.fill("conf");
+  await page.getByRole("option", { name: /^configmaps/ }).click();
+  await page.getByRole("button", { name: "Apply" }).click();
+  await queried(page, (q) => q === `resource:configmaps ${HALF_DAY}`);
+  await says(page, queryOf(page));
+});
+
+test("somebody who does not know the language finds every parameter in a form", async () => {
+  const { page } = await visit(href(HALF_DAY));
+  await rows(page).first().waitFor();
+  const { value = "" } = ((await of("facets", HALF_DAY, { by: "user", top: "1" })) as Schemas["Facets"]).facets[0]?.values[0] ?? {};
+  await page.getByRole("button", { name: "Add filter" }).click();
+  const form = page.getByRole("dialog", { name: "Add a filter" });
+  await form.waitFor();
+  const parameters = await form.getByRole("combobox", { name: "Parameter" }).locator("option").allTextContents();
+  expect(parameters).toEqual(["Cluster", "Project (namespace)", "Workspace", "Resource type", "Resource name", "Verb", "Status code", "Operation account", "Source IP", "Time range…"]);
+  await form.getByRole("combobox", { name: "Parameter" }).selectOption("Operation account");
+  await form.getByRole("combobox", { name: "Value" }).press("ArrowDown");
+  await form.getByRole("listbox").getByRole("option").first().waitFor();
+  await accessible(page);
+  await shot(page, "search-filter");
+  await form.getByRole("listbox").getByRole("option").first().click();
+  await form.getByRole("button", { name: "Add" }).click();
+  await queried(page, (q) => q === `${HALF_DAY} user:${value}` || q === `${HALF_DAY} user:"${value}"`);
+  await says(page, queryOf(page));
+  await page.getByRole("button", { name: "Add filter" }).click();
+  await form.getByRole("combobox", { name: "Parameter" }).selectOption("Resource type");
+  await form.getByRole("radio", { name: "contains" }).check();
+  await form.getByRole("combobox", { name: "Value" }).fill("secr");
+  await form.getByRole("combobox", { name: "Value" }).press("Enter");
+  await queried(page, (q) => q.endsWith(" resource~secr"));
+  await says(page, queryOf(page));
+});
+
+test("a range of time is chosen, written, brushed, clicked, and left again", async () => {
+  const person = await visit(href("is:denied"));
+  const { page } = person;
+  await rows(page).first().waitFor();
+  await page.getByRole("button", { name: "Time range: Last 12 hours" }).click();
+  await page.getByRole("button", { name: "Last 24 hours" }).click();
+  await queried(page, (q) => q === "is:denied last:24h");
+  await page.getByRole("button", { name: "Time range: Last 24 hours" }).click();
+  // The viewer is in Berlin: local times are written, moments are asked.
+  const local = (time: number) => new Date(time + HOUR_MS).toISOString().slice(0, 19);
+  await page.getByLabel("From", { exact: true }).fill(local(NOW - 10 * HOUR_MS));
+  await page.getByLabel("Until", { exact: true }).fill(local(NOW));
+  await page.getByRole("button", { name: "Apply" }).click();
+  const chosen = `is:denied ${range(NOW - 10 * HOUR_MS, NOW)}`;
+  await queried(page, (q) => q === chosen);
+  await says(page, chosen);
+  const chart = page.getByRole("group", { name: "Events over time" });
+  await person.drag(chart, 0.4, 0.6);
+  await queried(page, (q) => q !== chosen);
+  const [, since = "", until = ""] = /since:(\S+) until:(\S+)/.exec(queryOf(page)) ?? [];
+  const hours = (Date.parse(until) - Date.parse(since)) / HOUR_MS;
+  expect(hours).toBeGreaterThan(1.5);
+  expect(hours).toBeLessThan(2.5);
+  expect(Date.parse(since)).toBeGreaterThan(NOW - 6.5 * HOUR_MS);
+  await says(page, queryOf(page));
+  await page.getByRole("button", { name: "Zoom out" }).click();
+  await queried(page, (q) => !q.includes(since));
+  const [, wider = ""] = /since:(\S+)/.exec(queryOf(page)) ?? [];
+  expect(Date.parse(wider)).toBeLessThan(Date.parse(since));
+});
+
+test("a bar is gone to by a click, and by keyboard", async () => {
+  const { page } = await visit(href(`is:denied ${range(NOW - 8 * HOUR_MS, NOW)}`));
+  const chart = page.getByRole("group", { name: "Events over time" });
+  await rows(page).first().waitFor();
+  await page.waitForTimeout(500);
+  await chart.locator(".u-over").hover({ position: { x: 400, y: 60 } });
+  await shot(page, "search-tip");
+  const before = queryOf(page);
+  await chart.locator(".u-over").click({ position: { x: 400, y: 60 } });
+  await queried(page, (q) => q !== before);
+  const [, since = "", until = ""] = /since:(\S+) until:(\S+)/.exec(queryOf(page)) ?? [];
+  expect(Date.parse(until) - Date.parse(since)).toBe(10 * 60_000 - 1);
+  await says(page, queryOf(page));
+  await page.goBack();
+  await says(page, before);
+  await page.getByText("Show as a table").focus();
+  await page.keyboard.press("Enter");
+  const zoom = page.getByRole("button", { name: /^Zoom to/ }).first();
+  const cell = await page.locator(".histogram-table tbody tr").first().locator("td").first().textContent();
+  await accessible(page);
+  await zoom.press("Enter");
+  await queried(page, (q) => q !== before);
+  expect((await statistics(queryOf(page))).events).toBe(Number((cell ?? "").replaceAll(",", "")));
+});
+
+test("the histogram is stacked by verb, code or priority, and its legend narrows", async () => {
+  const { page } = await visit(href(HALF_DAY), { expected: [/400/] });
+  const card = page.getByRole("region", { name: "Events over time" });
+  await card.getByRole("button", { name: /^Only create / }).waitFor();
+  await page.getByRole("button", { name: "Status code", exact: true }).click();
+  await page.waitForURL(/by=codeClass/);
+  await card.getByRole("button", { name: /^Only 4xx / }).click();
+  await queried(page, (q) => q === `${HALF_DAY} code:4xx`);
+  await says(page, queryOf(page));
+  await page.getByRole("button", { name: "Alert priority" }).click();
+  await page.waitForURL(/by=priority/);
+  await card.locator(".histogram-legend li").first().waitFor();
+  await shot(page, "search-priority");
+});
+
+test("frequent values narrow and leave out", async () => {
+  const { page } = await visit(href(`is:denied ${HALF_DAY}`));
+  const panel = page.getByRole("complementary", { name: "Most frequent values" });
+  const { facets } = (await of("facets", `is:denied ${HALF_DAY}`, { by: "actor,resource", top: "1" })) as Schemas["Facets"];
+  const [actor, resource] = facets.map((it) => it.values[0]?.value ?? "");
+  await panel.getByRole("button", { name: `Only ${actor} ` }).click();
+  await queried(page, (q) => q.includes(`actor:${actor}`));
+  await says(page, queryOf(page));
+  await panel.getByRole("button", { name: `Without ${resource}`, exact: true }).click();
+  await queried(page, (q) => q.includes(`-resource:${resource}`));
+  await says(page, queryOf(page));
+});
+
+test("rows are walked through by keyboard, opened, and found again", async () => {
+  const { page } = await visit(href(HALF_DAY));
+  await rows(page).first().waitFor();
+  for (const _ of [1, 2, 3]) await page.keyboard.press("j");
+  expect(await active(page).getAttribute("aria-rowindex")).toBe("4");
+  await page.keyboard.press("k");
+  expect(await active(page).getAttribute("aria-rowindex")).toBe("3");
+  for (const _ of [1, 2, 3, 4, 5]) await page.keyboard.press("PageDown");
+  const at = await active(page).getAttribute("aria-rowindex");
+  const [id] = (await grid(page).getAttribute("aria-activedescendant") ?? "").split(" ");
+  expect(id).not.toBe("");
+  await page.waitForTimeout(300);
+  const scrolled = await grid(page).evaluate((it) => it.scrollTop);
+  expect(scrolled).toBeGreaterThan(500);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/events\/[0-9a-f]{32}/);
+  await page.goBack();
+  await active(page).waitFor();
+  expect(await active(page).getAttribute("aria-rowindex")).toBe(at);
+  expect(Math.abs((await grid(page).evaluate((it) => it.scrollTop)) - scrolled)).toBeLessThan(40);
+  await page.keyboard.press("/");
+  expect(await searchBox(page).evaluate((it) => it === document.activeElement)).toBe(true);
+  await page.keyboard.press("Escape");
+  expect(await grid(page).evaluate((it) => it === document.activeElement)).toBe(true);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard and language" }).waitFor();
+  await accessible(page);
+  await shot(page, "search-help");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+});
+
+test("thousands of rows are paged as one goes down, and only some are in the document", async () => {
+  const { page } = await visit(href(HALF_DAY));
+  await rows(page).first().waitFor();
+  const { requests } = await statistics(HALF_DAY);
+  expect(requests).toBeGreaterThan(1_000);
+  for (let turn = 0; turn < 12; turn += 1) {
+    await grid(page).evaluate((it) => it.scrollTo(0, it.scrollHeight));
+    await page.waitForTimeout(250);
+  }
+  const last = Number(await rows(page).last().getAttribute("aria-rowindex"));
+  expect(last).toBeGreaterThan(600);
+  expect(await rows(page).count()).toBeLessThan(90);
+});
+
+test("the stages of a request are one row, which unfolds", async () => {
+  const staged = await first(`verb:watch ${HALF_DAY} stage:ResponseStarted`);
+  const q = `audit:"${staged.auditID}" ${range(Date.parse(staged.time) - HOUR_MS, Date.parse(staged.time) + HOUR_MS)}`;
+  const { items } = (await of("events", q)) as { items: AuditEvent[] };
+  const { page } = await visit(href(q));
+  await rows(page).first().waitFor();
+  if (items.length > 1) {
+    expect(await rows(page).count()).toBe(1);
+    await page.getByRole("button", { name: /: show the / }).click();
+    expect(await rows(page).count()).toBe(items.length);
+  }
+});
+
+test("columns and order are chosen, in the address, and kept", async () => {
+  const { page } = await visit(href(`is:denied ${HALF_DAY}`));
+  await rows(page).first().waitFor();
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "Reason" }).click();
+  await page.keyboard.press("Escape");
+  await grid(page).getByRole("columnheader", { name: "Reason" }).waitFor();
+  expect(new URL(page.url()).searchParams.get("cols")).toBe("time,actor,verb,object,code,reason,ip");
+  await page.getByRole("button", { name: "Newest first" }).click();
+  await page.getByRole("menuitemradio", { name: "Oldest first" }).click();
+  const oldest = ((await of("events", `is:denied ${HALF_DAY}`, { limit: "1", sort: "asc" })) as { items: AuditEvent[] }).items[0];
+  await expect.poll(() => rows(page).first().locator("time").getAttribute("datetime")).toBe(oldest?.time);
+  await page.goto(page.url().replace(/&cols=[^&]*/, ""));
+  await grid(page).getByRole("columnheader", { name: "Reason" }).waitFor();
+});
+
+test("nothing found says what is kept, and offers what to ask instead", async () => {
+  const { page } = await visit(href("verb:get resource:secrets ns:no-such-project last:1h"));
+  await page.getByRole("heading", { name: "Nothing was found" }).waitFor();
+  await page.getByText("get secrets in no-such-project is kept").waitFor();
+  await accessible(page);
+  await shot(page, "search-empty");
+  await page.getByRole("button", { name: "Without ns:no-such-project" }).click();
+  await queried(page, (q) => q === "verb:get resource:secrets last:1h");
+  await page.goBack();
+  await page.getByRole("button", { name: "Search the last 7 days" }).click();
+  await queried(page, (q) => q.endsWith("last:7d"));
+});
+
+test("what is found is exported, as shown or whole", async () => {
+  const q = `is:denied resource:secrets ${HALF_DAY}`;
+  const { page } = await visit(href(q));
+  await says(page, q);
+  const total = (await statistics(q)).events;
+  const lines = async (format: RegExp) => {
+    await page.getByRole("button", { name: "Export" }).click();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: format }).click()]);
+    await page.getByText(`${events(total)} exported`).waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    const path = join(tmpdir(), `${process.pid}-${download.suggestedFilename()}`);
+    await download.saveAs(path);
+    const content = await readFile(path, "utf8");
+    await rm(path);
+    return content.trimEnd().split(/\r?\n/);
+  };
+  const documents = await lines(/NDJSON/);
+  expect(documents.length).toBe(total);
+  expect(JSON.parse(documents[0] ?? "")).toHaveProperty("AuditID");
+  const table = await lines(/CSV/);
+  expect(table[0]).toBe("time,actor,verb,resource,subresource,namespace,name,code,ip");
+  expect(table.length).toBe(total + 1);
+});
+
+test("a search is saved, renamed, replaced, and deleted", async () => {
+  const q = `is:denied ${HALF_DAY}`;
+  const name = `refusals ${Date.now()}`;
+  const { page } = await visit(href(q));
+  await rows(page).first().waitFor();
+  const open = () => page.getByRole("button", { name: "Saved searches" }).click();
+  const kept = async () => ((await ask("searches")) as Schemas["SavedSearches"]).items.filter((it) => it.name.startsWith(name));
+  await open();
+  await page.getByRole("button", { name: "Save this search…" }).click();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect.poll(async () => (await kept()).map((it) => it.q)).toEqual([q]);
+  await open();
+  await page.getByRole("button", { name: `Rename ${name}` }).click();
+  await page.getByLabel("Name", { exact: true }).fill(`${name} <img onerror=alert(1)>`);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect.poll(async () => (await kept())[0]?.name).toBe(`${name} <img onerror=alert(1)>`);
+  await page.getByRole("button", { name: "Remove is:denied" }).click();
+  await open();
+  await shot(page, "search-saved");
+  await accessible(page);
+  await page.getByRole("button", { name: new RegExp(`^Replace what ${name}`) }).click();
+  await expect.poll(async () => (await kept())[0]?.q).toBe(HALF_DAY);
+  await page.getByRole("button", { name: new RegExp(`^Delete ${name}`) }).click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect.poll(async () => (await kept()).length).toBe(0);
+});
+
+test("live events come on top, wait while paused, and what was missed is told", async () => {
+  const event = await first(HALF_DAY);
+  const lines = (many: number, from: number) => Array.from({ length: many }, (_, at) => `event: event\ndata: ${JSON.stringify({ ...event, id: String(from + at).padStart(32, "0"), auditID: `live-${from + at}`, name: `live-${from + at}` })}\n\n`).join("");
+  const { page } = await visit(href(`is:denied ${HALF_DAY}`));
+  await rows(page).first().waitFor();
+  await page.getByRole("button", { name: "Live" }).click();
+  // The console answers with its first event, or with the first sign of life.
+  await page.getByText("Live: new events appear on top.").waitFor({ timeout: 30_000 });
+  expect(new URL(page.url()).searchParams.get("live")).toBe("1");
+  await accessible(page);
+  let asked = 0;
+  await page.route("**/api/v1/tail?*", (route) => {
+    asked += 1;
+    // The development server renders twice, and the first is given up.
+    const body = asked <= 2 ? `${lines(3, 1)}event: missed\ndata: {"count":5}\n\nevent: end\ndata: {"reason":"the console stops"}\n\n` : lines(2, 10 * asked);
+    return route.fulfill({ contentType: "text/event-stream", body });
+  });
+  await page.reload();
+  const list = page.getByRole("grid", { name: "Live events" });
+  await list.getByRole("gridcell", { name: `${event.resource} ${event.namespace}/live-3`, exact: true }).waitFor();
+  expect(await list.locator("[role=row][aria-rowindex='2']").textContent()).toContain("live-");
+  await page.getByText("5 could not be shown in time").waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  const shown = await list.locator("[role=row]").count();
+  await page.getByRole("button", { name: /^Resume: \d+ events waiting/ }).waitFor();
+  expect(await list.locator("[role=row]").count()).toBe(shown);
+  await shot(page, "tail");
+  await accessible(page);
+  await page.getByRole("button", { name: /^Resume: / }).click();
+  await expect.poll(() => list.locator("[role=row]").count()).toBeGreaterThan(shown);
+});
+
+test("what attackers write is shown, and nothing else", async () => {
+  const event = await first(HALF_DAY);
+  const evil = { ...event, id: "f".repeat(32), actor: `<img src=x onerror="document.title='owned'">\u202Etxt.exe`, verb: "get", name: "n".repeat(10_000), resource: "secrets" };
+  const { page } = await visit("/", { token: "" , expected: [/401/] });
+  await page.route("**/api/v1/events?*", (route) => route.fulfill({ json: { items: [evil], total: 1 } }));
+  await page.getByLabel("Token").fill(process.env.VEDETTE_TOKEN ?? "");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await rows(page).first().getByText("⟨202E⟩").waitFor();
+  expect(await page.title()).not.toContain("owned");
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(1440);
+  await shot(page, "search-evil");
+});
