@@ -4,7 +4,7 @@ import type { AlertFilter, AlertGroup } from "../api/alerts.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { Time } from "../ui/time.tsx";
 import { AlertList } from "./list.tsx";
-import { plain } from "./plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { Outcome, Priority } from "./tags.tsx";
 
 export const groupId = (group: Pick<AlertGroup, "rule" | "priority">) => `${group.priority} ${group.rule}`;
@@ -48,7 +48,7 @@ function GroupRows({ group, filter, open, onOpen }: { group: AlertGroup; filter:
         <th scope="row">
           <div className="group-name">
             <button type="button" className="expander" aria-expanded={open} onClick={() => onOpen(open ? "" : id)}>
-              <span aria-hidden="true">{open ? "▾" : "▸"}</span> <span>{plain(group.rule, 200)}</span>
+              <span aria-hidden="true">{open ? "▾" : "▸"}</span> <span>{visible(group.rule, 200)}</span>
             </button>
             <Priority priority={group.priority} />
           </div>
@@ -58,7 +58,7 @@ function GroupRows({ group, filter, open, onOpen }: { group: AlertGroup; filter:
         <td className="when" data-label={text.first}><Time value={group.firstSeen} as="ago" /></td>
         <td className="when" data-label={text.last}><Time value={group.lastSeen} as="ago" /></td>
         <td>
-          <div className="clamp">{latest.message === "" ? <span className="muted">{text.noMessage}</span> : plain(latest.message, 400)}</div>
+          <div className="clamp">{latest.message === "" ? <span className="muted">{text.noMessage}</span> : visible(latest.message, 400)}</div>
           {latest.outcome === "sent" ? null : <div><Outcome alert={latest} /></div>}
         </td>
       </tr>

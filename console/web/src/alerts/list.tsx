@@ -7,7 +7,7 @@ import { hrefs } from "../query/url.ts";
 import { Failed, Loading } from "../ui/state.tsx";
 import { Time } from "../ui/time.tsx";
 import { useAlerts } from "./data.ts";
-import { plain } from "./plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { Outcome } from "./tags.tsx";
 
 export function AlertList({ filter, label }: { filter: AlertFilter; label: string }) {
@@ -53,9 +53,9 @@ function AlertItem({ alert }: { alert: Alert }) {
         <Outcome alert={alert} />
         <Link className="alert-event" href={hrefs.event(alert.eventId)}>{text.event}<span className="visually-hidden"> {alert.eventId}</span></Link>
       </div>
-      <p className="alert-message">{alert.message === "" ? <span className="muted">{text.noMessage}</span> : plain(alert.message)}</p>
+      <p className="alert-message">{alert.message === "" ? <span className="muted">{text.noMessage}</span> : visible(alert.message)}</p>
       <p className="small muted">
-        <Link href={hrefs.user(alert.user)}>{plain(alert.user, 200)}</Link> <Did alert={alert} />
+        <Link href={hrefs.user(alert.user)}>{visible(alert.user, 200)}</Link> <Did alert={alert} />
       </p>
     </li>
   );
@@ -67,8 +67,8 @@ function Did({ alert }: { alert: Alert }) {
   const where = [alert.namespace, alert.name].filter(Boolean).join("/");
   return (
     <>
-      <strong>{plain(alert.verb, 80)}</strong> {plain(what, 200)} {where ? <code>{plain(where, 300)}</code> : null}
-      {alert.ip ? <> · <Link href={hrefs.address(alert.ip)}>{plain(alert.ip, 80)}</Link></> : null} · {plain(alert.cluster, 100)}
+      <strong>{visible(alert.verb, 80)}</strong> {visible(what, 200)} {where ? <code>{visible(where, 300)}</code> : null}
+      {alert.ip ? <> · <Link href={hrefs.address(alert.ip)}>{visible(alert.ip, 80)}</Link></> : null} · {visible(alert.cluster, 100)}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import type { Alert } from "../api/alerts.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";
-import { plain } from "./plain.ts";
+import { visible } from "../ui/plain.tsx";
 
 const PRIORITIES: Record<string, Tone> = { WARNING: "warn", INFO: "accent" };
 
@@ -12,7 +12,7 @@ export function Priority({ priority }: { priority: string }) {
 /** What became of an alert, in words. */
 export function Outcome({ alert }: { alert: Pick<Alert, "outcome" | "receivers"> }) {
   const text = useText().alerts;
-  const receivers = alert.receivers.map((it) => plain(it, 80)).join(", ");
+  const receivers = alert.receivers.map((it) => visible(it, 80)).join(", ");
   switch (alert.outcome) {
     case "sent":
       return <><Tag tone="good">{text.sent}</Tag> {receivers ? <span className="small muted">{text.sentTo(receivers)}</span> : null}</>;

@@ -6,7 +6,7 @@ import type { Histogram } from "../api/client.ts";
 import { localeTag, number, useLocale, useText } from "../i18n/i18n.ts";
 import { useDark } from "../theme.ts";
 import { full, minute } from "../time.ts";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import { BucketTable } from "./buckets.tsx";
 import { colors } from "./series.ts";
 import "./chart.css";

@@ -5,7 +5,7 @@ import { useText } from "../i18n/i18n.ts";
 import { Tag } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
 import { bytes } from "./format.ts";
-import { reveal } from "./payload.ts";
+import { visible } from "../ui/plain.tsx";
 
 /** How many come by scrolling alone; whoever wants more of such a table says so each time. */
 const BY_SCROLLING = 400;
@@ -61,7 +61,7 @@ export function LetterTable({ letters, chosen, onChoose, onOpen, more, loading, 
                 <td>{letter.service}</td>
                 <td>{letter.cluster}</td>
                 <td><code>{letter.reason}</code>{letter.requeueable ? null : <> <Tag title={letter.why ?? ""}>{text.cannot}</Tag></>}</td>
-                <td className="detail">{reveal(letter.detail.length > DETAIL ? `${letter.detail.slice(0, DETAIL)}…` : letter.detail)}</td>
+                <td className="detail">{visible(letter.detail, DETAIL)}</td>
                 <td className="number">{bytes(letter.bytes)}</td>
               </tr>
             ))}

@@ -10,7 +10,8 @@ import { Time } from "../ui/time.tsx";
 import { Confirm } from "./dead-actions.tsx";
 import { bytes } from "./format.ts";
 import { type Deed, type Outcome, useLetter } from "./letters.ts";
-import { blob, indented, reveal } from "./payload.ts";
+import { visible } from "../ui/plain.tsx";
+import { blob, indented } from "./payload.ts";
 
 export function LetterDialog({ sequence, onClose, onDone }: { sequence: number; onClose: () => void; onDone: (outcome: Outcome) => void }) {
   const { common, pipeline: text } = useText();
@@ -43,7 +44,7 @@ function Letter({ whole: { letter, payload, base64, truncated } }: { whole: Dead
         <dt>{dead.service}</dt><dd>{letter.service}</dd>
         <dt>{dead.cluster}</dt><dd>{letter.cluster}</dd>
         <dt>{dead.reason}</dt><dd><code>{letter.reason}</code></dd>
-        <dt>{text.detail}</dt><dd className="detail">{reveal(letter.detail)}</dd>
+        <dt>{text.detail}</dt><dd className="detail">{visible(letter.detail)}</dd>
         <dt>{text.batch}</dt><dd className={letter.batch ? "mono" : "muted"}>{letter.batch || text.sender}</dd>
         <dt>{dead.bytes}</dt><dd>{bytes(letter.bytes)}</dd>
       </dl>
@@ -57,7 +58,7 @@ function Payload({ payload, base64, truncated, name }: { payload: string; base64
   const text = useText().pipeline.letter;
   const json = useMemo(() => (base64 ? undefined : indented(payload)), [payload, base64]);
   const [raw, setRaw] = useState(false);
-  const shown = useMemo(() => reveal(raw ? payload : (json ?? payload)), [raw, json, payload]);
+  const shown = useMemo(() => visible(raw ? payload : (json ?? payload), Number.POSITIVE_INFINITY), [raw, json, payload]);
   const download = () => {
     const url = URL.createObjectURL(blob(payload, base64));
     const link = document.createElement("a");

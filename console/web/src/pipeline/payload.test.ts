@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { blob, indented, reveal } from "./payload.ts";
+import { blob, indented } from "./payload.ts";
 
 describe("a payload", () => {
   test("is indented without becoming another", () => {
@@ -10,10 +10,6 @@ describe("a payload", () => {
 
   test("that is no JSON is left as it is", () => {
     for (const text of ["", "{", '{"a":1', "plain", '{"a":1}}']) expect(indented(text)).toBeUndefined();
-  });
-
-  test("hides nothing", () => {
-    expect(reveal("a\u202eb\u0000\n\tc\u200b")).toBe("a⟨U+202E⟩b⟨U+0000⟩\n\tc⟨U+200B⟩");
   });
 
   test("is kept byte by byte", async () => {

@@ -1,13 +1,5 @@
 // What a dead letter holds, as somebody may look at it: whoever sent it chose every byte.
 
-// Whatever has no shape of its own or turns its neighbours round; lines and tabs are as they are.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-
-/** The text with what can't be seen spelled out. */
-export function reveal(text: string): string {
-  return text.replace(UNSEEN, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
-}
-
 /**
  * JSON with its parts on lines of their own; `undefined` for what is no JSON.
  *

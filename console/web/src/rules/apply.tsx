@@ -1,5 +1,5 @@
 // What applying would change, for somebody to confirm; and why it was not applied.
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Rule } from "../api/rules.ts";
 import { ApiError } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -22,7 +22,7 @@ export function ApplyDialog({ before, after, source, applying, onApply, onClose 
   const text = all.rules.apply;
   const name = after ? partsOf(after).name : "";
   return (
-    <Modal open={after !== undefined} onClose={onClose} title={text.title(plain(name, 200))}>
+    <Modal open={after !== undefined} onClose={onClose} title={text.title(visible(name, 200))}>
       {after ? <Changed before={before} after={after} /> : null}
       {before ? (
         <details className="line-details">
@@ -42,11 +42,11 @@ export function ApplyDialog({ before, after, source, applying, onApply, onClose 
 function Changed({ before, after }: { before: Rule | undefined; after: Rule }) {
   const text = useText().rules.apply;
   const { added, removed, changed, labels } = changes(before, after);
-  const list = (names: readonly string[]) => names.map((it) => plain(it, 80)).join(", ");
+  const list = (names: readonly string[]) => names.map((it) => visible(it, 80)).join(", ");
   const nothing = [added, removed, changed, labels].every((it) => it.length === 0);
   return (
     <ul>
-      {before ? null : <li>{text.makes(plain(after.name, 300))}</li>}
+      {before ? null : <li>{text.makes(visible(after.name, 300))}</li>}
       {added.length > 0 ? <li>{text.added(list(added))}</li> : null}
       {changed.length > 0 ? <li>{text.changed(list(changed))}</li> : null}
       {removed.length > 0 ? <li>{text.removed(list(removed))}</li> : null}
@@ -63,7 +63,7 @@ export function NotApplied({ error }: { error: Error }) {
   const title = isCode(error, 403) ? text.refused : found.length > 0 ? text.broken : text.failed;
   return (
     <div className="notice bad" role="alert">
-      <strong>{title}</strong> {plain(error.message)}
+      <strong>{title}</strong> {visible(error.message)}
       {found.length > 0 ? <Diagnostics found={found} /> : null}
     </div>
   );

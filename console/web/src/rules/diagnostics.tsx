@@ -1,5 +1,5 @@
 // The compiler's findings as a list: for those who can't see what is underlined, and to go to a place.
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Diagnostic } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";
@@ -20,8 +20,8 @@ export function Diagnostics({ found, onJump }: { found: readonly Diagnostic[]; o
             <code>{it.code}</code>
             <Place found={it} {...(onJump ? { onJump } : {})} />
           </div>
-          <p>{plain(it.message)}</p>
-          {it.help ? <p className="muted">{text.help} {plain(it.help)}</p> : null}
+          <p>{visible(it.message)}</p>
+          {it.help ? <p className="muted">{text.help} {visible(it.help)}</p> : null}
         </li>
       ))}
     </ul>
@@ -30,8 +30,8 @@ export function Diagnostics({ found, onJump }: { found: readonly Diagnostic[]; o
 
 function Place({ found, onJump }: { found: Diagnostic; onJump?: (found: Diagnostic) => void }) {
   const text = useText().rules.diagnostics;
-  const path = found.path ? <code className="muted">{plain(found.path, 200)}</code> : null;
-  if (found.document !== "source") return <><span className="small muted">{text.of(plain(found.document, 200))}</span>{path}</>;
+  const path = found.path ? <code className="muted">{visible(found.path, 200)}</code> : null;
+  if (found.document !== "source") return <><span className="small muted">{text.of(visible(found.document, 200))}</span>{path}</>;
   if (!found.line) return path;
   const column = found.column ?? 1;
   return (

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { getRule, listRules, putRule, type Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { ApplyDialog, NotApplied } from "./apply.tsx";
@@ -86,7 +86,7 @@ export default function Editing({ opened }: { opened?: Rule }) {
     <div className="rules editing">
       <p className="small"><Link href={opened ? ruleHref(place.namespace, place.name) : "/rules"}>← {opened ? text.editor.close : text.back}</Link></p>
       <header className="page-head row">
-        <h1 className="grow">{opened ? text.editor.title(plain(place.name, 200)) : text.editor.newTitle}</h1>
+        <h1 className="grow">{opened ? text.editor.title(visible(place.name, 200)) : text.editor.newTitle}</h1>
         <span className="small muted" role="status">{dirty ? text.editor.changed : text.editor.unchanged}</span>
         <button type="button" className="button" disabled={!dirty} onClick={() => setSource(unchanged)}>{text.editor.discard}</button>
         <button type="button" className="button primary" disabled={place.name === "" || (base !== undefined && !dirty) || validation.isPending}

@@ -1,6 +1,6 @@
 // What a Rule resource consists of, as cards: rules first, then what they use.
 import { type ReactNode, useState } from "react";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { Priority } from "../alerts/tags.tsx";
 import type { Entry } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -28,7 +28,7 @@ export function Entries({ entries, resource }: { entries: readonly Entry[]; reso
           <div className="entry-cards narrow">
             {others.map((it) => (
               <EntryCard key={it.name} entry={it}>
-                {it.kind === "list" ? <Values values={it.list ?? []} /> : <pre>{plain(it.macro ?? it.alias ?? "", 10_000)}</pre>}
+                {it.kind === "list" ? <Values values={it.list ?? []} /> : <pre>{visible(it.macro ?? it.alias ?? "", 10_000)}</pre>}
               </EntryCard>
             ))}
           </div>
@@ -43,12 +43,12 @@ function EntryCard({ entry, children }: { entry: Entry; children: ReactNode }) {
   return (
     <article className="card">
       <header>
-        <h3>{plain(entry.name, 200)}</h3>
+        <h3>{visible(entry.name, 200)}</h3>
         {entry.kind === "rule" ? null : <Tag>{text.kinds[entry.kind]}</Tag>}
-        {entry.priority ? <Priority priority={plain(entry.priority, 20)} /> : null}
+        {entry.priority ? <Priority priority={visible(entry.priority, 20)} /> : null}
         {entry.enabled === false ? <Tag>{text.disabled}</Tag> : null}
       </header>
-      {entry.desc ? <p className="muted">{plain(entry.desc)}</p> : null}
+      {entry.desc ? <p className="muted">{visible(entry.desc)}</p> : null}
       {children}
     </article>
   );
@@ -60,15 +60,15 @@ function RuleBody({ entry, resource }: { entry: Entry; resource: string }) {
     <>
       <dl className="rule-body">
         <dt>{text.condition}</dt>
-        <dd><pre>{plain(entry.condition ?? "", 10_000)}</pre></dd>
+        <dd><pre>{visible(entry.condition ?? "", 10_000)}</pre></dd>
         {entry.exceptions?.length ? (
           <>
             <dt>{text.exceptions}</dt>
-            {entry.exceptions.map((it, index) => <dd key={index}><pre>{plain(it, 10_000)}</pre></dd>)}
+            {entry.exceptions.map((it, index) => <dd key={index}><pre>{visible(it, 10_000)}</pre></dd>)}
           </>
         ) : null}
         <dt>{text.output}</dt>
-        <dd>{entry.output ? <pre>{plain(entry.output, 10_000)}</pre> : <span className="muted">{text.noOutput}</span>}</dd>
+        <dd>{entry.output ? <pre>{visible(entry.output, 10_000)}</pre> : <span className="muted">{text.noOutput}</span>}</dd>
       </dl>
       <Hits rule={`${resource}.${entry.name}`} />
     </>
@@ -81,7 +81,7 @@ function Values({ values }: { values: readonly string[] }) {
   return (
     <>
       <p className="small muted">{text.values(values.length)}</p>
-      <p className="values">{(all ? values : values.slice(0, MOST)).map((it, index) => <code key={index}>{plain(it, 300)}</code>)}</p>
+      <p className="values">{(all ? values : values.slice(0, MOST)).map((it, index) => <code key={index}>{visible(it, 300)}</code>)}</p>
       {!all && values.length > MOST ? <button type="button" className="button small" onClick={() => setAll(true)}>{text.showAll}</button> : null}
     </>
   );

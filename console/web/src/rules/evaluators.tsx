@@ -1,5 +1,5 @@
 // Who applies the rules, and whether they apply the newest.
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Evaluator } from "../api/rules.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { ago } from "../time.ts";
@@ -26,9 +26,9 @@ export function Evaluators({ evaluators, generation }: { evaluators: readonly Ev
           <tbody>
             {evaluators.map((it) => (
               <tr key={it.name}>
-                <td>{plain(it.name, 120)}</td>
-                <td>{plain(it.service, 80)}</td>
-                <td>{plain(it.version, 40)}</td>
+                <td>{visible(it.name, 120)}</td>
+                <td>{visible(it.service, 80)}</td>
+                <td>{visible(it.version, 40)}</td>
                 <td className="number">{it.generation}</td>
                 <td className="number">{number(it.rules)}</td>
                 <td><Status evaluator={it} /></td>
@@ -47,7 +47,7 @@ function Status({ evaluator }: { evaluator: Evaluator }) {
   return (
     <>
       {behindSince ? <><Tag tone="warn">{text.behind}</Tag> <span className="small">{text.behindSince(ago(behindSince))}</span></> : lastError ? null : <Tag tone="good">{text.current}</Tag>}
-      {lastError ? <div><Tag tone="bad">{text.refused}</Tag> <span className="small">{plain(lastError, 600)}</span></div> : null}
+      {lastError ? <div><Tag tone="bad">{text.refused}</Tag> <span className="small">{visible(lastError, 600)}</span></div> : null}
     </>
   );
 }

@@ -1,7 +1,7 @@
 // Every Rule resource, what became of it, and who applies it.
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { Priority } from "../alerts/tags.tsx";
 import type { Rule, RuleState } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -92,10 +92,10 @@ function Resource({ rule }: { rule: Rule }) {
   const rules = rule.entries.filter((it) => it.kind === "rule");
   const count = (kind: string) => rule.entries.filter((it) => it.kind === kind).length;
   return (
-    <section className="card" aria-label={plain(name, 200)}>
+    <section className="card" aria-label={visible(name, 200)}>
       <header>
-        <h2><Link href={ruleHref(namespace, name)}>{plain(name, 200)}</Link></h2>
-        <span className="muted">{text.namespace(plain(namespace, 200))}</span>
+        <h2><Link href={ruleHref(namespace, name)}>{visible(name, 200)}</Link></h2>
+        <span className="muted">{text.namespace(visible(namespace, 200))}</span>
         <StateTag state={rule.state} />
         <Labels labels={rule.labels} />
         <span className="small muted">{text.inForce(rule.rulesInForce, rules.length)} · {text.counts(count("macro"), count("list"), count("alias"))}</span>
@@ -106,10 +106,10 @@ function Resource({ rule }: { rule: Rule }) {
         <ul className="rule-names">
           {rules.slice(0, MOST_RULES).map((it) => (
             <li key={it.name}>
-              <strong>{plain(it.name, 120)}</strong>
-              {it.priority ? <Priority priority={plain(it.priority, 20)} /> : null}
+              <strong>{visible(it.name, 120)}</strong>
+              {it.priority ? <Priority priority={visible(it.priority, 20)} /> : null}
               {it.enabled === false ? <Tag>{text.disabled}</Tag> : null}
-              <span className="muted">{plain(it.desc, 300)}</span>
+              <span className="muted">{visible(it.desc, 300)}</span>
             </li>
           ))}
           {rules.length > MOST_RULES ? <li><Link href={ruleHref(namespace, name)}>{text.moreRules(rules.length - MOST_RULES)}</Link></li> : null}

@@ -1,7 +1,7 @@
 // Deleting a rule, by somebody who says its name.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { deleteRule, type Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Modal } from "../ui/dialog.tsx";
@@ -34,11 +34,11 @@ export function Remove({ rule, open, onClose, onRemoved }: { rule: Rule; open: b
     if (typed === name) removal.mutate();
   };
   return (
-    <Modal open={open} onClose={close} title={text.title(plain(name, 200))}>
+    <Modal open={open} onClose={close} title={text.title(visible(name, 200))}>
       <form onSubmit={submit}>
         <p>{text.help(rule.entries.filter((it) => it.kind === "rule").length)}</p>
         <label className="field">
-          <span>{text.type(plain(name, 300))}</span>
+          <span>{text.type(visible(name, 300))}</span>
           <input className="input mono" value={typed} autoComplete="off" spellCheck={false} onChange={(event) => setTyped(event.target.value)} />
         </label>
         {removal.error ? (

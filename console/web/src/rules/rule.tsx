@@ -1,7 +1,7 @@
 // One Rule resource: what it consists of, what it matched and alerted, and its text.
 import { lazy, Suspense, useMemo, useState } from "react";
 import { Link, useLocation, useParams as usePath } from "wouter";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Rule } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useParam } from "../query/url.ts";
@@ -53,9 +53,9 @@ function Shown({ rule }: { rule: Rule }) {
       {applied() ? <p className="notice good" role="status">{text.apply.done}</p> : null}
       <header className="page-head row">
         <div className="grow">
-          <h1>{plain(name, 200)}</h1>
+          <h1>{visible(name, 200)}</h1>
           <p className="row">
-            <span className="muted">{text.namespace(plain(namespace, 200))}</span>
+            <span className="muted">{text.namespace(visible(namespace, 200))}</span>
             <StateTag state={rule.state} />
             <Labels labels={rule.labels} />
             <span className="small muted">

@@ -10,7 +10,7 @@ import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { keymap } from "@codemirror/view";
 import { basicSetup, EditorView } from "codemirror";
 import { type Ref, useEffect, useImperativeHandle, useRef } from "react";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Diagnostic } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { useDark } from "../theme.ts";
@@ -112,10 +112,10 @@ function underlines({ source, diagnostics }: Found, help: string): Underline[] {
 
 function message(found: Diagnostic, help: string): HTMLElement {
   const shown = document.createElement("div");
-  shown.append(plain(found.message));
+  shown.append(visible(found.message));
   if (found.help) {
     const more = document.createElement("p");
-    more.append(`${help} ${plain(found.help)}`);
+    more.append(`${help} ${visible(found.help)}`);
     shown.append(more);
   }
   return shown;

@@ -1,7 +1,7 @@
 // What stands where there are no rules to show.
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { Empty, Failed } from "../ui/state.tsx";
 import { isCode, useManaged } from "./data.ts";
@@ -43,7 +43,7 @@ export function RulesFailed({ error, name, onRetry }: { error: unknown; name?: s
     if (name === undefined || managed === false) return <Unmanaged said={said} />;
     return (
       <Instead>
-        <Empty title={text.missing.title(plain(name, 200))} actions={<Link href="/rules" className="button">{text.back}</Link>}>
+        <Empty title={text.missing.title(visible(name, 200))} actions={<Link href="/rules" className="button">{text.back}</Link>}>
           <p>{text.missing.help}</p>
           <p className="small">{said}</p>
         </Empty>

@@ -1,5 +1,5 @@
 import type { Rule, RuleState } from "../api/rules.ts";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { Tag, type Tone } from "../ui/tag.tsx";
 
@@ -17,6 +17,6 @@ export function Labels({ labels }: { labels: Rule["labels"] }) {
   if (all.length === 0) return <span className="small muted">{text.noLabels}</span>;
   return all.map(([label, value]) => {
     const known = label === "type" ? { archiving: text.archiving, alerting: text.alerting }[value] : undefined;
-    return <Tag key={label} {...(known ? { tone: "accent" } : {})} title={`${label}=${value}`}>{known ?? plain(`${label}=${value}`, 60)}</Tag>;
+    return <Tag key={label} {...(known ? { tone: "accent" } : {})} title={`${label}=${value}`}>{known ?? visible(`${label}=${value}`, 60)}</Tag>;
   });
 }

@@ -1,6 +1,6 @@
 // Events that a text was tried on, with what it decides about each.
 import { Link } from "wouter";
-import { plain } from "../alerts/plain.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Tried } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
@@ -27,17 +27,17 @@ function TriedEvent({ tried, rule }: { tried: Tried; rule: string }) {
         {undecided ? <Tag tone="bad">{text.isBlind}</Tag> : null}
         {alerts.length === 0 && !archived && !undecided ? <Tag>{text.isNothing}</Tag> : null}
         <span className="tried-what">
-          {plain(event.actor, 120)} <strong>{plain(event.verb, 40)}</strong> {plain(what === "" ? event.requestURI : what, 200)} {where ? <code>{plain(where, 200)}</code> : null}
+          {visible(event.actor, 120)} <strong>{visible(event.verb, 40)}</strong> {visible(what === "" ? event.requestURI : what, 200)} {where ? <code>{visible(where, 200)}</code> : null}
         </span>
         <Code event={event} />
       </div>
-      {alerts.map((it) => <p key={it.rule} className="tried-alert"><code>{plain(it.rule, 200)}</code> {plain(it.message)}</p>)}
-      {blind.length > 0 ? <p className="small muted">{text.blindRules(blind.map((it) => plain(it, 120)).join(", "))}</p> : null}
-      {error ? <p className="small">{plain(error)}</p> : null}
+      {alerts.map((it) => <p key={it.rule} className="tried-alert"><code>{visible(it.rule, 200)}</code> {visible(it.message)}</p>)}
+      {blind.length > 0 ? <p className="small muted">{text.blindRules(blind.map((it) => visible(it, 120)).join(", "))}</p> : null}
+      {error ? <p className="small">{visible(error)}</p> : null}
       {explanation ? (
         <details>
-          <summary className="small">{text.explanation(plain(rule, 120))}</summary>
-          <pre>{plain(explanation, 20_000)}</pre>
+          <summary className="small">{text.explanation(visible(rule, 120))}</summary>
+          <pre>{visible(explanation, 20_000)}</pre>
         </details>
       ) : null}
     </li>

@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { useText } from "../i18n/i18n.ts";
 import { isTime, literal, type Term, terms, withTermNegated, withTermReplaced, withoutTerm } from "../query/language.ts";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import { keyOf, written } from "./keys.ts";
 import { Popover } from "./popover.tsx";
 import { ValueBox } from "./values.tsx";

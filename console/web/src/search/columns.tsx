@@ -4,7 +4,7 @@ import type { AuditEvent } from "../api/client.ts";
 import { duration } from "../time.ts";
 import { Code } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 
 export const COLUMN_NAMES = [
   "time", "cluster", "ws", "actor", "user", "verb", "object", "resource", "ns", "name", "sub", "code", "reason", "ip", "agent", "cred", "cmd", "duration", "level", "stage", "rules", "path",

@@ -1,6 +1,6 @@
 // A box with a list of suggestions: ARIA's combobox. The box keeps the focus; what is typed counts, unless a suggestion is chosen.
 import { type InputHTMLAttributes, type KeyboardEvent, type ReactNode, type Ref, useEffect, useId, useRef, useState } from "react";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 
 export interface Option {
   id: string;

@@ -4,7 +4,7 @@ import { useText } from "../i18n/i18n.ts";
 import { isTime, terms, withTime, withoutTerm } from "../query/language.ts";
 import { Coverage } from "../ui/coverage.tsx";
 import { Empty } from "../ui/state.tsx";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import type { Span } from "./times.ts";
 
 const DAY_MS = 86_400_000;

@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { answer, api } from "../api/client.ts";
 import { number, useText } from "../i18n/i18n.ts";
 import { is, withTerm } from "../query/language.ts";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import { FACETS, keyOf } from "./keys.ts";
 
 const TOP = 6;

@@ -8,7 +8,7 @@ import { Link, useLocation } from "wouter";
 import type { AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import { type ColumnName, COLUMNS } from "./columns.tsx";
 import type { Row } from "./rows.ts";
 import "./grid.css";

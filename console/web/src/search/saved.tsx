@@ -4,7 +4,7 @@ import { useState } from "react";
 import { answer, api, type Schemas } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { Modal } from "../ui/dialog.tsx";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import { Popover } from "./popover.tsx";
 
 type SavedSearch = Schemas["SavedSearch"];

@@ -5,7 +5,7 @@ import { ApiError, answer, api } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { is, range, withTerm, withTime } from "../query/language.ts";
 import { Failed } from "../ui/state.tsx";
-import { visible } from "../ui/visible.ts";
+import { visible } from "../ui/plain.tsx";
 import { problemOf } from "./bar.tsx";
 import { interval, type Span } from "./times.ts";
 

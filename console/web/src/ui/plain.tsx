@@ -11,9 +11,10 @@ function sign(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** The text with signs for what can't be seen: for attributes and labels. */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, (character) => `⟨${sign(character)}⟩`);
+/** The text with signs for what can't be seen, cut where it goes on and on. Lines and tabs stay: they are seen where they are kept. */
+export function visible(text: string, most = 1_000): string {
+  const cut = text.length > most ? `${text.slice(0, most)}…` : text;
+  return cut.replace(UNSEEN, (character) => (character === "\n" || character === "\t" ? character : `⟨${sign(character)}⟩`));
 }
 
 function parts(text: string): ReactNode[] {
