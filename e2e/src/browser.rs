@@ -8,12 +8,13 @@ use crate::{tools, wait};
 /// What all tests of one call may take, on a machine that does much else.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Runs the tests in `files`, all if there are none, with these variables: `console/web/browser/kit.ts` says which it wants.
+/// Runs vitest with these arguments, all tests if they name none, and with these variables: `console/web/browser/kit.ts` says which it
+/// wants.
 /// Pictures of the pages are left in `target/screenshots`.
 ///
 /// # Panics
 /// If one fails, with what they say; or if `scripts/pages.sh` has not been there.
-pub fn run(files: &[&str], variables: &[(&str, &str)]) {
+pub fn run(arguments: &[&str], variables: &[(&str, &str)]) {
     let web = tools::repository("console/web");
     let vitest = web.join("node_modules/vitest/vitest.mjs");
     assert!(vitest.is_file(), "no {}: run `scripts/pages.sh`", vitest.display());
@@ -21,7 +22,7 @@ pub fn run(files: &[&str], variables: &[(&str, &str)]) {
     let text = |path: std::path::PathBuf| path.to_str().expect("paths are text").to_owned();
     let plan = Plan::new("vitest", tools::system("node", "nodejs"), folder.path().join("log"))
         .args([text(vitest).as_str(), "run", "--config", "browser/vitest.config.ts"])
-        .args(files)
+        .args(arguments)
         .folder(web)
         .env("VEDETTE_CHROMIUM", text(tools::system("chromium", "chromium")))
         .env("VEDETTE_SCREENSHOTS", text(tools::repository(".").join("target/screenshots")))

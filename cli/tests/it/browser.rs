@@ -18,7 +18,10 @@ fn the_pages_do_what_people_want() {
     let up = home.start(&["--retention-days", "9"]);
     plant(&home, &up);
     let token = fs::read_to_string(home.data().join("token")).unwrap();
-    browser::run(&[], &[("VEDETTE_CONSOLE", &up.console()), ("VEDETTE_TOKEN", token.trim()), ("VEDETTE_PLANTED", PLANTED)]);
+    browser::run(
+        &[],
+        &[("VEDETTE_CONSOLE", &up.console()), ("VEDETTE_TOKEN", token.trim()), ("VEDETTE_PLANTED", PLANTED)],
+    );
     assert!(up.stop().success());
 }
 

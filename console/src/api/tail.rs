@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 use vedette_archive::Filter;
@@ -64,7 +64,9 @@ pub(crate) async fn tail(
         let sent = tail.next().await?;
         Some((Ok::<_, Infallible>(sent), tail))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+    // The head of an answer goes out with its first bytes: whoever watches where little happens must not wait for that to know.
+    let begun = stream::once(async { Ok(Sent::default().comment("watching")) });
+    Ok(Sse::new(begun.chain(events)).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
 
 struct Tail {

@@ -37,11 +37,10 @@ async fn people_sign_in_with_their_provider() {
     };
     let rig = Rig::start_on(listener, archive, config, Client::new()).await;
     tokio::task::spawn_blocking(move || {
-        browser::run(&["browser/oidc.test.ts"], &[
-            ("VEDETTE_CONSOLE", &console),
-            ("VEDETTE_OIDC_CONSOLE", &console),
-            ("VEDETTE_TOKEN", TOKEN),
-        ]);
+        browser::run(
+            &["browser/oidc.test.ts"],
+            &[("VEDETTE_CONSOLE", &console), ("VEDETTE_OIDC_CONSOLE", &console), ("VEDETTE_TOKEN", TOKEN)],
+        );
     })
     .await
     .unwrap();
@@ -63,7 +62,8 @@ async fn tenants_of_a_cluster_see_their_own() {
     let archive = vedette_archive::Config::embedded(folder.path().join("archive"));
     let archive = vedette_archive::open(&archive, Mode::Write).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    let documents: Vec<Document> = items().iter().take(120).enumerate().map(|(place, item)| document(place, item)).collect();
+    let documents: Vec<Document> =
+        items().iter().take(120).enumerate().map(|(place, item)| document(place, item)).collect();
     archive.write(&[WriteBatch { key: "tenants".to_owned(), documents }]).await.unwrap();
 
     let tokens_file = folder.path().join("tokens.csv");
@@ -78,12 +78,15 @@ async fn tenants_of_a_cluster_see_their_own() {
     let rig = Rig::start_with(archive, config, Client::new()).await;
     let console = rig.url("");
     tokio::task::spawn_blocking(move || {
-        browser::run(&["browser/tenant.test.ts"], &[
-            ("VEDETTE_CONSOLE", &console),
-            ("VEDETTE_TENANT_CONSOLE", &console),
-            ("VEDETTE_TENANT_TOKEN", "bobs-token-for-tests"),
-            ("VEDETTE_TOKEN", TOKEN),
-        ]);
+        browser::run(
+            &["browser/tenant.test.ts"],
+            &[
+                ("VEDETTE_CONSOLE", &console),
+                ("VEDETTE_TENANT_CONSOLE", &console),
+                ("VEDETTE_TENANT_TOKEN", "bobs-token-for-tests"),
+                ("VEDETTE_TOKEN", TOKEN),
+            ],
+        );
     })
     .await
     .unwrap();
@@ -102,5 +105,6 @@ fn document(place: usize, item: &[u8]) -> Document {
     let event = Event::parse(&text).unwrap();
     let mut json = Vec::new();
     event.rewrite(Level::Metadata, "default", &mut json);
-    Document::build(event.id("default"), &json, &["archiving-rule.archiving".to_owned()], 1_700_000_000_000_000_000).unwrap()
+    Document::build(event.id("default"), &json, &["archiving-rule.archiving".to_owned()], 1_700_000_000_000_000_000)
+        .unwrap()
 }

@@ -55,6 +55,9 @@ async fn events_are_seen_as_they_come_and_only_those_asked_for() {
     let tail = |query: &str| rig.client.get(rig.url(&format!("/api/v1/tail?q={query}"))).bearer_auth(TOKEN).send();
     let (mut all, mut deletes) = (tail("").await.unwrap(), tail("verb:delete").await.unwrap());
     assert_eq!(all.headers()["content-type"], "text/event-stream");
+    // That it has begun is told while nothing happens, not by the first of the signs of life.
+    let begun = tokio::time::timeout(Duration::from_secs(10), all.chunk()).await.expect("it begins at once");
+    assert_eq!(begun.unwrap().unwrap(), ": watching\n\n");
     let (mut held, mut held_deletes) = (String::new(), String::new());
     // Until the subscription is there nothing is seen: results pass by until the first is.
     let publishing = async {

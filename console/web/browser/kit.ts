@@ -1,8 +1,10 @@
 // What the browser tests stand on: a person at the console, whose steps are counted, in a tab that may not complain.
 //
 // Environment: VEDETTE_CONSOLE, the URL of a console that holds the bundled sample; VEDETTE_TOKEN, its token; VEDETTE_CHROMIUM, the
-// browser; VEDETTE_SCREENSHOTS, where pictures for reviewers go (nowhere, if it is not set).
+// browser; VEDETTE_SCREENSHOTS, where pictures for reviewers go (nowhere, if it is not set). For tests that send events, VEDETTE_WEBHOOK and
+// VEDETTE_WEBHOOK_CA, where and to whom; without them they are skipped.
 import { mkdirSync, readFileSync } from "node:fs";
+import { request } from "node:https";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
@@ -101,6 +103,24 @@ export async function ask(path: string, token = TOKEN): Promise<Record<string, u
   const response = await fetch(`${CONSOLE}/api/v1/${path}`, { headers: { authorization: `Bearer ${token}` } });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Record<string, unknown>;
+}
+
+/** Where events can be sent, if they can. */
+export const WEBHOOK = process.env.VEDETTE_WEBHOOK;
+
+/** Sends events as a kube-apiserver does. */
+export function send(items: object[]): Promise<void> {
+  const ca = readFileSync(process.env.VEDETTE_WEBHOOK_CA ?? "");
+  const body = JSON.stringify({ kind: "EventList", apiVersion: "audit.k8s.io/v1", items });
+  return new Promise((resolve, reject) => {
+    const asked = request(WEBHOOK ?? "", { method: "POST", ca, timeout: PATIENCE_MS, headers: { "content-type": "application/json" } }, (answer) => {
+      answer.resume();
+      if (answer.statusCode === 200) answer.on("end", resolve);
+      else reject(new Error(`the webhook answers ${answer.statusCode}`));
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  });
 }
 
 interface Violation {

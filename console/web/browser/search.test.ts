@@ -416,7 +416,7 @@ test("what attackers write is shown, and nothing else", async () => {
   await page.route("**/api/v1/events?*", (route) => route.fulfill({ json: { items: [evil], total: 1 } }));
   await page.getByLabel("Token").fill(process.env.VEDETTE_TOKEN ?? "");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await rows(page).first().getByText("⟨202E⟩").waitFor();
+  await rows(page).first().getByText("⟨U+202E⟩").waitFor();
   expect(await page.title()).not.toContain("owned");
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(1440);
   await shot(page, "search-evil");

@@ -1,12 +1,13 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { loadTexts } from "./i18n/i18n.ts";
 import { restore } from "./session/session.ts";
 import "./ui/base.css";
 import "./ui/ui.css";
 
 // A token in the address, as `make up` prints it, is taken before anything shows or asks.
-await restore();
+await Promise.all([restore(), loadTexts()]);
 
 const root = document.getElementById("root");
 if (root) {

@@ -34,7 +34,7 @@ export function Topbar() {
       <div className="end">
         <ViewTag open={line} onOpen={showLine} />
         <ChoiceMenu label={`${text.common.language}: ${locale === "en" ? "EN" : "中文"}`} shown={locale === "en" ? "EN" : "中文"} value={locale}
-          choices={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]} onChange={(value) => setLocale(value as Locale)} />
+          choices={[{ value: "en", label: "English" }, { value: "zh", label: "中文" }]} onChange={(value) => void setLocale(value as Locale)} />
         <ChoiceMenu label={themes.label} shown={<span aria-hidden="true">◐</span>} value={theme}
           choices={[{ value: "system", label: themes.system }, { value: "light", label: themes.light }, { value: "dark", label: themes.dark }]}
           onChange={(value) => setTheme(value as Theme)} />

@@ -1,21 +1,24 @@
 // The texts of the pages, in English and Chinese.
 //
 // A catalogue is a module of constants and functions, one file an area; the Chinese one is typed by the English one, so that a text that is
-// missing does not compile. Texts of the API (errors, reasons) are English and shown as they are.
+// missing does not compile. Only the viewer's is loaded. Texts of the API (errors, reasons) are English and shown as they are.
 import { useSyncExternalStore } from "react";
-import { en } from "./en/index.ts";
-import { zh } from "./zh/index.ts";
+import type { en } from "./en/index.ts";
 
 export type Locale = "en" | "zh";
 export type Messages = Widen<typeof en>;
 export type Widen<T> = T extends string ? string : T extends (...args: infer A) => string ? (...args: A) => string : { [K in keyof T]: Widen<T[K]> };
 
 const KEY = "vedette.locale";
-const CATALOGUES: Record<Locale, Messages> = { en, zh };
+const CATALOGUES: Record<Locale, () => Promise<Messages>> = {
+  en: async () => (await import("./en/index.ts")).en,
+  zh: async () => (await import("./zh/index.ts")).zh,
+};
 const TAGS: Record<Locale, string> = { en: navigator.language.startsWith("en") ? navigator.language : "en", zh: "zh-CN" };
 const listeners = new Set<() => void>();
 
 let locale: Locale = chosen();
+let messages: Messages | undefined;
 document.documentElement.lang = TAGS[locale];
 
 function chosen(): Locale {
@@ -24,7 +27,13 @@ function chosen(): Locale {
   return navigator.languages.find((it) => /^(en|zh)/.test(it))?.startsWith("zh") ? "zh" : "en";
 }
 
-export function setLocale(next: Locale): void {
+/** Loads the texts in the viewer's language: to be waited for before anything is shown. */
+export async function loadTexts(): Promise<void> {
+  messages = await CATALOGUES[locale]();
+}
+
+export async function setLocale(next: Locale): Promise<void> {
+  messages = await CATALOGUES[next]();
   locale = next;
   localStorage.setItem(KEY, next);
   document.documentElement.lang = TAGS[next];
@@ -42,7 +51,9 @@ export function useLocale(): Locale {
 
 /** The texts in the viewer's language. */
 export function useText(): Messages {
-  return CATALOGUES[useLocale()];
+  useLocale();
+  if (!messages) throw new Error("nothing is shown before loadTexts");
+  return messages;
 }
 
 /** For `Intl`: as the viewer's browser is set where that is the same language. */

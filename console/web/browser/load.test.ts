@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { visit } from "./kit.ts";
+
+/** Bytes of script, as they are sent, until the search page is whole. */
+const BUDGET = 200_000;
+
+test("the search page takes less than 200 kB of script", async () => {
+  const { page } = await visit("/");
+  await page.getByRole("gridcell").first().waitFor();
+  await page.getByRole("img", { name: "Events over time" }).or(page.getByRole("group", { name: "Events over time" })).first().waitFor();
+  const sizes = await page.evaluate(() =>
+    (performance.getEntriesByType("resource") as PerformanceResourceTiming[])
+      .filter((it) => new URL(it.name).pathname.endsWith(".js"))
+      .map((it) => ({ name: new URL(it.name).pathname, bytes: it.encodedBodySize })),
+  );
+  const bytes = sizes.reduce((sum, it) => sum + it.bytes, 0);
+  console.log(`the search page loads ${sizes.length} scripts of ${bytes} bytes`);
+  expect(sizes.length).toBeGreaterThan(3);
+  expect(sizes.every((it) => it.bytes > 0)).toBe(true);
+  expect(bytes).toBeLessThan(BUDGET);
+});

@@ -1,0 +1,33 @@
+// An event of which every text is an attack on whoever looks: it went the whole way, from the webhook to the pages.
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { ask, shot, visit } from "./kit.ts";
+
+const PLANTED = process.env.VEDETTE_PLANTED;
+
+async function harmless(page: Page): Promise<void> {
+  expect(await page.title()).not.toContain("planted");
+  expect(await page.locator("img:not([src^='/'])").count()).toBe(0);
+  expect(await page.evaluate(() => [...document.scripts].filter((it) => !it.src).length)).toBe(0);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
+}
+
+describe.skipIf(!PLANTED)(`what was planted (${PLANTED ? "here" : "skipped: VEDETTE_PLANTED is not set"})`, () => {
+  test("is read, and does nothing", async () => {
+    const { page } = await visit("/?q=ns:planted last:24h&cols=time,actor,verb,object,code,ip,agent");
+    const cell = page.getByRole("gridcell").getByText("<img src=x onerror").first();
+    await cell.waitFor();
+    expect(await cell.textContent()).toContain("⟨U+202E⟩");
+    await harmless(page);
+    await shot(page, "planted");
+    const [event] = (await ask("events?q=ns:planted last:24h&limit=1")).items as { id: string; user: string }[];
+    if (!event) throw new Error("it is not there");
+    expect(event.user).toContain(PLANTED);
+    for (const path of [`/events/${event.id}`, `/users/${encodeURIComponent(event.user)}`, `/objects?cluster=default&ns=planted&resource=configmaps&name=${encodeURIComponent(PLANTED ?? "")}`, "/alerts"]) {
+      await page.goto(new URL(path, page.url()).href);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      if (path !== "/alerts") await page.getByText("<img src=x onerror").first().waitFor();
+      await harmless(page);
+    }
+  });
+});
