@@ -6,7 +6,7 @@ import { ask, shot, visit } from "./kit.ts";
 const PLANTED = process.env.VEDETTE_PLANTED;
 
 async function harmless(page: Page): Promise<void> {
-  expect(await page.title()).not.toContain("planted");
+  expect(await page.title()).not.toContain("owned");
   expect(await page.locator("img:not([src^='/'])").count()).toBe(0);
   expect(await page.evaluate(() => [...document.scripts].filter((it) => !it.src).length)).toBe(0);
   expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);

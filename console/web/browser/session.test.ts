@@ -34,7 +34,7 @@ test("a link opened in another tab is signed in, too", async () => {
 test("the language and the colours are the viewer's", async () => {
   const { page } = await visit("/", { locale: "zh-CN" });
   await page.getByRole("link", { name: "告警" }).waitFor();
-  await page.getByRole("button", { name: "语言" }).click();
+  await page.getByRole("button", { name: /^语言/ }).click();
   await page.getByRole("menuitemradio", { name: "English" }).click();
   await page.getByRole("link", { name: "Alerts" }).waitFor();
   await page.getByRole("button", { name: "Colours" }).click();
