@@ -56,7 +56,7 @@ class Provider {
     const issuer = `http://127.0.0.1:${port}`;
     const child = spawn(process.execPath, [SCRIPT, MODULE, String(port), issuer, CONSOLE, String(seconds)], { stdio: "ignore" });
     const provider = new Provider(issuer, child);
-    const ready = () => fetch(`${issuer}/.well-known/openid-configuration`).then((it) => it.ok, () => false);
+    const ready = () => fetch(`${issuer}/.well-known/openid-configuration`, { signal: AbortSignal.timeout(2_000) }).then((it) => it.ok, () => false);
     while (child.exitCode === null && !(await ready())) await new Promise((resolve) => setTimeout(resolve, 100));
     if (child.exitCode !== null) throw new Error(`the provider ended with ${child.exitCode}`);
     return provider;

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
-import { accessible, CONSOLE, type Options, shot, visit } from "./kit.ts";
+import { describe, expect, test } from "vitest";
+import { accessible, ask, CONSOLE, type Options, shot, visit } from "./kit.ts";
 
 /** Somebody who may list events in some namespaces. */
 async function tenant(path: string, name = "ann", options: Options = {}): Promise<Page> {
@@ -68,4 +68,40 @@ test("an administrator is told quietly", async () => {
   await page.getByText("vedette:administrator · all events").waitFor();
   await page.getByRole("link", { name: "Pipeline" }).waitFor();
   expect(await page.getByRole("note").count()).toBe(0);
+});
+
+const TENANT = process.env.VEDETTE_TENANT_TOKEN;
+
+describe.skipIf(!TENANT)(`of a real cluster (${TENANT ? "here" : "skipped: VEDETTE_TENANT_TOKEN is not set"})`, () => {
+  test("somebody sees what happened in their namespace, and nothing tells of others", async () => {
+    const token = TENANT ?? "";
+    const [theirs, all] = await Promise.all([ask("statistics?q=last:12h", token), ask("statistics?q=last:12h")]);
+    expect(theirs.events).toBeGreaterThan(0);
+    expect(theirs.events).toBeLessThan(Number(all.events));
+    const { page } = await visit("/", { token, expected: [/403/, /404/] });
+    await page.getByText("bob · your namespaces").waitFor();
+    await page.getByText(`${String(theirs.events)} events`, { exact: true }).first().waitFor();
+    const cells = page.getByRole("gridcell").filter({ hasText: "configmaps" });
+    await cells.first().waitFor();
+    for (const cell of await cells.allTextContents()) expect(cell).toContain("shop/of-shop-");
+    const seen = async () => expect(await page.locator("body").innerText()).not.toMatch(/vault/);
+    await seen();
+    await shot(page, "tenant-of-a-cluster");
+
+    await page.goto(`${CONSOLE}/?q=${encodeURIComponent("ns:v* last:12h")}`);
+    await page.getByRole("heading", { name: /Nothing/ }).first().waitFor();
+    await seen();
+
+    const [hidden] = (await ask("events?q=ns:vault last:12h&limit=1")).items as { id: string }[];
+    await page.goto(`${CONSOLE}/events/${hidden?.id ?? ""}`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.getByText(/not kept/i).first().waitFor();
+    await seen();
+
+    await page.goto(`${CONSOLE}/pipeline`);
+    await page.getByText("The pipeline is for administrators").waitFor();
+    await page.goto(`${CONSOLE}/alerts`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await seen();
+  });
 });
