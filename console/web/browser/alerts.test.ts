@@ -113,11 +113,11 @@ test("all alerts of a group come as one scrolls", async () => {
   const { page, asked } = await open("/alerts?open=WARNING+alerting-rule.AttachOrExecPod");
   const items = page.locator(".alert-list li");
   await items.first().waitFor();
-  for (let step = 0; step < 20 && (await items.count()) < 120; step += 1) {
+  const down = async () => {
     await page.mouse.wheel(0, 4_000);
-    await page.waitForTimeout(100);
-  }
-  expect(await items.count()).toBe(120);
+    return items.count();
+  };
+  await expect.poll(down, { timeout: 15_000 }).toBe(120);
   await page.getByText("These are all.").waitFor();
   // All pages are of one range.
   const pages = asked.filter((it) => it.searchParams.get("limit") === "50");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Histogram, Schemas } from "../src/api/client.ts";
-import { ask, shot, visit } from "./kit.ts";
+import { ask, settled, shot, visit } from "./kit.ts";
 
 // Incident 5: where does this burst of 403s come from, and did any get through?
 test("a burst of refusals is traced, within four steps", async () => {
@@ -10,7 +10,7 @@ test("a burst of refusals is traced, within four steps", async () => {
   const spike = buckets.reduce((most, it) => (it.count > most.count ? it : most));
   const chart = page.getByRole("group", { name: "Events over time" });
   await page.locator(".histogram-legend li").first().waitFor();
-  await page.waitForTimeout(500);
+  await settled(chart.locator(".u-over"));
   const [box, plot] = [await chart.boundingBox(), await chart.locator(".u-over").boundingBox()];
   if (!box || !plot) throw new Error("there is no histogram");
   const at = 1 - (Date.now() - Date.parse(spike.time)) / (12 * 3_600_000);

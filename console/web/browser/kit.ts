@@ -105,6 +105,18 @@ export async function ask(path: string, token = TOKEN): Promise<Record<string, u
   return (await response.json()) as Record<string, unknown>;
 }
 
+/** Waits until something stays where it is: what is still laid out can't be aimed at. */
+export async function settled(what: Locator): Promise<void> {
+  await what.evaluate(async (element) => {
+    const place = () => JSON.stringify(element.getBoundingClientRect());
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    for (let [still, before] = [0, place()]; still < 20; before = place()) {
+      await frame();
+      still = place() === before ? still + 1 : 0;
+    }
+  });
+}
+
 /** Where events can be sent, if they can. */
 export const WEBHOOK = process.env.VEDETTE_WEBHOOK;
 

@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import type { AuditEvent, Schemas } from "../src/api/client.ts";
 import { range } from "../src/query/language.ts";
-import { accessible, ask, shot, visit } from "./kit.ts";
+import { accessible, ask, settled, shot, visit } from "./kit.ts";
 
 // Whole ranges, so that what the page and what the API are asked is the same however long a test takes.
 const HOUR_MS = 3_600_000;
@@ -39,7 +39,7 @@ test("an empty address shows the last twelve hours, and today's total", async ()
   const today = (await ask(`statistics?${new URLSearchParams({ start: midnight })}`)) as Schemas["Statistics"];
   await page.getByText(`· ${events(today.events)} today`).waitFor();
   expect(queryOf(page)).toBe("");
-  await page.waitForTimeout(500);
+  await settled(page.locator(".u-over"));
   await shot(page, "search");
   await shot(page, "search-dark", "dark");
   await accessible(page);
@@ -49,11 +49,11 @@ test("in Chinese, and on narrow screens", async () => {
   const { page } = await visit("/", { locale: "zh-CN" });
   await page.getByRole("grid", { name: "请求" }).waitFor();
   await page.getByRole("group", { name: "事件趋势" }).waitFor();
-  await page.waitForTimeout(500);
+  await settled(page.locator(".u-over"));
   await shot(page, "search-zh");
   for (const width of [1100, 390]) {
     await page.setViewportSize({ width, height: 844 });
-    await page.waitForTimeout(300);
+    await settled(page.locator(".u-over"));
     expect(await page.evaluate(() => document.documentElement.scrollWidth), `at ${width} pixels`).toBeLessThanOrEqual(width);
     await shot(page, `search-${width}`);
   }
@@ -188,7 +188,7 @@ test("a bar is gone to by a click, and by keyboard", async () => {
   const { page } = await visit(href(`is:denied ${range(NOW - 8 * HOUR_MS, NOW)}`));
   const chart = page.getByRole("group", { name: "Events over time" });
   await rows(page).first().waitFor();
-  await page.waitForTimeout(500);
+  await settled(chart.locator(".u-over"));
   await chart.locator(".u-over").hover({ position: { x: 400, y: 60 } });
   await shot(page, "search-tip");
   const before = queryOf(page);
@@ -248,9 +248,8 @@ test("rows are walked through by keyboard, opened, and found again", async () =>
   const at = await active(page).getAttribute("aria-rowindex");
   const [id] = (await grid(page).getAttribute("aria-activedescendant") ?? "").split(" ");
   expect(id).not.toBe("");
-  await page.waitForTimeout(300);
+  await expect.poll(() => grid(page).evaluate((it) => it.scrollTop)).toBeGreaterThan(500);
   const scrolled = await grid(page).evaluate((it) => it.scrollTop);
-  expect(scrolled).toBeGreaterThan(500);
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/events\/[0-9a-f]{32}/);
   await page.goBack();
@@ -274,12 +273,12 @@ test("thousands of rows are paged as one goes down, and only some are in the doc
   await rows(page).first().waitFor();
   const { requests } = await statistics(HALF_DAY);
   expect(requests).toBeGreaterThan(1_000);
-  for (let turn = 0; turn < 12; turn += 1) {
+  const last = async () => Number(await rows(page).last().getAttribute("aria-rowindex"));
+  const down = async () => {
     await grid(page).evaluate((it) => it.scrollTo(0, it.scrollHeight));
-    await page.waitForTimeout(250);
-  }
-  const last = Number(await rows(page).last().getAttribute("aria-rowindex"));
-  expect(last).toBeGreaterThan(600);
+    return last();
+  };
+  await expect.poll(down, { timeout: 15_000 }).toBeGreaterThan(600);
   expect(await rows(page).count()).toBeLessThan(90);
 });
 
