@@ -267,6 +267,7 @@ pub(crate) async fn histogram(
     let wanted = wanted(&mut params)?;
     let interval: Interval = params.parsed("interval")?.unwrap_or(Interval::seconds(900));
     params.end()?;
+    let (start, end) = (wanted.start_micros.map(time), wanted.end_micros.map(time));
     let found = find(shared, scope, wanted).await?;
     let mut intervals: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
     for entry in &found.entries {
@@ -286,6 +287,8 @@ pub(crate) async fn histogram(
         slot
     });
     Ok(Json(Histogram {
+        start,
+        end,
         total: found.entries.len() as u64,
         buckets: slots.collect(),
         series: series.iter().map(|priority| (*priority).to_owned()).collect(),

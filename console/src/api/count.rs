@@ -49,6 +49,12 @@ pub(crate) async fn statistics(
 /// Events over time.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Histogram {
+    /// The earliest time asked for, as the question was understood; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// The latest, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
     /// Events in all intervals.
     pub total: u64,
     /// What the intervals are cut by, in the order of `counts`; `…` counts the rest.
@@ -129,7 +135,8 @@ pub(crate) async fn histogram(
         }
     }
     let total = slots.iter().map(|slot| slot.count).sum();
-    Ok(Json(Histogram { total, series, buckets: slots }))
+    let (start, end) = (question.query.start_micros.map(time), question.query.end_micros.map(time));
+    Ok(Json(Histogram { start, end, total, series, buckets: slots }))
 }
 
 /// The intervals with those without events between them.

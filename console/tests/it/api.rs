@@ -71,6 +71,9 @@ async fn questions_find_what_a_plain_count_finds() {
     }
     assert_eq!(total, sample.events.len() as u64);
     assert_eq!(histogram["total"], total);
+    let asked = rig.json("/api/v1/histogram?interval=1h&q=2026-11-22T10:00Z..2026-11-22").await;
+    assert_eq!(asked["start"], "2026-11-22T10:00:00.000000Z");
+    assert_eq!(asked["end"], "2026-11-22T23:59:59.999999Z");
     rig.stop().await;
 }
 

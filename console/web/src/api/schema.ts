@@ -1396,8 +1396,12 @@ export interface components {
         Histogram: {
             /** @description The intervals in order, those without events between others included. */
             buckets: components["schemas"]["Bucket"][];
+            /** @description The latest, likewise. */
+            end?: string | null;
             /** @description What the intervals are cut by, in the order of `counts`; `…` counts the rest. */
             series?: string[];
+            /** @description The earliest time asked for, as the question was understood; absent where it has none. */
+            start?: string | null;
             /**
              * Format: int64
              * @description Events in all intervals.
