@@ -38,19 +38,21 @@ async fn nothing_is_answered_without_the_token() {
 async fn the_pages_are_there_for_anybody() {
     let (rig, _folder) = rig().await;
     for path in ["/", "/events/0123", "/nothing", "/metrics"] {
-        let answer = rig.client.get(rig.url(path)).send().await.unwrap();
+        // As a browser asks: whoever would not show it is told that there is nothing.
+        let visit = |request: reqwest::RequestBuilder| request.header("accept", "text/html,*/*;q=0.8").send();
+        let answer = visit(rig.client.get(rig.url(path))).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
         let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"), "{policy}");
         let tag = answer.headers()["etag"].clone();
         let length = answer.bytes().await.unwrap().len().to_string();
-        let head = rig.client.head(rig.url(path)).send().await.unwrap();
+        let head = visit(rig.client.head(rig.url(path))).await.unwrap();
         assert_eq!(
             (head.status(), head.headers()["content-length"].to_str().unwrap()),
             (StatusCode::OK, length.as_str())
         );
-        let again = rig.client.get(rig.url(path)).header("if-none-match", tag).send().await.unwrap();
+        let again = visit(rig.client.get(rig.url(path)).header("if-none-match", tag)).await.unwrap();
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert!(again.bytes().await.unwrap().is_empty());
     }
