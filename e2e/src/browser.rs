@@ -6,7 +6,7 @@ use crate::process::Plan;
 use crate::{tools, wait};
 
 /// What all tests of one call may take, on a machine that does much else.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1_200);
 
 /// Runs vitest with these arguments, all tests if they name none, and with these variables: `console/web/browser/kit.ts` says which it
 /// wants.
