@@ -21,7 +21,7 @@ async fn log(rig: &Rig) -> Vec<LoggedAlert> {
             assert_eq!(message.cluster, "member");
             held.extend(message.alerts);
         }
-        if step.behind == 0 {
+        if step.behind == Some(0) {
             return held;
         }
     }
