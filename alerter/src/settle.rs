@@ -230,9 +230,10 @@ impl Settler {
                 Ok(None) => return false,
                 Err(error) => {
                     self.metrics.unlogged.with_label_values(&[error.code()]).inc_by(alerts);
-                    // What this message alone is refused for is no reason to keep others back.
-                    let pause = if error.retry_after().is_some() { LOG_PAUSE } else { Duration::ZERO };
-                    if self.log_again.replace(Instant::now() + pause).is_none() {
+                    // What this message alone is refused for is no reason to keep others back, nor to try them less often.
+                    if error.retry_after().is_none() {
+                        tracing::error!(error = %chain(&error), alerts, "the alert log lacks alerts that it cannot hold");
+                    } else if self.log_again.replace(Instant::now() + LOG_PAUSE).is_none() {
                         tracing::error!(error = %chain(&error), "alerts go on without the alert log, which the broker refuses");
                     }
                 }

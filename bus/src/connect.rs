@@ -1,6 +1,7 @@
 //! The connection to the broker, and what the rest of the crate needs to know about its state.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -25,6 +26,8 @@ struct Inner {
     link: watch::Receiver<Link>,
     in_flight: Arc<Semaphore>,
     dead: tokio::sync::Mutex<DeadTally>,
+    /// Whether it was said that a stream is done without.
+    without_told: AtomicBool,
     /// Tasks that give back what was fetched.
     leaving: TaskTracker,
 }
@@ -129,10 +132,10 @@ impl Bus {
             return Err(ConnectError::MaxPayload { url, max_payload });
         }
         let in_flight = Arc::new(Semaphore::new(config.in_flight_bytes()));
-        let dead = tokio::sync::Mutex::new(DeadTally::default());
+        let (dead, without_told) = (tokio::sync::Mutex::new(DeadTally::default()), AtomicBool::new(false));
         tracing::info!(nats.url = %url, nats.version = %client.server_info().version, "connected to the broker");
         let (config, leaving) = (config.clone(), TaskTracker::new());
-        Ok(Self { inner: Arc::new(Inner { client, jetstream, config, link, in_flight, dead, leaving }) })
+        Ok(Self { inner: Arc::new(Inner { client, jetstream, config, link, in_flight, dead, without_told, leaving }) })
     }
 
     /// Whether the connection is up at this moment.
@@ -201,6 +204,10 @@ impl Bus {
 
     pub(crate) fn dead_tally(&self) -> &tokio::sync::Mutex<DeadTally> {
         &self.inner.dead
+    }
+
+    pub(crate) fn without_told(&self) -> &AtomicBool {
+        &self.inner.without_told
     }
 }
 

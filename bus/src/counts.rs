@@ -1,7 +1,8 @@
 //! Ingest's counts as the header of the message that they count: `r=400;p=398;d.level_none=2`.
 //!
 //! Compact text, since it rides with every message; parsed strictly and with limits, since a count that is guessed is worse
-//! than one that is missing.
+//! than one that is missing. What was requeued has a header of its own, `1` or `1;a=1`: a service of an earlier version, which
+//! would take another entry of the counts for a broken message, passes over that and does its work.
 
 use std::fmt::Write as _;
 
@@ -28,7 +29,7 @@ pub enum CountsError {
     Reason,
 }
 
-/// The counts as a header.
+/// The counts as a header, without what was requeued.
 ///
 /// # Errors
 /// If a reason is no word of lower-case letters, digits and `_`, or there are too many.
@@ -36,9 +37,6 @@ pub fn format_counts(counts: &IngestCounts) -> Result<String, CountsError> {
     let mut text = format!("r={};p={}", counts.received, counts.published);
     if counts.oversize > 0 {
         let _ = write!(text, ";o={}", counts.oversize);
-    }
-    if counts.requeued > 0 {
-        let _ = write!(text, ";q={}", counts.requeued);
     }
     for (prefix, reasons) in [('d', &counts.dropped), ('x', &counts.dead_lettered)] {
         for (reason, count) in reasons {
@@ -59,7 +57,7 @@ pub fn parse_counts(text: &str) -> Result<IngestCounts, CountsError> {
     if text.len() > MAX_BYTES {
         return Err(CountsError::TooLong);
     }
-    let (mut received, mut published, mut oversize, mut requeued) = (None, None, None, None);
+    let (mut received, mut published, mut oversize) = (None, None, None);
     let mut counts = IngestCounts::default();
     for (index, entry) in text.split(';').enumerate() {
         let malformed = CountsError::Entry { index };
@@ -69,7 +67,6 @@ pub fn parse_counts(text: &str) -> Result<IngestCounts, CountsError> {
             None if key == "r" => received.replace(number).is_none(),
             None if key == "p" => published.replace(number).is_none(),
             None if key == "o" => oversize.replace(number).is_none(),
-            None if key == "q" => requeued.replace(number).is_none(),
             Some(("d", reason)) if is_reason(reason) => counts.dropped.insert(reason.to_owned(), number).is_none(),
             Some(("x", reason)) if is_reason(reason) => {
                 counts.dead_lettered.insert(reason.to_owned(), number).is_none()
@@ -81,8 +78,27 @@ pub fn parse_counts(text: &str) -> Result<IngestCounts, CountsError> {
         }
     }
     let (Some(received), Some(published)) = (received, published) else { return Err(CountsError::Entry { index: 0 }) };
-    let (oversize, requeued) = (oversize.unwrap_or(0), requeued.unwrap_or(0));
-    Ok(IngestCounts { received, published, oversize, requeued, ..counts })
+    Ok(IngestCounts { received, published, oversize: oversize.unwrap_or(0), ..counts })
+}
+
+/// What was requeued, as a header; none where nothing was.
+pub(crate) fn format_requeued(counts: &IngestCounts) -> Option<String> {
+    match (counts.requeued, counts.requeued_alert_only) {
+        (0, _) => None,
+        (requeued, 0) => Some(requeued.to_string()),
+        (requeued, alert_only) => Some(format!("{requeued};a={alert_only}")),
+    }
+}
+
+/// Reads what [`format_requeued`] wrote into the counts.
+///
+/// # Errors
+/// If it is anything else.
+pub(crate) fn parse_requeued(text: &str, counts: IngestCounts) -> Result<IngestCounts, CountsError> {
+    let (requeued, alert_only) = text.split_once(";a=").unwrap_or((text, "0"));
+    let requeued = parse_number(requeued).ok_or(CountsError::Entry { index: 0 })?;
+    let alert_only = parse_number(alert_only).ok_or(CountsError::Entry { index: 1 })?;
+    Ok(IngestCounts { requeued, requeued_alert_only: alert_only, ..counts })
 }
 
 /// Digits alone: `str::parse` would also take a sign.
@@ -107,6 +123,7 @@ mod tests {
             dead_lettered: [("not_utf8".to_owned(), 1), ("too_deep".to_owned(), 2)].into(),
             oversize: 3,
             requeued: 0,
+            requeued_alert_only: 0,
         }
     }
 
@@ -115,9 +132,6 @@ mod tests {
         let text = format_counts(&counts()).unwrap();
         assert_eq!(text, "r=400;p=390;o=3;d.level_none=7;x.not_utf8=1;x.too_deep=2");
         assert_eq!(parse_counts(&text), Ok(counts()));
-        let again = IngestCounts { published: 1, requeued: 1, ..IngestCounts::default() };
-        assert_eq!(format_counts(&again).unwrap(), "r=0;p=1;q=1");
-        assert_eq!(parse_counts("r=0;p=1;q=1"), Ok(again));
         let none = IngestCounts::default();
         assert_eq!(parse_counts(&format_counts(&none).unwrap()), Ok(none));
     }
@@ -133,7 +147,7 @@ mod tests {
             "r=+1;p=1",
             "r=-1;p=1",
             "r=1;p=1;z=1",
-            "r=1;p=1;q=1;q=1",
+            "r=1;p=1;q=1",
             "r=1;p=1;d.=1",
             "r=1;p=1;d.A=1",
             "r=1;p=1;d.a=1;d.a=1",
@@ -144,6 +158,21 @@ mod tests {
             assert!(parse_counts(bad).is_err(), "{bad:?} was taken");
         }
         assert_eq!(parse_counts(&"r".repeat(MAX_BYTES + 1)), Err(CountsError::TooLong));
+    }
+
+    #[test]
+    fn what_was_requeued_reads_back_from_a_header_of_its_own() {
+        for (requeued, requeued_alert_only, text) in [(0, 0, None), (1, 0, Some("1")), (3, 2, Some("3;a=2"))] {
+            let all = IngestCounts { requeued, requeued_alert_only, ..counts() };
+            assert_eq!(format_counts(&all), format_counts(&counts()), "an older service reads the same as ever");
+            assert_eq!(format_requeued(&all).as_deref(), text);
+            if let Some(text) = text {
+                assert_eq!(parse_requeued(text, counts()), Ok(all));
+            }
+        }
+        for bad in ["", "x", "-1", "1;a=", "1;b=1", "1;a=1;a=1"] {
+            assert!(parse_requeued(bad, counts()).is_err(), "{bad:?} was taken");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod requeue;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use futures::StreamExt;
 
@@ -17,7 +18,7 @@ use crate::counts::is_reason;
 use crate::publish::REASON;
 use crate::topology::DEAD;
 
-pub use letters::{Letter, LetterError, LetterFilter, LetterPage};
+pub use letters::{Letter, LetterError, LetterFilter, LetterPage, LetterSummary};
 
 /// Letters that one overview reads at most.
 const STEP: usize = 20_000;
@@ -37,12 +38,10 @@ pub struct DeadLetters {
     pub complete: bool,
 }
 
-/// The letters counted so far.
+/// The letters counted so far: all that the stream has, up to the last one counted.
 #[derive(Debug, Default)]
 pub(crate) struct DeadTally {
-    /// The first message of the stream when counting began, and how many behind it were removed by then: letters that were
-    /// removed since make the tally void.
-    first: u64,
+    /// Messages that had gone from the stream. Where others have gone by now than those that were taken out here, the tally is void.
     removed: u64,
     /// The last message counted.
     last: u64,
@@ -54,12 +53,12 @@ impl Bus {
         let mut tally = self.dead_tally().lock().await;
         let stream = self.jetstream().get_stream(DEAD).await?;
         let state = &stream.cached_info().state;
-        let (first, removed) = (state.first_sequence, state.deleted_count.unwrap_or(0));
-        if (first, removed) != (tally.first, tally.removed) || state.last_sequence < tally.last {
-            *tally = DeadTally { first, removed, ..DeadTally::default() };
+        let removed = state.last_sequence.saturating_sub(state.messages);
+        if removed != tally.removed || state.last_sequence < tally.last {
+            *tally = DeadTally { removed, ..DeadTally::default() };
         }
-        let unread = state.last_sequence.saturating_sub(tally.last.max(state.first_sequence.saturating_sub(1)));
-        if state.messages > 0 && unread > 0 {
+        let unread = state.messages.saturating_sub(tally.counted());
+        if unread > 0 {
             let wanted = usize::try_from(unread).unwrap_or(STEP).min(STEP);
             let consumer = stream
                 .create_consumer(pull::Config {
@@ -83,20 +82,48 @@ impl Bus {
             messages: state.messages,
             bytes: state.bytes,
             reasons: tally.reasons.clone(),
-            complete: state.messages == 0 || tally.last >= state.last_sequence,
+            complete: tally.counted() >= state.messages,
         })
     }
 }
 
 impl DeadTally {
     fn count(&mut self, letter: &async_nats::Message) {
-        let service = letter.subject.as_str().split('.').nth(2).unwrap_or_default();
-        let reason = letter.headers.as_ref().and_then(|headers| headers.get(REASON)).map(|reason| reason.as_str());
-        let reason = reason.filter(|reason| is_reason(reason)).unwrap_or("unknown");
-        let mut key = (service.to_owned(), reason.to_owned());
+        let mut key = kind(letter.subject.as_str(), letter.headers.as_ref());
         if self.reasons.len() >= KINDS && !self.reasons.contains_key(&key) {
-            key = ("other".to_owned(), "other".to_owned());
+            key = other();
         }
         *self.reasons.entry(key).or_default() += 1;
     }
+
+    /// Takes a letter out that was removed from the stream.
+    fn take(&mut self, sequence: u64, kind: (String, String)) {
+        self.removed += 1;
+        if sequence > self.last {
+            return;
+        }
+        // Without others it is certain what it was counted as.
+        let certain = !self.reasons.contains_key(&other());
+        match self.reasons.get_mut(&kind).filter(|_| certain) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) => drop(self.reasons.remove(&kind)),
+            None => *self = Self::default(),
+        }
+    }
+
+    fn counted(&self) -> u64 {
+        self.reasons.values().sum()
+    }
+}
+
+/// Service and reason of a letter, as its subject and its header have them.
+fn kind(subject: &str, headers: Option<&HeaderMap>) -> (String, String) {
+    let service = subject.split('.').nth(2).unwrap_or_default();
+    let reason = headers.and_then(|headers| headers.get(REASON)).map(|reason| reason.as_str());
+    let reason = reason.filter(|reason| is_reason(reason)).unwrap_or("unknown");
+    (service.to_owned(), reason.to_owned())
+}
+
+fn other() -> (String, String) {
+    ("other".to_owned(), "other".to_owned())
 }

@@ -10,7 +10,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use vedette_proto::bus::v1::{AlertResult, ArchiveResult, EventBatch, IngestCounts};
 
 use crate::connect::went_down;
-use crate::publish::{COUNTS, MESSAGE_ID, is_batch_id};
+use crate::counts::parse_requeued;
+use crate::publish::{COUNTS, MESSAGE_ID, REQUEUED, is_batch_id};
 use crate::pull::{Pulled, Puller, give_back};
 use crate::topology::{events_stream, is_label};
 use crate::{Bus, DecodeError, Kind, MAX_RAW_BYTES, Trace, decode, parse_counts};
@@ -336,7 +337,13 @@ fn message_id(message: &async_nats::Message) -> Result<&str, DecodeError> {
 fn read_events(message: &async_nats::Message) -> Read<EventBatch> {
     let id = message_id(message);
     let batch = id.as_ref().map(|id| (*id).to_owned()).unwrap_or_default();
-    let counts = header(message, COUNTS).and_then(|counts| parse_counts(counts).map_err(DecodeError::Counts));
+    let counts = header(message, COUNTS).and_then(|counts| {
+        let counts = parse_counts(counts).map_err(DecodeError::Counts)?;
+        match header(message, REQUEUED) {
+            Ok(requeued) => parse_requeued(requeued, counts).map_err(DecodeError::Counts),
+            Err(_) => Ok(counts),
+        }
+    });
     let known = counts.as_ref().map(Clone::clone).unwrap_or_default();
     let read = || {
         id?;

@@ -22,10 +22,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A step through a log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Followed<M> {
-    /// What was written; nothing where reading began, or where the message could not be read.
+    /// What was written; nothing where reading began or broke off, or where the message could not be read.
     pub message: Option<M>,
-    /// Messages that the log has beyond it.
-    pub behind: u64,
+    /// Messages that the log has beyond it. None where reading broke off: nobody knows what is written until it goes on.
+    pub behind: Option<u64>,
 }
 
 /// Where reading has come to.
@@ -48,7 +48,8 @@ impl Bus {
         self.follow(BOOKS).filter_map(async |step| step.message).boxed()
     }
 
-    /// The alert log, likewise; an alert's key is its event and its rule. Tells also where the log's end was reached.
+    /// The alert log, likewise; an alert's key is its event and its rule. Tells also where the log's end was reached, and
+    /// where reading broke off.
     pub fn alert_log(&self) -> BoxStream<'static, Followed<AlertLog>> {
         self.follow(ALERTS).boxed()
     }
@@ -75,21 +76,21 @@ impl<M: Message + Default> Reader<M> {
         loop {
             let Some(mut puller) = self.puller.take() else {
                 match self.start().await {
-                    Some(behind) => return Followed { message: None, behind },
+                    Some(behind) => return Followed { message: None, behind: Some(behind) },
                     None => continue,
                 }
             };
             let Pulled::Message(message, _) = puller.next().await else {
-                continue;
+                return Followed { message: None, behind: None };
             };
             let message = async_nats::jetstream::Message { message: *message, context: self.bus.jetstream().clone() };
             let Some((stream_sequence, consumer_sequence, behind)) =
                 message.info().ok().map(|info| (info.stream_sequence, info.consumer_sequence, info.pending))
             else {
-                continue;
+                return Followed { message: None, behind: None };
             };
             if consumer_sequence != self.consumer_sequence + 1 {
-                continue;
+                return Followed { message: None, behind: None };
             }
             self.consumer_sequence = consumer_sequence;
             self.stream_sequence = stream_sequence;
@@ -102,7 +103,7 @@ impl<M: Message + Default> Reader<M> {
                     "skipped a message of a log that cannot be read"
                 );
             });
-            return Followed { message: message.ok(), behind };
+            return Followed { message: message.ok(), behind: Some(behind) };
         }
     }
 

@@ -29,7 +29,7 @@ pub use codec::{DecodeError, MAX_ITEMS, MAX_RAW_BYTES, decode, encode, pack};
 pub use config::{Config, Limits};
 pub use connect::{Bus, ConnectError};
 pub use counts::{CountsError, format_counts, parse_counts};
-pub use dead::{DeadLetters, Letter, LetterError, LetterFilter, LetterPage};
+pub use dead::{DeadLetters, Letter, LetterError, LetterFilter, LetterPage, LetterSummary};
 pub use delivery::{AckError, Delivery, Undecodable};
 pub use follow::Followed;
 pub use overview::{ConsumerView, Overview, OverviewError, StreamView};

@@ -18,12 +18,13 @@ use vedette_proto::bus::v1::dead_letter::Origin;
 use vedette_proto::bus::v1::{AlertLog, AlertResult, ArchiveResult, Books, DeadLetter, IngestCounts};
 
 use crate::connect::went_down;
-use crate::counts::is_reason;
+use crate::counts::{format_requeued, is_reason};
 use crate::topology::{alerts_subject, books_subject, dead_subject, events_subject, is_label, results_subject};
 use crate::{Bus, CountsError, Kind, encode, format_counts, trace};
 
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 pub(crate) const COUNTS: &str = "Vedette-Counts";
+pub(crate) const REQUEUED: &str = "Vedette-Requeued";
 pub(crate) const REASON: &str = "Vedette-Reason";
 /// A message id and what services hang on it.
 const MAX_ID_BYTES: usize = 256;
@@ -186,6 +187,9 @@ impl Bus {
     ) -> Result<Published, PublishError> {
         let mut headers = headers(batch_id)?;
         headers.insert(COUNTS, format_counts(counts).map_err(PublishError::Counts)?);
+        if let Some(requeued) = format_requeued(counts) {
+            headers.insert(REQUEUED, requeued);
+        }
         trace::write(&mut headers);
         let subject = events_subject(self.config().partitions, label(cluster)?);
         self.publish(subject, headers, compressed, timeout).await

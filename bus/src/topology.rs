@@ -4,7 +4,9 @@
 //! events before [`Bus::ready`] says so; and since whoever was told so before cannot be stopped, an event stream that is
 //! created takes no events before its durables are there: until then it has a subject that nobody publishes to.
 
+use std::error::Error as _;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
@@ -201,23 +203,41 @@ pub fn is_label(text: &str) -> bool {
 struct Wanted {
     stream: StreamConfig,
     durables: Vec<pull::Config>,
+    /// Nothing that comes in or goes out depends on it, so that nothing stops where the broker has no room for it.
+    optional: bool,
 }
 
 impl Bus {
     /// Creates the streams and their durables, or brings settings that differ back to the configured ones. Any service may
-    /// call it at any time.
+    /// call it at any time. The alert log is done without where JetStream refuses it; an error is logged then, once.
     ///
     /// # Errors
     /// If JetStream refuses: no room on disk, or a setting that it cannot change in place.
     pub async fn ensure(&self) -> Result<(), EnsureError> {
-        for Wanted { stream, durables } in wanted(self.config()) {
-            let found = self.find_or_create(&stream).await?;
-            for durable in &durables {
-                self.ensure_durable(&stream.name, durable).await?;
+        for wanted in wanted(self.config()) {
+            match self.ensure_stream(&wanted).await {
+                Err(error) if wanted.optional => self.do_without(&wanted.stream.name, &error),
+                done => done?,
             }
-            self.update_stream(&found, &stream).await?;
         }
         self.refuse_left_over().await
+    }
+
+    async fn ensure_stream(&self, Wanted { stream, durables, .. }: &Wanted) -> Result<(), EnsureError> {
+        let found = self.find_or_create(stream).await?;
+        for durable in durables {
+            self.ensure_durable(&stream.name, durable).await?;
+        }
+        self.update_stream(&found, stream).await
+    }
+
+    /// Says that a stream is not as it should be and that nobody waits for it; once, since whoever finds the broker wanting sets it
+    /// up again and again.
+    fn do_without(&self, stream: &str, error: &EnsureError) {
+        if !self.without_told().swap(true, Ordering::Relaxed) {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(nats.stream = %stream, %error, cause, "going on without a stream that the broker refuses");
+        }
     }
 
     /// Whether events may be published: every event stream has both durables, and dead letters have a place.
@@ -353,6 +373,7 @@ fn wanted(config: &Config) -> Vec<Wanted> {
             durables: [Kind::Alert, Kind::Archive]
                 .map(|kind| durable(config, kind.as_str(), EVENTS_ACK_PENDING))
                 .into(),
+            optional: false,
         })
         .collect();
     all.extend([Kind::Alert, Kind::Archive].map(|kind| Wanted {
@@ -362,6 +383,7 @@ fn wanted(config: &Config) -> Vec<Wanted> {
             ..stream(config, kind.results_stream(), config.limits.results_bytes)
         },
         durables: vec![durable(config, kind.results_durable(), RESULTS_ACK_PENDING)],
+        optional: false,
     }));
     all.push(Wanted {
         stream: StreamConfig {
@@ -369,6 +391,7 @@ fn wanted(config: &Config) -> Vec<Wanted> {
             ..stream(config, DEAD, config.limits.dead_bytes)
         },
         durables: Vec::new(),
+        optional: false,
     });
     all.push(Wanted {
         stream: StreamConfig {
@@ -379,6 +402,7 @@ fn wanted(config: &Config) -> Vec<Wanted> {
             ..stream(config, BOOKS, config.limits.books_bytes)
         },
         durables: Vec::new(),
+        optional: false,
     });
     all.push(Wanted {
         stream: StreamConfig {
@@ -389,6 +413,8 @@ fn wanted(config: &Config) -> Vec<Wanted> {
             ..stream(config, ALERTS, config.limits.alerts_bytes)
         },
         durables: Vec::new(),
+        // Brokers that are older than the log may have no room for it.
+        optional: true,
     });
     all
 }

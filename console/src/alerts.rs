@@ -2,12 +2,15 @@
 //!
 //! The alert log is read from its beginning at each start, as the books are, and then followed. What is held is bounded, in number
 //! and in bytes: past that, what was logged first goes, whatever time its event claims, so that no clock that runs ahead keeps others
-//! out. An alert is logged again when its message came again; by its event and its rule it is one, and what was logged first counts.
+//! out. So does what was settled before the time that the log reaches back.
+//!
+//! An alert is logged again when its message came again; by its event and its rule it is one, and what was logged first counts. But
+//! where a receiver had refused it, what was settled later counts: it is what became of it when its dead letter was requeued.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use vedette_audit::EventId;
 use vedette_bus::Followed;
 use vedette_proto::bus::v1::{Alert, AlertLog, AlertOutcome, LoggedAlert};
@@ -20,19 +23,33 @@ const MOST: usize = 20_000;
 const MOST_BYTES: usize = 64 << 20;
 /// Bytes of an alert beside its texts.
 const OVERHEAD: usize = 1_024;
+/// How far back the log reaches, as the broker is told.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The alerts.
 #[derive(Debug)]
 pub(crate) struct Alerts {
     entries: BTreeMap<Place, Arc<Entry>>,
-    known: HashSet<(EventId, Arc<str>)>,
+    known: HashMap<(EventId, Arc<str>), Known>,
     /// As they were logged, the first one first.
-    order: VecDeque<Place>,
+    order: BTreeMap<u64, Place>,
+    /// The number of the next one that is logged.
+    next: u64,
     bytes: usize,
     most: usize,
     most_bytes: usize,
-    left_out: bool,
+    /// When the last of those was settled that found no room, in microseconds.
+    left_out: Option<i64>,
+    /// Whether the log was read to its end, and reading has not broken off since.
     read: bool,
+}
+
+/// Where an alert that is known by its event and its rule is held.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    time_micros: i64,
+    /// In the order of logging.
+    number: u64,
 }
 
 /// The alerts, with their reader on one side and the answers on the other.
@@ -71,9 +88,9 @@ pub(crate) struct Wanted {
     /// In lower case.
     pub(crate) text: String,
     /// `<Rule resource>.<rule>`; none: any.
-    pub(crate) rules: Vec<String>,
+    pub(crate) rules: HashSet<String>,
     /// None: any.
-    pub(crate) priorities: Vec<String>,
+    pub(crate) priorities: HashSet<String>,
     pub(crate) event: Option<EventId>,
     pub(crate) start_micros: Option<i64>,
     pub(crate) end_micros: Option<i64>,
@@ -86,7 +103,7 @@ pub(crate) struct Found {
     pub(crate) entries: Vec<Arc<Entry>>,
     /// The time of the oldest alert that is held and that the caller may see.
     pub(crate) since_micros: Option<i64>,
-    /// Whether these are all that were logged.
+    /// Whether all that were logged are held.
     pub(crate) complete: bool,
 }
 
@@ -100,20 +117,31 @@ impl Alerts {
     fn holding(most: usize, most_bytes: usize) -> Self {
         Self {
             entries: BTreeMap::new(),
-            known: HashSet::new(),
-            order: VecDeque::new(),
+            known: HashMap::new(),
+            order: BTreeMap::new(),
+            next: 0,
             bytes: 0,
             most,
             most_bytes,
-            left_out: false,
+            left_out: None,
             read: false,
         }
     }
 
     /// Takes in a step through the log.
-    pub(crate) fn apply(&mut self, step: Followed<AlertLog>) {
-        self.read = step.behind == 0;
-        let Some(log) = step.message else { return };
+    pub(crate) fn apply(&mut self, step: Followed<AlertLog>, now: Timestamp) {
+        self.read = match step.behind {
+            None => false,
+            Some(0) => true,
+            // What has just been written is behind for a moment, and no reason to doubt the rest.
+            Some(_) => self.read,
+        };
+        self.take(step.message);
+        self.forget(now);
+    }
+
+    fn take(&mut self, log: Option<AlertLog>) {
+        let Some(log) = log else { return };
         let cluster: Arc<str> = log.cluster.into();
         for logged in log.alerts {
             match Entry::of(&cluster, logged) {
@@ -124,29 +152,56 @@ impl Alerts {
     }
 
     fn add(&mut self, entry: Entry) {
-        if !self.known.insert(entry.place.key()) {
-            return;
+        if let Some(known) = self.known.get(&entry.place.key()).copied() {
+            let held = Place { time_micros: known.time_micros, ..entry.place.clone() };
+            if self.entries.get(&held).is_some_and(|held| !held.gives_way_to(&entry)) {
+                return;
+            }
+            self.remove(known.number);
         }
+        let (place, number) = (entry.place.clone(), self.next);
+        self.next += 1;
         self.bytes += entry.weight();
-        self.order.push_back(entry.place.clone());
-        self.entries.insert(entry.place.clone(), Arc::new(entry));
+        self.known.insert(place.key(), Known { time_micros: place.time_micros, number });
+        self.order.insert(number, place.clone());
+        self.entries.insert(place, Arc::new(entry));
         while self.entries.len() > self.most || self.bytes > self.most_bytes {
-            let Some(first) = self.order.pop_front() else { return };
-            self.known.remove(&first.key());
-            self.bytes -= self.entries.remove(&first).map_or(0, |entry| entry.weight());
-            self.left_out = true;
+            let Some((first, _)) = self.order.first_key_value() else { return };
+            let settled = self.remove(*first).map(|gone| gone.settled_micros);
+            self.left_out = self.left_out.max(settled);
         }
+    }
+
+    /// Lets go of what the log does not have any more.
+    fn forget(&mut self, now: Timestamp) {
+        let since = now.saturating_sub(KEPT).map_or(i64::MIN, Timestamp::as_microsecond);
+        while let Some((first, place)) = self.order.first_key_value() {
+            if self.entries.get(place).is_some_and(|entry| entry.settled_micros >= since) {
+                break;
+            }
+            self.remove(*first);
+        }
+        self.left_out = self.left_out.filter(|settled| *settled >= since);
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Entry>> {
+        let place = self.order.remove(&number)?;
+        self.known.remove(&place.key());
+        let entry = self.entries.remove(&place)?;
+        self.bytes -= entry.weight();
+        Some(entry)
     }
 }
 
 impl SharedAlerts {
     /// The alerts that are wanted, of those that a caller may see.
-    pub(crate) fn find(&self, scope: &Scope, wanted: &Wanted) -> Found {
+    pub(crate) fn find(&self, scope: &Scope, wanted: &Wanted, now: Timestamp) -> Found {
         // Looked through after the lock is gone: the reader goes on meanwhile.
         let (held, complete) = {
-            let alerts = self.lock();
+            let mut alerts = self.lock();
+            alerts.forget(now);
             let held: Vec<Arc<Entry>> = alerts.entries.values().rev().cloned().collect();
-            (held, alerts.read && !alerts.left_out)
+            (held, alerts.read && alerts.left_out.is_none())
         };
         let mut visible = held.into_iter().filter(|entry| scope.allows(&entry.record())).peekable();
         let mut since_micros = None;
@@ -197,6 +252,11 @@ impl Entry {
             text: text.map(|text| text.to_lowercase()).join("\n"),
             alert,
         })
+    }
+
+    /// Whether a later word on the same alert is the one that counts.
+    fn gives_way_to(&self, later: &Self) -> bool {
+        self.outcome == AlertOutcome::Rejected && later.settled_micros > self.settled_micros
     }
 
     /// What decides who may see it: the same as of its event.

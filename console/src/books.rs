@@ -197,6 +197,7 @@ impl Sums {
         self.ingest.published += ingest.published;
         self.ingest.oversize += ingest.oversize;
         self.ingest.requeued += ingest.requeued;
+        self.ingest.requeued_alert_only += ingest.requeued_alert_only;
         add_reasons(&mut self.ingest.dropped, &ingest.dropped);
         add_reasons(&mut self.ingest.dead_lettered, &ingest.dead_lettered);
         self.archive.batches += archive.batches;
@@ -265,6 +266,7 @@ impl IngestSums {
         self.published += counts.published;
         self.oversize += counts.oversize;
         self.requeued += counts.requeued;
+        self.requeued_alert_only += counts.requeued_alert_only;
         add_reasons(&mut self.dropped, &counts.dropped);
         add_reasons(&mut self.dead_lettered, &counts.dead_lettered);
     }

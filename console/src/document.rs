@@ -142,6 +142,9 @@ pub struct IngestSums {
     /// Of the evaluator's dead letters, which were received before.
     #[schema(required)]
     pub requeued: u64,
+    /// Those of them that the alert evaluation alone could do nothing with: the archive's has not counted them as dead-lettered.
+    #[serde(skip)]
+    pub(crate) requeued_alert_only: u64,
 }
 
 /// Events on their way to the archive.

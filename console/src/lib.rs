@@ -280,7 +280,7 @@ async fn read_alerts(mut bus: watch::Receiver<Option<Bus>>, alerts: SharedAlerts
             biased;
             () = stop.cancelled() => return,
             next = log.next() => match next {
-                Some(next) => alerts.lock().apply(next),
+                Some(next) => alerts.lock().apply(next, jiff::Timestamp::now()),
                 None => return,
             },
         }

@@ -16,6 +16,9 @@ use vedette_rules::{DecideError, Decision, RuleSet};
 
 use crate::fit::{self, Room};
 
+/// The reason where an event's part finds no room in the result.
+const TOO_LARGE: &str = "result_too_large";
+
 /// The batch and the rules that decide it.
 pub(crate) struct Case<'a> {
     /// The event message's id.
@@ -39,6 +42,13 @@ pub(crate) struct Culprit {
     pub(crate) reason: &'static str,
     pub(crate) detail: String,
     pub(crate) json: Bytes,
+}
+
+impl Culprit {
+    /// Whether it is one for this consumer's result, whatever the other one finds.
+    pub(crate) fn is_of_the_result(&self) -> bool {
+        self.reason == TOO_LARGE
+    }
 }
 
 /// What came of a batch for one consumer.
@@ -173,7 +183,7 @@ fn judged(case: &Case<'_>, judge: &Judge<'_>, index: usize, json: &Bytes) -> Res
 
 /// An event whose part of the result is too much.
 pub(crate) fn too_large(index: usize, json: &Bytes) -> Culprit {
-    culprit(index, "result_too_large", "the event's part of the result does not fit into a message".to_owned(), json)
+    culprit(index, TOO_LARGE, "the event's part of the result does not fit into a message".to_owned(), json)
 }
 
 fn culprit(index: usize, reason: &'static str, detail: String, json: &Bytes) -> Culprit {

@@ -156,8 +156,7 @@ impl Lane {
         };
         for (culprit, origin) in &ready.culprits {
             let letter = self.letter(delivery, culprit, origin.clone());
-            // Both consumers find the same culprits; the same id makes it one letter, which is counted once.
-            let id = format!("{}/evaluator/{}", delivery.batch, culprit.index);
+            let id = letter_id(&delivery.batch, culprit.index, origin.as_ref().is_some_and(|origin| origin.alert_only));
             let written = self.persist(|| self.bus.dead_letter(&letter, &id)).await?;
             self.metrics.dead_lettered.with_label_values(&[culprit.reason]).inc_by(u64::from(!written.duplicate));
         }
@@ -261,6 +260,7 @@ fn ready(
             id: event.id.clone(),
             received_unix_nanos: batch.received_unix_nanos,
             generation: batch.generation,
+            alert_only: kind == Kind::Alert && culprit.is_of_the_result(),
         });
         (culprit, origin)
     };
@@ -280,6 +280,12 @@ fn ready(
             Ready { packed, culprits: decided.culprits.into_iter().map(with_origin).collect() }
         }
     }
+}
+
+/// Both consumers find the same culprits; the same id makes it one letter, which is counted once. What had no room among the
+/// alerts is a letter beside one that the archive's result may have had no room for: they are counted apart.
+fn letter_id(batch: &str, index: usize, alert_only: bool) -> String {
+    format!("{batch}/evaluator/{index}{}", if alert_only { "/alert" } else { "" })
 }
 
 /// Seconds since `received`, in nanoseconds since the Unix epoch.

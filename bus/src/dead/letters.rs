@@ -14,7 +14,7 @@ use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use futures::StreamExt;
 use vedette_proto::bus::v1::DeadLetter;
 
-use super::requeue;
+use super::{kind, requeue};
 use crate::counts::is_reason;
 use crate::publish::REASON;
 use crate::topology::{DEAD, NotReady, is_label};
@@ -57,11 +57,34 @@ pub struct Letter {
     pub stays: Option<&'static str>,
 }
 
+/// A dead letter without what is in it: pages of those would take gigabytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterSummary {
+    /// Its place in the stream, which is its name.
+    pub sequence: u64,
+    /// Who wrote it.
+    pub service: String,
+    /// The cluster that it is of.
+    pub cluster: String,
+    /// Why it is one: a code of a bounded set.
+    pub reason: String,
+    /// The same in words.
+    pub detail: String,
+    /// When it was written.
+    pub unix_nanos: i64,
+    /// The message that it came in.
+    pub batch: String,
+    /// Bytes of its payload.
+    pub bytes: u64,
+    /// Why it can't be requeued.
+    pub stays: Option<&'static str>,
+}
+
 /// Some letters, newest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LetterPage {
     /// The letters.
-    pub letters: Vec<Letter>,
+    pub letters: Vec<LetterSummary>,
     /// Where to go on: below this sequence. None after the oldest.
     pub next: Option<u64>,
 }
@@ -144,6 +167,22 @@ impl Letter {
         });
         Self { sequence: message.sequence, stays: requeue::stays(&letter), letter }
     }
+
+    /// The letter without what is in it.
+    pub fn summary(&self) -> LetterSummary {
+        let Self { sequence, letter, stays } = self;
+        LetterSummary {
+            sequence: *sequence,
+            service: letter.service.clone(),
+            cluster: letter.cluster.clone(),
+            reason: letter.reason.clone(),
+            detail: letter.detail.clone(),
+            unix_nanos: letter.unix_nanos,
+            batch: letter.batch.clone(),
+            bytes: letter.payload.len() as u64,
+            stays: *stays,
+        }
+    }
 }
 
 impl Bus {
@@ -164,7 +203,7 @@ impl Bus {
         let (heads, next) = heads(&stream, filter, below, limit).await.map_err(LetterError::Ask)?;
         let mut page = LetterPage { letters: Vec::with_capacity(heads.len()), next };
         for head in heads {
-            match read(&stream, head.sequence).await {
+            match read(&stream, head.sequence, |letter| letter.summary()).await {
                 Ok(letter) => page.letters.push(letter),
                 // Somebody dealt with it meanwhile.
                 Err(LetterError::Missing(_)) => {}
@@ -179,7 +218,7 @@ impl Bus {
     /// # Errors
     /// [`LetterError::Missing`] or [`LetterError::Ask`].
     pub async fn letter(&self, sequence: u64) -> Result<Letter, LetterError> {
-        read(&self.dead_stream().await?, sequence).await
+        read(&self.dead_stream().await?, sequence, |letter| letter).await
     }
 
     /// Removes a letter for good: the broker writes over its bytes.
@@ -188,21 +227,40 @@ impl Bus {
     /// [`LetterError::Missing`] or [`LetterError::Ask`].
     pub async fn discard_letter(&self, sequence: u64) -> Result<(), LetterError> {
         let stream = self.dead_stream().await?;
-        let Err(error) = stream.delete_message(sequence).await else { return Ok(()) };
+        let message = stream.get_raw_message(sequence).await.map_err(|error| unread(sequence, error))?;
+        let kind = kind(message.subject.as_str(), Some(&message.headers));
+        self.remove_letter(&stream, sequence, kind).await
+    }
+
+    /// Removes a letter of this kind from the stream and from what was counted.
+    pub(super) async fn remove_letter(
+        &self,
+        stream: &Stream,
+        sequence: u64,
+        kind: (String, String),
+    ) -> Result<(), LetterError> {
+        // Nobody may count between the two.
+        let mut tally = self.dead_tally().lock().await;
+        let Err(error) = stream.delete_message(sequence).await else {
+            tally.take(sequence, kind);
+            return Ok(());
+        };
+        drop(tally);
         // The broker has one code for what is not there and what it can't remove.
         stream.get_raw_message(sequence).await.map_err(|error| unread(sequence, error))?;
         Err(LetterError::Ask(error.into()))
     }
 
-    async fn dead_stream(&self) -> Result<Stream, LetterError> {
+    pub(super) async fn dead_stream(&self) -> Result<Stream, LetterError> {
         self.jetstream().get_stream(DEAD).await.map_err(|error| LetterError::Ask(error.into()))
     }
 }
 
-async fn read(stream: &Stream, sequence: u64) -> Result<Letter, LetterError> {
+/// Reads a letter, and keeps of it what is wanted.
+async fn read<T: Send + 'static>(stream: &Stream, sequence: u64, kept: fn(Letter) -> T) -> Result<T, LetterError> {
     let message = stream.get_raw_message(sequence).await.map_err(|error| unread(sequence, error))?;
     // Off the reactor, since a letter may unpack to megabytes.
-    let letter = tokio::task::spawn_blocking(move || Letter::read(message)).await;
+    let letter = tokio::task::spawn_blocking(move || kept(Letter::read(message))).await;
     letter.map_err(|error| LetterError::Ask(error.into()))
 }
 

@@ -33,7 +33,9 @@ impl Bus {
         }
         let published = self.publish_again(sequence, &read.letter, origin).await;
         published.map_err(|source| LetterError::Publish { sequence, source })?;
-        match self.discard_letter(sequence).await {
+        // As its subject and its header have it.
+        let kind = (read.letter.service.clone(), read.letter.reason.clone());
+        match self.remove_letter(&self.dead_stream().await?, sequence, kind).await {
             // Somebody else requeued it at the same time.
             Ok(()) | Err(LetterError::Missing(_)) => Ok(read),
             Err(error) => Err(error),
@@ -55,7 +57,12 @@ impl Bus {
                     generation: event.generation,
                     events: vec![Event { id: event.id, json: letter.payload.clone() }],
                 };
-                let counts = IngestCounts { published: 1, requeued: 1, ..IngestCounts::default() };
+                let counts = IngestCounts {
+                    published: 1,
+                    requeued: 1,
+                    requeued_alert_only: event.alert_only.into(),
+                    ..IngestCounts::default()
+                };
                 let timeout = self.config().publish_timeout();
                 self.publish_events(&cluster, &batch, &counts, encode(&events), timeout).await
             }

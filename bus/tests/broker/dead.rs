@@ -5,8 +5,8 @@ use std::path::Path;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
-use futures::StreamExt;
 use futures::future::join_all;
+use futures::{FutureExt, StreamExt};
 use vedette_bus::{Bus, Kind, LetterError, LetterFilter, MAX_RAW_BYTES, decode, encode};
 use vedette_e2e::NatsServer;
 use vedette_proto::bus::v1::dead_letter::Origin;
@@ -31,7 +31,7 @@ fn letter(service: &str, reason: &str, origin: Option<Origin>) -> DeadLetter {
 }
 
 fn event() -> Origin {
-    Origin::Event(EventOrigin { id: vec![1; 16].into(), received_unix_nanos: 5, generation: 3 })
+    Origin::Event(EventOrigin { id: vec![1; 16].into(), received_unix_nanos: 5, generation: 3, alert_only: true })
 }
 
 fn matched() -> Origin {
@@ -135,6 +135,7 @@ async fn large_letters_make_short_pages() {
     }
     let first = bus.letters(&LetterFilter::default(), None, 100).await.unwrap();
     assert!((1..6).contains(&first.letters.len()), "{}", first.letters.len());
+    assert_eq!(first.letters[0].bytes, 8 << 20, "which it does not hold");
     assert_eq!(walk(&bus, &LetterFilter::default(), 100).await, [6, 5, 4, 3, 2, 1]);
 }
 
@@ -164,6 +165,49 @@ async fn a_letter_is_shown_and_discarded() {
     let dead = bus.overview().await.unwrap().dead;
     assert_eq!((dead.messages, dead.reasons[&key]), (3, 1), "one in the middle went");
     assert_eq!(walk(&bus, &LetterFilter::default(), 2).await, [4, 2, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_are_dealt_with_here_are_not_counted_anew() {
+    let (server, bus) = started().await;
+    let letters = ["ingest", "archiver", "archiver", "ingest", "ingest", "archiver"];
+    for (number, service) in letters.into_iter().enumerate() {
+        let origin = (service == "archiver").then(matched);
+        bus.dead_letter(&letter(service, "refused", origin), &format!("d{number}")).await.unwrap();
+    }
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut read = client.subscribe("$JS.API.CONSUMER.>").await.unwrap();
+    client.flush().await.unwrap();
+    // How many of ingest and the archiver there are, and how often headers were read for it.
+    let mut counted = async || {
+        let dead = bus.overview().await.unwrap().dead;
+        assert!(dead.complete);
+        let count = |service: &str| dead.reasons.get(&(service.to_owned(), "refused".to_owned())).copied().unwrap_or(0);
+        client.flush().await.unwrap();
+        let asked = std::iter::from_fn(|| read.next().now_or_never().flatten());
+        let reads = asked.filter(|it| ["CREATE", "VEDETTE_DEAD"].iter().all(|part| it.subject.contains(part))).count();
+        assert_eq!(dead.messages, dead.reasons.values().sum::<u64>());
+        (count("ingest"), count("archiver"), reads)
+    };
+    assert_eq!(counted().await, (3, 3, 1));
+    bus.discard_letter(4).await.unwrap();
+    assert_eq!(counted().await, (2, 3, 0), "in the middle");
+    bus.requeue_letter(3).await.unwrap();
+    bus.discard_letter(1).await.unwrap();
+    assert_eq!(counted().await, (1, 2, 0), "the first, and one behind it");
+    assert_eq!(bus.letters(&LetterFilter::default(), None, 1).await.unwrap().letters[0].sequence, 6);
+    bus.discard_letter(6).await.unwrap();
+    counted().await;
+    assert_eq!(counted().await, (1, 1, 0), "the last");
+    // What others remove is found out.
+    plain(&server).await.get_stream("VEDETTE_DEAD").await.unwrap().delete_message(2).await.unwrap();
+    assert_eq!(counted().await, (1, 0, 1));
+    // One that came since and was not counted.
+    bus.dead_letter(&letter("ingest", "refused", None), "d7").await.unwrap();
+    bus.discard_letter(7).await.unwrap();
+    assert_eq!(counted().await, (1, 0, 0));
+    bus.dead_letter(&letter("ingest", "refused", None), "d8").await.unwrap();
+    assert_eq!(counted().await, (2, 0, 1));
 }
 
 /// Whether any file in the folder has these bytes.
@@ -214,7 +258,8 @@ async fn what_is_in_a_letter_is_published_again_with_counts_of_its_own() {
         let batch = delivery.message.as_ref().unwrap();
         assert_eq!((delivery.batch.as_str(), batch.cluster.as_str(), batch.received_unix_nanos), ("b1+1", "east", 5));
         assert_eq!(batch.events, [Event { id: vec![1; 16].into(), json: "{\"verb\":\"get\"}".into() }]);
-        assert_eq!(delivery.counts, IngestCounts { published: 1, requeued: 1, ..IngestCounts::default() });
+        let expected = IngestCounts { published: 1, requeued: 1, requeued_alert_only: 1, ..IngestCounts::default() };
+        assert_eq!(delivery.counts, expected);
     }
     let archive = next(&mut bus.archive_results()).await.message.unwrap();
     let rules = vec!["a.b".to_owned(), "a.c".to_owned()];

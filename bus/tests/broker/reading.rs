@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
-use vedette_bus::Bus;
+use vedette_bus::{Bus, Followed};
 use vedette_e2e::NatsServer;
 use vedette_proto::bus::v1::{Alert, AlertLog, BookEntry, Books, DeadLetter, LoggedAlert};
 
@@ -74,7 +74,7 @@ async fn the_alert_log_is_read_to_its_end_and_a_repeated_message_is_one() {
     let mut log = bus.alert_log();
     let mut next = async || within("the alert log", log.next()).await.unwrap();
     let start = next().await;
-    assert_eq!((start.message, start.behind), (None, 0), "an empty log is at its end at once");
+    assert_eq!((start.message, start.behind), (None, Some(0)), "an empty log is at its end at once");
     let logged = |rule: &str| {
         let alert = Alert { rule_id: rule.to_owned(), ..Alert::default() };
         let alerts = vec![LoggedAlert { alert: Some(alert), ..LoggedAlert::default() }];
@@ -95,7 +95,34 @@ async fn the_alert_log_is_read_to_its_end_and_a_repeated_message_is_one() {
     for _ in 0..3 {
         left.push(within("the alert log", again.next()).await.unwrap().behind);
     }
-    assert_eq!(left, [2, 1, 0]);
+    assert_eq!(left, [2, 1, 0].map(Some));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_reading_a_log_broke_off_is_told_at_once_and_then_how_far_it_is() {
+    let (mut server, bus) = started().await;
+    let mut log = bus.alert_log();
+    let mut next = async || within("the alert log", log.next()).await.unwrap();
+    assert_eq!(next().await.behind, Some(0));
+    let entry = AlertLog { cluster: "member".to_owned(), alerts: Vec::new() };
+    bus.log_alerts(&entry, &["b1"], 0).await.unwrap();
+    assert_eq!(next().await, Followed { message: Some(entry.clone()), behind: Some(0) });
+    server.kill();
+    assert_eq!(next().await, Followed { message: None, behind: None }, "with nobody there yet who could go on");
+    server = tokio::task::spawn_blocking(move || {
+        server.start_again();
+        server
+    })
+    .await
+    .unwrap();
+    until("the connection", async || bus.connected()).await;
+    bus.log_alerts(&entry, &["b2"], 0).await.unwrap();
+    let mut steps = Vec::new();
+    while steps.last() != Some(&Followed { message: Some(entry.clone()), behind: Some(0) }) {
+        steps.push(next().await);
+    }
+    assert!(steps.iter().filter(|step| step.message.is_some()).count() == 1, "{steps:?}");
+    drop(server);
 }
 
 fn letter(service: &str, reason: &str) -> DeadLetter {

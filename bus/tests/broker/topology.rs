@@ -7,8 +7,9 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{
     Config as StreamConfig, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
-use vedette_bus::{Bus, ConnectError, EnsureError, Kind, NotReady};
+use vedette_bus::{Bus, ConnectError, EnsureError, Kind, NotReady, PublishError, Unavailable};
 use vedette_e2e::NatsServer;
+use vedette_proto::bus::v1::AlertLog;
 
 use super::{bus, config, plain, publish, started};
 
@@ -139,6 +140,28 @@ async fn a_broker_without_room_says_which_stream_does_not_fit() {
     let bus = Bus::connect("test", &config).await.unwrap();
     let error = bus.ensure().await.unwrap_err();
     assert!(matches!(&error, EnsureError::Create { stream, .. } if stream == "VEDETTE_EVENTS_0"), "{error:?}");
+}
+
+/// As one that was set up before there was an alert log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_without_room_for_the_alert_log_does_all_else() {
+    let server = NatsServer::start();
+    let mut config = config(&server);
+    let fits = config.limits.alerts_bytes;
+    config.limits.alerts_bytes = 1 << 50;
+    let bus = super::bus(&config).await;
+    bus.ready().await.unwrap();
+    publish(&bus, "default", "b1").await.unwrap();
+    let streams = bus.overview().await.unwrap().streams;
+    assert!(!streams.iter().any(|stream| stream.name == "VEDETTE_ALERTS"), "{streams:?}");
+    let log = AlertLog { cluster: "default".to_owned(), alerts: Vec::new() };
+    let error = bus.log_alerts(&log, &["b1"], 0).await.unwrap_err();
+    assert!(matches!(error, PublishError::Unavailable { reason: Unavailable::NoStream, .. }), "{error:?}");
+    bus.ensure().await.unwrap();
+    // Once there is room, whoever starts next makes it.
+    config.limits.alerts_bytes = fits;
+    super::bus(&config).await;
+    bus.log_alerts(&log, &["b1"], 0).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

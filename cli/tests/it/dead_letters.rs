@@ -51,7 +51,8 @@ async fn bury(url: String) {
 
     let received_unix_nanos = 1_700_000_000_000_000_000;
     let rules = vec!["archiving-rule.archiving".to_owned()];
-    let again = Origin::Event(EventOrigin { id: vec![2; 16].into(), received_unix_nanos, generation: 1 });
+    let again =
+        Origin::Event(EventOrigin { id: vec![2; 16].into(), received_unix_nanos, generation: 1, alert_only: false });
     bus.dead_letter(&letter("evaluator", &event(2), again), "d2").await.unwrap();
     let again = Origin::Match(MatchOrigin { id: vec![3; 16].into(), received_unix_nanos, generation: 1, rules });
     bus.dead_letter(&letter("archiver", &event(3), again), "d3").await.unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Json;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use vedette_archive::{Bucket, Interval};
@@ -24,6 +25,8 @@ use crate::serve::Shared;
 
 /// The priorities that a rule can have, the gravest first.
 const PRIORITIES: [&str; 3] = ["WARNING", "INFO", "DEBUG"];
+/// Rules, or priorities, that are asked for at most.
+const MOST_NAMED: usize = 64;
 
 /// An alert: that a rule held for an event. Members that the event does not have are absent.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -83,7 +86,7 @@ pub struct Alert {
     pub audit_id: String,
     /// What became of it.
     pub outcome: Outcome,
-    /// The receivers that took it, by name.
+    /// The receivers that took it, by name. Told to those who may see everything; empty for others.
     pub receivers: Vec<String>,
 }
 
@@ -121,8 +124,8 @@ pub struct AlertsKept {
     /// The time of the oldest alert's event; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// Whether that is the whole alert log. It is not while that is read, after the console's start, and where there are more alerts
-    /// than the console holds.
+    /// Whether the console holds the whole alert log, of which the caller may see a part. It does not while that is read, after the
+    /// console's start or while the broker is away, and where there are more alerts than it holds.
     pub complete: bool,
 }
 
@@ -160,7 +163,7 @@ pub struct AlertGroup {
 pub(crate) struct Select {
     /// Text that the message, a user, the object's name or its namespace contains, in capitals or not.
     q: Option<String>,
-    /// Rules, `<Rule resource>.<rule>`: more than once, or with commas between them.
+    /// Rules, `<Rule resource>.<rule>`: more than once, or with commas between them; at most 64.
     rule: Option<String>,
     /// Priorities, likewise.
     priority: Option<String>,
@@ -209,13 +212,13 @@ pub(crate) async fn list(
     let limit = usize::try_from(params.number("limit", 50, 0..=1_000)?).unwrap_or(0);
     let after = params.text("cursor").map(|text| place(&text)).transpose()?;
     params.end()?;
-    let Found { entries, since_micros, complete } = find(shared, scope, wanted).await?;
+    let Found { entries, since_micros, complete } = find(shared, &scope, wanted).await?;
     let total = after.is_none().then_some(entries.len() as u64);
     let mut rest = entries.iter().filter(|entry| after.as_ref().is_none_or(|after| entry.place < *after));
     let page: Vec<&Arc<Entry>> = rest.by_ref().take(limit).collect();
     let next = page.last().filter(|_| rest.next().is_some()).map(|last| cursor(&last.place));
     Ok(Json(Alerts {
-        items: page.into_iter().map(|entry| Alert::of(entry)).collect(),
+        items: page.into_iter().map(|entry| Alert::of(entry, &scope)).collect(),
         next,
         total,
         kept: AlertsKept { since: since_micros.map(time), complete },
@@ -235,7 +238,7 @@ pub(crate) async fn groups(
 ) -> Result<Json<AlertGroups>, Failure> {
     let wanted = wanted(&mut params)?;
     params.end()?;
-    let found = find(shared, scope, wanted).await?;
+    let found = find(shared, &scope, wanted).await?;
     let mut groups: BTreeMap<(&str, &str), Together<'_>> = BTreeMap::new();
     // The newest first: the first of a group is its latest.
     for entry in &found.entries {
@@ -247,7 +250,7 @@ pub(crate) async fn groups(
     }
     let mut groups: Vec<Together<'_>> = groups.into_values().collect();
     groups.sort_by(|one, other| other.latest.place.cmp(&one.latest.place));
-    Ok(Json(AlertGroups { items: groups.iter().map(Together::told).collect() }))
+    Ok(Json(AlertGroups { items: groups.iter().map(|group| group.told(&scope)).collect() }))
 }
 
 /// Alerts over time
@@ -268,7 +271,7 @@ pub(crate) async fn histogram(
     let interval: Interval = params.parsed("interval")?.unwrap_or(Interval::seconds(900));
     params.end()?;
     let (start, end) = (wanted.start_micros.map(time), wanted.end_micros.map(time));
-    let found = find(shared, scope, wanted).await?;
+    let found = find(shared, &scope, wanted).await?;
     let mut intervals: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
     for entry in &found.entries {
         let counts = intervals.entry(interval.floor(entry.place.time_micros.div_euclid(1_000))).or_default();
@@ -304,7 +307,7 @@ struct Together<'a> {
 }
 
 impl Together<'_> {
-    fn told(&self) -> AlertGroup {
+    fn told(&self, scope: &Scope) -> AlertGroup {
         AlertGroup {
             rule: self.latest.rule.clone(),
             priority: self.latest.alert.priority.clone(),
@@ -312,13 +315,14 @@ impl Together<'_> {
             first_seen: time(self.first.place.time_micros),
             last_seen: time(self.latest.place.time_micros),
             users: self.users.len() as u64,
-            latest: Alert::of(self.latest),
+            latest: Alert::of(self.latest, scope),
         }
     }
 }
 
 impl Alert {
-    fn of(entry: &Entry) -> Self {
+    /// As a caller is told of it: what administrators call their endpoints is for them alone.
+    fn of(entry: &Entry, scope: &Scope) -> Self {
         let alert = &entry.alert;
         let event_id = entry.place.event.to_string();
         Self {
@@ -348,20 +352,21 @@ impl Alert {
                 AlertOutcome::Unrouted => Outcome::Unrouted,
                 AlertOutcome::Sent | AlertOutcome::Unspecified => Outcome::Sent,
             },
-            receivers: entry.receivers.clone(),
+            receivers: if scope.is_everything() { entry.receivers.clone() } else { Vec::new() },
         }
     }
 }
 
 fn wanted(params: &mut Params) -> Result<Wanted, Failure> {
     let (start_micros, end_micros) = span(params.text("start"), params.text("end"))?;
-    let priorities: Vec<String> = params.list("priority").iter().map(|priority| priority.to_uppercase()).collect();
+    let priorities = params.list("priority", MOST_NAMED)?;
+    let priorities: HashSet<String> = priorities.iter().map(|priority| priority.to_uppercase()).collect();
     if !priorities.iter().all(|priority| PRIORITIES.contains(&priority.as_str())) {
         return Err(Failure::bad("priority", format!("there are {}", PRIORITIES.join(", "))));
     }
     Ok(Wanted {
         text: params.text("q").unwrap_or_default().to_lowercase(),
-        rules: params.list("rule"),
+        rules: params.list("rule", MOST_NAMED)?.into_iter().collect(),
         priorities,
         event: params.parsed::<EventId>("event")?,
         start_micros,
@@ -370,8 +375,9 @@ fn wanted(params: &mut Params) -> Result<Wanted, Failure> {
 }
 
 /// Looks through all that is held, beside the reactor.
-async fn find(shared: Arc<Shared>, scope: Arc<Scope>, wanted: Wanted) -> Result<Found, Failure> {
-    let found = tokio::task::spawn_blocking(move || shared.alerts.find(&scope, &wanted)).await;
+async fn find(shared: Arc<Shared>, scope: &Arc<Scope>, wanted: Wanted) -> Result<Found, Failure> {
+    let scope = Arc::clone(scope);
+    let found = tokio::task::spawn_blocking(move || shared.alerts.find(&scope, &wanted, Timestamp::now())).await;
     found.map_err(|_| Failure::broken("the alerts can't be looked through"))
 }
 

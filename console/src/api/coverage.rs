@@ -21,6 +21,7 @@ use vedette_rules::policy::RuleKind;
 use super::count::time;
 use super::event::Event;
 use super::params::{Params, Question, Select};
+use crate::document::Sums;
 use crate::failure::{Failure, Problem};
 use crate::scope::Scope;
 use crate::search::Asked;
@@ -183,13 +184,19 @@ fn gaps(days: &[DaySize], start: Option<i64>, end: Option<i64>) -> Vec<String> {
 async fn losses(shared: &Shared) -> Losses {
     let books = crate::status::books_now(shared).await;
     let total = &books.total;
-    let dead = total.ingest.dead_lettered.values().sum::<u64>() + total.archive.dead_lettered + total.archive.rejected;
     Losses {
         dropped: total.ingest.dropped.values().sum(),
-        // What was requeued is no letter any more, or one that is counted a second time.
-        dead_lettered: dead.saturating_sub(total.ingest.requeued + total.archive.requeued),
+        dead_lettered: still_dead(total),
         in_flight: books.in_flight.map_or(0, |flight| flight.archive_events + flight.archive_results),
     }
+}
+
+/// Events that are dead letters on their way to the archive. What was requeued is none any more, or one that is counted a second
+/// time; of the alert evaluation it was none.
+fn still_dead(total: &Sums) -> u64 {
+    let Sums { ingest, archive, .. } = total;
+    let dead = ingest.dead_lettered.values().sum::<u64>() + archive.dead_lettered + archive.rejected;
+    dead.saturating_sub(ingest.requeued.saturating_sub(ingest.requeued_alert_only) + archive.requeued)
 }
 
 /// What the rules in force would do with such events. Rules go by the verb more than by anything else: where it is left open, each
@@ -347,8 +354,23 @@ fn example(asked: &Asked, level: Level) -> serde_json::Value {
 mod tests {
     use vedette_archive::DaySize;
 
-    use super::{DAY_MICROS, gaps, words};
+    use super::{DAY_MICROS, Sums, gaps, still_dead, words};
     use crate::search::Search;
+
+    #[test]
+    fn a_requeued_letter_of_the_alert_evaluation_makes_no_loss_of_the_archive_good() {
+        let check = |requeued, requeued_alert_only, expected| {
+            let mut total = Sums::default();
+            (total.ingest.requeued, total.ingest.requeued_alert_only) = (requeued, requeued_alert_only);
+            total.ingest.dead_lettered.insert("no_verb".to_owned(), 2);
+            (total.archive.dead_lettered, total.archive.rejected, total.archive.requeued) = (3, 4, 1);
+            assert_eq!(still_dead(&total), expected);
+        };
+        check(0, 0, 8);
+        check(2, 0, 6);
+        check(2, 2, 8);
+        check(3, 1, 6);
+    }
 
     #[test]
     fn events_are_told_in_words() {

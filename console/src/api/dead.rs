@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use vedette_bus::{Bus, Letter, LetterError, LetterFilter, is_label};
+use vedette_bus::{Bus, Letter, LetterError, LetterFilter, LetterSummary, is_label};
 use vedette_service::chain;
 
 use super::params::Params;
@@ -119,7 +119,7 @@ pub(crate) async fn list(
     let filter = LetterFilter { service: service.map(str::to_owned), reason, cluster };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let page = bus(&shared)?.letters(&filter, below, limit).await.map_err(Failure::from)?;
-    let items = page.letters.iter().map(DeadLetter::of).collect();
+    let items = page.letters.into_iter().map(DeadLetter::of).collect();
     Ok(Json(DeadLetterPage { items, next: page.next.map(|below| below.to_string()) }))
 }
 
@@ -137,7 +137,7 @@ pub(crate) async fn get(
     params.end()?;
     let read = bus(&shared)?.letter(named(&sequence)?).await.map_err(Failure::from)?;
     let (payload, base64, truncated) = shown(&read.letter.payload, SHOWN);
-    Ok(Json(DeadLetterWhole { letter: DeadLetter::of(&read), payload, base64, truncated }))
+    Ok(Json(DeadLetterWhole { letter: DeadLetter::of(read.summary()), payload, base64, truncated }))
 }
 
 /// Process a dead letter again
@@ -190,20 +190,19 @@ pub(crate) async fn discard(
 }
 
 impl DeadLetter {
-    fn of(read: &Letter) -> Self {
-        let Letter { sequence, letter, stays } = read;
-        let time = Timestamp::from_nanosecond(i128::from(letter.unix_nanos)).unwrap_or_default();
+    fn of(read: LetterSummary) -> Self {
+        let time = Timestamp::from_nanosecond(i128::from(read.unix_nanos)).unwrap_or_default();
         Self {
-            sequence: *sequence,
+            sequence: read.sequence,
             time: format!("{time:.6}"),
-            service: letter.service.clone(),
-            cluster: letter.cluster.clone(),
-            reason: letter.reason.clone(),
-            detail: letter.detail.clone(),
-            batch: letter.batch.clone(),
-            bytes: letter.payload.len() as u64,
-            requeueable: stays.is_none(),
-            why: stays.map(str::to_owned),
+            service: read.service,
+            cluster: read.cluster,
+            reason: read.reason,
+            detail: read.detail,
+            batch: read.batch,
+            bytes: read.bytes,
+            requeueable: read.stays.is_none(),
+            why: read.stays.map(str::to_owned),
         }
     }
 }

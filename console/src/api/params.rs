@@ -98,20 +98,21 @@ impl Params {
         })
     }
 
-    /// Values, with commas between them.
-    pub(crate) fn list(&mut self, name: &'static str) -> Vec<String> {
+    /// Values, with commas between them: at most so many.
+    pub(crate) fn list(&mut self, name: &'static str, most: usize) -> Result<Vec<String>, Failure> {
         let text = self.text(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
+        let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
+        let values: Vec<String> = values.take(most.saturating_add(1)).map(str::to_owned).collect();
+        if values.len() > most {
+            return Err(Failure::bad(name, format!("at most {most}")));
+        }
+        Ok(values)
     }
 
     /// Fields, with commas between them.
     pub(crate) fn fields(&mut self, name: &'static str, most: usize) -> Result<Vec<By>, Failure> {
         let parse = |field: String| field.parse().map_err(|error| bad_field(name, &error));
-        let fields: Vec<By> = self.list(name).into_iter().map(parse).collect::<Result<_, _>>()?;
-        if fields.len() > most {
-            return Err(Failure::bad(name, format!("at most {most} fields")));
-        }
-        Ok(fields)
+        self.list(name, most)?.into_iter().map(parse).collect()
     }
 
     /// The end of it: nothing may be left.

@@ -35,7 +35,8 @@ fn logged(number: u32) -> LoggedAlert {
     LoggedAlert {
         alert: Some(alert),
         received_unix_nanos: 1_795_334_400_000_000_000,
-        settled_unix_nanos: 1_795_334_401_000_000_000,
+        // Never so long ago that it would not be kept.
+        settled_unix_nanos: 4_102_444_801_000_000_000,
         outcome: AlertOutcome::Sent.into(),
         receivers: vec!["pager".to_owned()],
     }
@@ -90,7 +91,7 @@ async fn alerts_are_found_as_they_are_logged() {
     let expected = json!({
         "id": format!("{:08x}{}:kubesphere-logging-system/alerting-rule/Secrets", 119, "0".repeat(24)),
         "eventId": format!("{:08x}{}", 119, "0".repeat(24)),
-        "time": "2026-11-22T08:01:59.000000Z", "alertedTime": "2026-11-22T08:00:01.000000Z", "cluster": "member",
+        "time": "2026-11-22T08:01:59.000000Z", "alertedTime": "2100-01-01T00:00:01.000000Z", "cluster": "member",
         "rule": "alerting-rule.Secrets", "ruleId": "kubesphere-logging-system/alerting-rule/Secrets", "priority": "INFO",
         "message": "User 119 did it", "user": "carol", "verb": "create", "resource": "pods", "subresource": "exec",
         "name": "pod-119", "namespace": "shop", "ip": "10.0.0.7", "requestURI": "/api/v1/namespaces/shop/pods",
@@ -128,7 +129,11 @@ async fn alerts_are_found_as_they_are_logged() {
     let bucket = |time: &str| json!({ "time": at(time), "count": 60, "counts": [30, 30] });
     assert_eq!(histogram["buckets"], json!([bucket("00:00"), bucket("01:00")]));
 
+    let rules = |count: usize| format!("alerts?rule={}", vec!["a.b"; count].join(","));
+    assert_eq!(rig.json(&format!("/api/v1/{}", rules(64))).await["total"], 0);
     for (asked, parameter) in [
+        (rules(65).as_str(), "rule"),
+        (&format!("{}&rule=a.b", rules(64)), "rule"),
         ("alerts?limit=1001", "limit"),
         ("alerts?priority=grave", "priority"),
         ("alerts?event=x", "event"),

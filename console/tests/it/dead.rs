@@ -44,7 +44,8 @@ async fn letters_are_listed_shown_requeued_and_discarded() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path()).await;
     assert_eq!(rig.json(LETTERS).await, json!({ "items": [] }));
-    let origin = Origin::Event(EventOrigin { id: vec![7; 16].into(), received_unix_nanos: 5, generation: 1 });
+    let origin =
+        Origin::Event(EventOrigin { id: vec![7; 16].into(), received_unix_nanos: 5, generation: 1, alert_only: true });
     bury(&rig, "1", "ingest", "east", b"a\xffb", None).await;
     bury(&rig, "2", "evaluator", "east", "{\"verb\":\"g\u{fc}\"}".as_bytes(), Some(origin)).await;
     bury(&rig, "3", "ingest", "west", "x".repeat((1 << 20) + 5).as_bytes(), None).await;

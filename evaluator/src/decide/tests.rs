@@ -219,6 +219,7 @@ fn a_result_never_grows_beyond_its_bound() {
     };
     assert_eq!((decided.result.counts, decided.places), (Some(counts), vec![0]));
     assert_eq!(named(&decided.culprits), [(2, "result_too_large"), (3, "result_too_large")]);
+    assert!(decided.culprits.iter().all(Culprit::is_of_the_result));
 }
 
 /// Levels are the client's to make up.

@@ -149,7 +149,7 @@ impl Subject {
         let access = runtime.block_on(Access::start(&config, &metrics, &ctx, &ctx.shutdown)).unwrap();
         let found = Found { archive, bus, policy };
         let read = Read::default();
-        alerts::log(&documents).into_iter().for_each(|step| read.alerts.lock().apply(step));
+        alerts::log(&documents).into_iter().for_each(|step| read.alerts.lock().apply(step, Timestamp::now()));
         let shared = Shared::new(&config, access, found, read, metrics, &ctx.shutdown);
         Self { documents, shared: Arc::new(shared), runtime, off_by }
     }
@@ -170,6 +170,8 @@ struct Asking<'a> {
     subject: &'a Subject,
     api: Router,
     query: &'static str,
+    /// Whether that is everything.
+    everything: bool,
     /// What they may see at all.
     visible: Vec<&'a Document>,
     /// What of it they ask for, the oldest first.
@@ -200,7 +202,7 @@ impl<'a> Asking<'a> {
         visible.sort_by_key(|document| (document.time_micros, document.id));
         let search = Search::parse(query, Timestamp::now()).unwrap();
         let expected = visible.iter().copied().filter(|document| search.filter.matches(document)).collect();
-        Self { subject, api, query, visible, expected }
+        Self { subject, api, query, everything: view.everything, visible, expected }
     }
 
     fn get(&self, path: &str, parameters: &[(&str, &str)]) -> (StatusCode, String) {

@@ -481,7 +481,7 @@ export interface components {
             outcome: components["schemas"]["AlertOutcome"];
             /** @description `WARNING`, `INFO` or `DEBUG`. */
             priority: string;
-            /** @description The receivers that took it, by name. */
+            /** @description The receivers that took it, by name. Told to those who may see everything; empty for others. */
             receivers: string[];
             /** @description The request's URI. */
             requestURI?: string;
@@ -608,8 +608,8 @@ export interface components {
         /** @description What is kept of the alerts. */
         AlertsKept: {
             /**
-             * @description Whether that is the whole alert log. It is not while that is read, after the console's start, and where there are more alerts
-             *     than the console holds.
+             * @description Whether the console holds the whole alert log, of which the caller may see a part. It does not while that is read, after the
+             *     console's start or while the broker is away, and where there are more alerts than it holds.
              */
             complete: boolean;
             /** @description The time of the oldest alert's event; absent where there is none. */
@@ -1948,7 +1948,7 @@ export interface operations {
             query?: {
                 /** @description Text that the message, a user, the object's name or its namespace contains, in capitals or not. */
                 q?: string;
-                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them. */
+                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them; at most 64. */
                 rule?: string;
                 /** @description Priorities, likewise. */
                 priority?: string;
@@ -2046,7 +2046,7 @@ export interface operations {
             query?: {
                 /** @description Text that the message, a user, the object's name or its namespace contains, in capitals or not. */
                 q?: string;
-                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them. */
+                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them; at most 64. */
                 rule?: string;
                 /** @description Priorities, likewise. */
                 priority?: string;
@@ -2140,7 +2140,7 @@ export interface operations {
             query?: {
                 /** @description Text that the message, a user, the object's name or its namespace contains, in capitals or not. */
                 q?: string;
-                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them. */
+                /** @description Rules, `<Rule resource>.<rule>`: more than once, or with commas between them; at most 64. */
                 rule?: string;
                 /** @description Priorities, likewise. */
                 priority?: string;

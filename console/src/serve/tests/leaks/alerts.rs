@@ -39,11 +39,17 @@ pub(super) fn log(documents: &[Document]) -> Vec<Followed<AlertLog>> {
             name: fields.name.clone(),
             ..Alert::default()
         };
-        LoggedAlert { alert: Some(alert), outcome: AlertOutcome::Sent.into(), ..LoggedAlert::default() }
+        LoggedAlert {
+            alert: Some(alert),
+            settled_unix_nanos: i64::MAX,
+            outcome: AlertOutcome::Sent.into(),
+            receivers: vec!["pager".to_owned()],
+            ..LoggedAlert::default()
+        }
     };
     let steps = documents.iter().map(|document| {
         let alerts = rules(document).iter().map(|rule| one(document, *rule)).collect();
-        Followed { message: Some(AlertLog { cluster: document.fields.cluster.clone(), alerts }), behind: 0 }
+        Followed { message: Some(AlertLog { cluster: document.fields.cluster.clone(), alerts }), behind: Some(0) }
     });
     steps.collect()
 }
@@ -87,6 +93,12 @@ impl Asking<'_> {
         }
     }
 
+    /// Whether an alert names its receivers to those who may see everything, and to nobody else.
+    fn may_tell(&self, alert: &Value) -> bool {
+        let named: &[&str] = if self.everything { &["pager"] } else { &[] };
+        alert["receivers"] == serde_json::json!(named)
+    }
+
     fn alert_json(&self, path: &str, asked: &[(&str, &str)]) -> Value {
         let (status, text) = self.get(path, asked);
         assert_eq!(status, 200, "{path} {asked:?}: {text}");
@@ -106,6 +118,7 @@ impl Asking<'_> {
             assert_eq!(page["kept"]["complete"], true);
             let items = page["items"].as_array().unwrap();
             assert!(items.len() <= 400);
+            assert!(items.iter().all(|alert| self.may_tell(alert)), "what administrators call their endpoints");
             found.extend(items.iter().map(|alert| alert["id"].as_str().unwrap().to_owned()));
             match page["next"].as_str() {
                 Some(next) => cursor = Some(next.to_owned()),
@@ -130,6 +143,7 @@ impl Asking<'_> {
             let users: BTreeSet<&str> = group.iter().map(|(document, ..)| document.fields.user.as_str()).collect();
             assert_eq!((&item["count"], &item["users"]), (&group.len().into(), &users.len().into()));
             assert_eq!(item["priority"], group[0].2);
+            assert!(self.may_tell(&item["latest"]));
             assert_eq!(item["latest"]["eventId"], group[0].0.id.to_string());
             assert_eq!(item["lastSeen"], time(group[0].0));
             assert_eq!(item["firstSeen"], time(group.last().unwrap().0));
