@@ -15,8 +15,8 @@ interface Navigation extends EventTarget {
 
 const navigation = (globalThis as { navigation?: Navigation }).navigation;
 
-/** Asks before this page is left, if something would be lost. `pass` lets the next step through. */
-export function useLeave(dirty: boolean): { pass: () => void; dialog: React.ReactNode } {
+/** Asks before this page is left, if something would be lost. `pass` lets the next step through; `onLeave`: it shall be lost. */
+export function useLeave(dirty: boolean, onLeave: () => void): { pass: () => void; dialog: React.ReactNode } {
   const all = useText();
   const text = all.rules.leave;
   const passing = useRef(false);
@@ -44,6 +44,7 @@ export function useLeave(dirty: boolean): { pass: () => void; dialog: React.Reac
   const leave = () => {
     if (!wanted) return;
     pass();
+    onLeave();
     setWanted(undefined);
     const url = new URL(wanted.url);
     if (wanted.back) navigation?.traverseTo(wanted.key);
