@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useMemo, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { ApiError } from "./api/client.ts";
 import { useText } from "./i18n/i18n.ts";
+import "./query/origin.ts";
 import { Search } from "./search/page.tsx";
 import { SignIn } from "./session/signin.tsx";
 import { useSession } from "./session/session.ts";

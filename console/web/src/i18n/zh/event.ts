@@ -3,7 +3,10 @@ import { number } from "../i18n.ts";
 
 export const event: Messages["event"] = {
   title: "事件",
-  back: "返回列表",
+  backTo: {
+    search: "返回列表", alerts: "返回告警", user: "返回操作账号", object: "返回对象", address: "返回来源 IP", credential: "返回凭证",
+    rules: "返回规则", other: "返回",
+  },
   earlier: "较早的事件",
   later: "较晚的事件",
   neighboursHelp: "符合检索条件的事件，不限时间",
