@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { useText } from "../i18n/i18n.ts";
 import { Modal } from "../ui/dialog.tsx";
+import { holdUnsaved } from "../ui/reload.ts";
 
 /** The part of the Navigation API that is used; where a browser does not have it, closing the tab alone is asked about. */
 interface NavigateEvent extends Event {
@@ -31,9 +32,11 @@ export function useLeave(dirty: boolean, onLeave: () => void): { pass: () => voi
       event.preventDefault();
       setWanted({ url: destination.url, key: destination.key, back: navigationType === "traverse" });
     };
+    const release = holdUnsaved();
     addEventListener("beforeunload", unload);
     navigation?.addEventListener("navigate", step);
     return () => {
+      release();
       removeEventListener("beforeunload", unload);
       navigation?.removeEventListener("navigate", step);
     };
