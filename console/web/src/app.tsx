@@ -23,6 +23,7 @@ const RulesPage = lazy(() => import("./rules/page.tsx"));
 const RulePage = lazy(() => import("./rules/rule.tsx"));
 const NewRulePage = lazy(() => import("./rules/new.tsx"));
 const PipelinePage = lazy(() => import("./pipeline/page.tsx"));
+const LinkAsked = lazy(() => import("./session/link.tsx"));
 const SignedIn = lazy(() => import("./session/signed-in.tsx"));
 
 const newQueries = () =>
@@ -52,7 +53,7 @@ export function App() {
 }
 
 function Frame() {
-  const { token } = useSession();
+  const { token, link } = useSession();
   const [path] = useLocation();
   const text = useText().common;
   const main = useRef<HTMLElement>(null);
@@ -70,6 +71,7 @@ function Frame() {
       <a className="skip" href="#content">{text.nav.skip}</a>
       <Topbar />
       <main id="content" ref={main} tabIndex={-1}>
+        {link ? <Suspense><LinkAsked /></Suspense> : null}
         <Boundary key={path}>
           <Suspense fallback={<Loading />}>
             <Switch>
