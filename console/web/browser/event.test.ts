@@ -159,6 +159,10 @@ test("who acts as another, and who is refused, is said", async () => {
   const through = await first("actor:alice user:system:serviceaccount:kubesphere-system:kubesphere last:9d");
   const { page } = await visit(`/events/${through.id}`);
   await page.locator(".sentence").filter({ hasText: "system:serviceaccount:kubesphere-system:kubesphere, acting as alice, patched" }).waitFor();
+  const { page: chinese } = await visit(`/events/${through.id}`, { locale: "zh-CN" });
+  await chinese.locator(".sentence").filter({ hasText: /的身份从 \d/ }).waitFor();
+  // It is what alice did that is meant, not what the account did.
+  await page.getByRole("link", { name: "alice, ± 15 min" }).waitFor();
   const refused = await first("actor:dave resource:secrets name:db code:403 stage:ResponseComplete last:9d");
   const { page: other } = await visit(`/events/${refused.id}`, { locale: "zh-CN" });
   const sentence = other.locator(".sentence");

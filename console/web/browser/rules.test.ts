@@ -208,7 +208,7 @@ test("a token that ends does not take what was written along", async () => {
   await answerRules(page);
   await page.getByLabel("Token").fill(TOKEN);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("your text of before").waitFor();
+  await page.getByText("Your earlier changes were kept").waitFor();
   expect(await editor(page).innerText()).toContain("priority: INFORMATION");
   await page.getByText("Unsaved changes").waitFor();
   await accessible(page);
@@ -227,7 +227,7 @@ test("a draft of a version that somebody replaced is told so when it is applied"
   rules.items[0] = rule("alerting-rule", { etag: "e9", source: rule("x").source.replace("desc: pod", "desc: theirs") });
   page.on("dialog", (it) => void it.accept());
   await page.reload();
-  await page.getByText("your text of before").waitFor();
+  await page.getByText("Your earlier changes were kept").waitFor();
   await page.getByRole("button", { name: "Apply…" }).click();
   await page.getByText("Somebody changed this rule").waitFor();
   await page.getByText("desc: theirs").waitFor();

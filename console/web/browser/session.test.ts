@@ -92,3 +92,23 @@ test("a link with another's token asks first, and what is kept on the device sta
   await page.reload();
   await page.getByRole("button", { name: "eve · your namespaces" }).waitFor();
 });
+
+test("in a narrow window the bar is one row, and the rest of it a menu", async () => {
+  const { page } = await visit("/alerts", { viewport: { width: 390, height: 844 } });
+  const menu = page.getByRole("button", { name: "Account and settings" });
+  await menu.waitFor();
+  const box = await page.getByRole("banner").boundingBox();
+  expect(box?.height).toBeLessThan(60);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  await accessible(page);
+  await menu.click();
+  await page.getByText("vedette:administrator · all events").waitFor();
+  await shot(page, "bar-390");
+  await page.getByRole("menuitemradio", { name: "中文" }).click();
+  await page.getByRole("link", { name: "告警" }).waitFor();
+  await shot(page, "bar-390-zh");
+  await page.getByRole("button", { name: "账号与设置" }).click();
+  await page.getByRole("menuitem", { name: "退出登录" }).click();
+  await page.getByLabel("令牌").waitFor();
+});

@@ -10,7 +10,7 @@ import { Code, Tag } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
 import { aroundQueries, sameRequest } from "./facts.ts";
 import { useKey } from "./back.tsx";
-import { Plain } from "../ui/plain.tsx";
+import { Plain, visible } from "../ui/plain.tsx";
 
 export function Stages({ event, stages, q }: { event: AuditEvent; stages: readonly AuditEvent[]; q: string }) {
   const text = useText().event;
@@ -48,17 +48,17 @@ export function Related({ event }: { event: AuditEvent }) {
   return (
     <section className="card" aria-labelledby="event-related">
       <header><h2 id="event-related">{text.sections.related}</h2></header>
-      <ul className="around">{aroundQueries(event).map(({ kind, q }) => <Around key={kind} kind={kind} q={q} />)}</ul>
+      <ul className="around">{aroundQueries(event).map(({ kind, q }) => <Around key={kind} label={kind === "actor" && event.actor !== event.user ? text.related.impersonated(visible(event.actor ?? "", 80)) : text.related[kind]} q={q} />)}</ul>
     </section>
   );
 }
 
-function Around({ kind, q }: { kind: "actor" | "object" | "address" | "credential"; q: string }) {
+function Around({ label, q }: { label: string; q: string }) {
   const text = useText().event.related;
   const count = useQuery({ queryKey: ["statistics", q], queryFn: ({ signal }) => answer(api.GET("/api/v1/statistics", { params: { query: { q } }, signal })) });
   return (
     <li>
-      <Link href={searchHref(q)}>{text[kind]}</Link>
+      <Link href={searchHref(q)}>{label}</Link>
       {count.data ? <span className="muted"> · {text.events(count.data.events)}</span> : null}
     </li>
   );

@@ -22,8 +22,8 @@ export default function LinkAsked() {
     <Modal open={link !== undefined} onClose={() => answerLink(false)} title={text.link.title(next)}>
       <p>{text.link.help(name, next)}</p>
       <div className="actions">
-        <button type="button" className="button" onClick={() => answerLink(true)}>{text.link.take(next)}</button>
         <button type="button" className="button primary" onClick={() => answerLink(false)}>{text.link.stay}</button>
+        <button type="button" className="button" onClick={() => answerLink(true)}>{text.link.take(next)}</button>
       </div>
     </Modal>
   );

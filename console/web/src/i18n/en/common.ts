@@ -2,7 +2,7 @@ import { number } from "../i18n.ts";
 
 export const common = {
   product: "Vedette",
-  nav: { label: "Main", search: "Search", alerts: "Alerts", rules: "Rules", pipeline: "Pipeline", skip: "Skip to the content" },
+  nav: { label: "Main", search: "Search", alerts: "Alerts", rules: "Rules", pipeline: "Pipeline", skip: "Skip to the content", skipToResults: "Skip to the results", account: "Account and settings", view: "What you see" },
   loading: "Loading…",
   retry: "Try again",
   close: "Close",

@@ -110,6 +110,7 @@ export const event = {
   related: {
     around: (count: string) => `${count} within 15 minutes`,
     actor: "This user, ± 15 min", object: "This object, ± 15 min", address: "This address, ± 15 min", credential: "This credential, ± 15 min",
+    impersonated: (actor: string) => `${actor}, ± 15 min`,
     events: (events: number) => count(events, "event"),
   },
   missing: {

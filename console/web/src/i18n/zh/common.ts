@@ -3,7 +3,7 @@ import { number } from "../i18n.ts";
 
 export const common: Messages["common"] = {
   product: "Vedette",
-  nav: { label: "主导航", search: "检索", alerts: "告警", rules: "规则", pipeline: "流水线", skip: "跳到正文" },
+  nav: { label: "主导航", search: "检索", alerts: "告警", rules: "规则", pipeline: "处理链路", skip: "跳到正文", skipToResults: "跳到结果", account: "账号与设置", view: "您能看到什么" },
   loading: "加载中…",
   retry: "重试",
   close: "关闭",
