@@ -1,7 +1,7 @@
 import type { Page, Route } from "playwright-core";
 import { expect, test } from "vitest";
 import type { Alert, AlertGroup, Outcome } from "../src/api/alerts.ts";
-import { accessible, ask, type Options, type Person, shot, visit } from "./kit.ts";
+import { accessible, ask, type Options, type Person, settled, shot, visit } from "./kit.ts";
 
 const MINUTE = 60_000;
 
@@ -181,5 +181,44 @@ test("the sample's alerts lead to events that are there", async () => {
   const { page } = await visit("/alerts?time=all");
   await page.getByRole("button", { name: alert.rule }).first().click();
   await page.getByRole("link", { name: `Open the event ${alert.eventId}` }).first().waitFor();
+  await accessible(page);
+});
+
+test("the chart spans the chosen time, not only that of the alerts", async () => {
+  // The first of them is of 14 hours ago.
+  const person = await open("/alerts");
+  const { page } = person;
+  const chart = page.getByRole("group", { name: /alerts over time/ });
+  await chart.waitFor();
+  await settled(chart);
+  await person.drag(chart, 0.1, 0.9);
+  await page.waitForURL(/time=/);
+  const [from = 0, to = 0] = (new URL(page.url()).searchParams.get("time") ?? "").split("..").map(Number);
+  expect(Date.now() - from).toBeGreaterThan(20 * 60 * MINUTE);
+  expect(Date.now() - to).toBeGreaterThan(60 * MINUTE);
+});
+
+test("how long ago something was goes on", async () => {
+  const { page } = await visit("/pipeline");
+  await page.clock.install();
+  await answerAlerts(page);
+  await page.goto(new URL("/alerts", page.url()).href);
+  const ago = page.locator("td.when time").last();
+  const minutes = async () => Number(/(\d+) minutes ago/.exec(await ago.innerText())?.[1]);
+  await ago.waitFor();
+  const before = await minutes();
+  await page.clock.fastForward(5 * MINUTE);
+  await expect.poll(minutes).toBeGreaterThan(before);
+});
+
+test("the alerts of one request's stages are one", async () => {
+  const [first, , another] = alerts(3, "alerting-rule.AttachOrExecPod", "WARNING");
+  if (!first || !another) throw new Error("there are none");
+  const stages = [1, 2, 3].map((stage) => ({ ...first, id: `s${stage}`, eventId: String(stage).padStart(32, "0"), auditID: "one" }));
+  const { page } = await open("/alerts?open=WARNING+alerting-rule.AttachOrExecPod", { alerts: [...stages, another] });
+  await page.locator(".alert-list li").first().waitFor();
+  expect(await page.locator(".alert-list li").count()).toBe(2);
+  await page.locator(".alert-list li").first().getByText("×3").waitFor();
+  await page.getByText("4 of 4").waitFor();
   await accessible(page);
 });

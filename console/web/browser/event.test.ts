@@ -73,6 +73,70 @@ test("Esc goes back to the list, and the search's other events are beside it", a
   expect(new URL(page.url()).searchParams.get("q")).toBe(q);
 });
 
+test("Esc goes back to the search as it was, and leaves no step behind", async () => {
+  const asked = `/?${new URLSearchParams({ q: "actor:alice change:yes last:9d", sort: "asc", by: "codeClass", cols: "time,actor,object" })}`;
+  const { page } = await visit(asked);
+  await page.getByRole("gridcell").first().waitFor();
+  const length = () => page.evaluate(() => history.length);
+  const before = await length();
+  for (const leave of [() => page.keyboard.press("Escape"), () => page.getByRole("link", { name: "Back to the list" }).click()]) {
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.locator(".sentence").waitFor();
+    // To neighbours and back again: the list is some more steps away.
+    await page.getByRole("link", { name: /Earlier|Later/ }).first().click();
+    await page.waitForURL((url) => url.pathname.startsWith("/events/"));
+    await page.locator(".sentence").waitFor();
+    await page.reload();
+    await page.locator(".sentence").waitFor();
+    await leave();
+    await page.waitForURL((url) => url.pathname === "/");
+    expect(new URL(page.url()).search).toBe(new URL(asked, page.url()).search);
+    await page.getByRole("gridcell").first().waitFor();
+  }
+  // The second time took the steps of the first.
+  expect(await length()).toBeLessThanOrEqual(before + 2);
+});
+
+test("an event is left for the page that it was opened from", async () => {
+  const event = await update();
+  const alert = {
+    id: "1", eventId: event.id, time: event.time, alertedTime: event.time, cluster: "default", rule: "a.b", ruleId: "a/b", priority: "INFO", message: "it happened", user: "alice", verb: "update",
+    resource: "deployments", subresource: "", name: "x", namespace: "y", ip: "127.0.0.1", auditID: "1", outcome: "sent", receivers: [],
+  };
+  const { page } = await visit("/nowhere");
+  await page.route("**/api/v1/alerts?*", (route) => route.fulfill({ json: { items: [alert], total: 1, kept: { complete: true } } }));
+  await page.route("**/api/v1/alerts/groups*", (route) => route.fulfill({ json: { items: [{ rule: "a.b", priority: "INFO", count: 1, firstSeen: event.time, lastSeen: event.time, users: 1, latest: alert }] } }));
+  await page.goto(new URL("/alerts?time=all&open=INFO+a.b", page.url()).href);
+  await page.getByRole("link", { name: "Open the event" }).click();
+  await page.getByRole("link", { name: "Back to the alerts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/alerts?time=all&open=INFO+a.b");
+  await page.goForward();
+  await page.getByRole("link", { name: "Back to the alerts" }).click();
+  await page.waitForURL("**/alerts?time=all&open=INFO+a.b");
+
+  // An address that somebody was sent has no page before it: one that comes later is not that.
+  await page.goto(new URL(`/events/${event.id}`, page.url()).href);
+  await page.getByRole("link", { name: "Search events" }).waitFor();
+  await page.getByRole("link", { name: "Rules", exact: true }).click();
+  await page.waitForURL("**/rules");
+  await page.goBack();
+  await page.getByRole("link", { name: "Search events" }).click();
+  await page.waitForURL((url) => url.pathname === "/");
+});
+
+test("j and k go to the neighbours", async () => {
+  const event = await update();
+  const { page } = await visit(`/events/${event.id}?${new URLSearchParams({ q: "actor:alice change:yes last:9d" })}`);
+  await page.getByRole("link", { name: "Earlier event" }).waitFor();
+  await page.keyboard.press("j");
+  await page.waitForURL((url) => url.pathname !== `/events/${event.id}`);
+  await page.getByRole("link", { name: "Later event" }).waitFor();
+  await page.keyboard.press("k");
+  await page.waitForURL((url) => url.pathname === `/events/${event.id}`);
+});
+
 test("the difference says what was there before, and whether that is sure", async () => {
   const event = await first("actor:alice verb:update resource:svc change:yes last:9d");
   const { page } = await visit(`/events/${event.id}`);
@@ -95,6 +159,10 @@ test("who acts as another, and who is refused, is said", async () => {
   const through = await first("actor:alice user:system:serviceaccount:kubesphere-system:kubesphere last:9d");
   const { page } = await visit(`/events/${through.id}`);
   await page.locator(".sentence").filter({ hasText: "system:serviceaccount:kubesphere-system:kubesphere, acting as alice, patched" }).waitFor();
+  const { page: chinese } = await visit(`/events/${through.id}`, { locale: "zh-CN" });
+  await chinese.locator(".sentence").filter({ hasText: /的身份从 \d/ }).waitFor();
+  // It is what alice did that is meant, not what the account did.
+  await page.getByRole("link", { name: "alice, ± 15 min" }).waitFor();
   const refused = await first("actor:dave resource:secrets name:db code:403 stage:ResponseComplete last:9d");
   const { page: other } = await visit(`/events/${refused.id}`, { locale: "zh-CN" });
   const sentence = other.locator(".sentence");

@@ -107,10 +107,13 @@ test("what did she change before a time that is typed?", async () => {
   const day = await outage();
   const person = await visit("/users/alice?tab=changes&time=last:7d");
   const { page } = person;
-  const before = page.getByLabel("Before (UTC)");
-  await before.fill(`${day}T14:05`);
+  // In the zone of whoever types it, as the rows are.
+  const before = page.getByLabel("Before (Europe/Berlin)");
+  const hour = new Date(`${day}T14:05:00Z`).toLocaleTimeString("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit" });
+  await before.fill(`${day}T${hour}`);
   await before.press("Enter");
-  await page.waitForURL(/before=/);
+  await page.waitForURL((url) => url.searchParams.get("before") === `${day}T14:05:00Z`);
+  expect(await before.inputValue()).toBe(`${day}T${hour}`);
   await page.getByRole("region").filter({ hasText: "feature-flags" }).first().waitFor();
   await rightChanges(person, await events({ q: `actor:alice change:yes since:7d until:${day}T14:05`, sort: "asc" }));
   // Typing was a step, too.

@@ -39,7 +39,7 @@ test("an empty answer says what is not kept beside what did not happen", async (
   const person = await visit("/users/nobody-at-all");
   const { page } = person;
   await page.getByText("No record of it is kept that you may see.").waitFor();
-  await page.getByText("Nothing of it in the chosen time").waitFor();
+  await page.getByText("No matching events in this period").waitFor();
   await page.getByText("get, list, watch by nobody-at-all is not kept").waitFor();
   await accessible(page);
   await shot(page, "user-empty");
@@ -110,4 +110,28 @@ test("a name is what it was before it was an address", async () => {
   const { page } = await visit(`/users/${encodeURIComponent("a%2Fb/c?d#e%")}?${new URLSearchParams({ actor: "", ns: "100%25", resource: "pods" })}`);
   await page.getByRole("heading", { level: 1, name: "User a%2Fb/c?d#e%" }).waitFor();
   await page.getByRole("button", { name: "Do not narrow to pods 100%25" }).waitFor();
+});
+
+test("the keyboard goes all the way", async () => {
+  const { page } = await visit("/users/alice?time=last:9d");
+  await page.getByRole("gridcell").first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.locator(".sentence").waitFor();
+  await page.getByRole("link", { name: "Back to the user" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/users/alice?time=last:9d");
+  await page.getByRole("gridcell").first().waitFor();
+  await page.getByRole("link", { name: "Skip to the content" }).focus();
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to the results");
+  await page.keyboard.press("Enter");
+  expect(await page.getByRole("grid").evaluate((it) => it.matches(":focus"))).toBe(true);
+  await page.keyboard.press("/");
+  await page.waitForURL((url) => url.pathname === "/");
+  const box = page.getByRole("combobox", { name: "Search" });
+  await expect.poll(() => box.evaluate((it) => it.matches(":focus"))).toBe(true);
+  expect(await box.inputValue()).toBe("");
+  await accessible(page);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { accessible, ask, type Options, type Person, shot, visit } from "./kit.ts";
+import { accessible, ask, type Options, type Person, shot, TOKEN, visit } from "./kit.ts";
 import { type Answers, answerRules, type Asked, ERROR, rule, RULES } from "./rules.fixtures.ts";
 
 const EDIT = "/rules/kubesphere-logging-system/alerting-rule?edit=1";
@@ -196,6 +196,41 @@ test("nobody leaves with unsaved changes unasked", async () => {
   await page.getByRole("link", { name: "Pipeline" }).click();
   await dialog.getByRole("button", { name: "Leave" }).click();
   await page.waitForURL("**/pipeline");
+});
+
+test("a token that ends does not take what was written along", async () => {
+  const { page } = await open(EDIT, {}, { expected: [/401/] });
+  await write(page, "WARNING", "INFO");
+  await page.route("**/api/v1/rules/check", (route) => route.fulfill({ status: 401, json: { code: 401, reason: "Unauthorized", message: "unknown token" } }));
+  await page.keyboard.insertText("RMATION");
+  await page.getByText("Sign in again").waitFor();
+  await page.unroute("**/api/v1/rules/check");
+  await answerRules(page);
+  await page.getByLabel("Token").fill(TOKEN);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Your earlier changes were kept").waitFor();
+  expect(await editor(page).innerText()).toContain("priority: INFORMATION");
+  await page.getByText("Unsaved changes").waitFor();
+  await accessible(page);
+  await shot(page, "rule-draft");
+  await page.getByRole("button", { name: "Discard changes" }).click();
+  await page.getByText("No changes").waitFor();
+  expect(await editor(page).innerText()).toContain("priority: WARNING");
+  expect(await page.evaluate(() => Object.keys(sessionStorage).filter((it) => it.startsWith("vedette.draft")))).toEqual([]);
+});
+
+test("a draft of a version that somebody replaced is told so when it is applied", async () => {
+  const rules = { ...RULES, items: [...RULES.items] };
+  const { page } = await open(EDIT, { rules, put: () => ({ status: 409, body: { code: 409, reason: "Conflict", message: "the rule was changed" } }) }, { expected: [/409/] });
+  await write(page, "WARNING", "INFO");
+  await page.getByText("Unsaved changes").waitFor();
+  rules.items[0] = rule("alerting-rule", { etag: "e9", source: rule("x").source.replace("desc: pod", "desc: theirs") });
+  page.on("dialog", (it) => void it.accept());
+  await page.reload();
+  await page.getByText("Your earlier changes were kept").waitFor();
+  await page.getByRole("button", { name: "Apply…" }).click();
+  await page.getByText("Somebody changed this rule").waitFor();
+  await page.getByText("desc: theirs").waitFor();
 });
 
 test("rules are tried on recent events", async () => {

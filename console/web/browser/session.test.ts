@@ -55,3 +55,60 @@ test("a token that is not known any more signs out, and the address stays", asyn
   await page.getByText("all events").waitFor();
   expect(page.url()).toContain("/nowhere?a=b");
 });
+
+test("a link with a token that is no good leaves the session as it is", async () => {
+  const { page } = await visit("/", { expected: [/401/] });
+  await page.getByText("all events").waitFor();
+  await page.goto(new URL("/alerts#login=nonsense", page.url()).href);
+  await page.getByRole("alert").getByText("You are still signed in as vedette:administrator").waitFor();
+  expect(page.url()).not.toContain("login");
+  await accessible(page);
+  await shot(page, "link-refused");
+  await page.getByRole("alert").getByRole("button", { name: "Close" }).click();
+  await page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor();
+  await page.getByText("all events").waitFor();
+});
+
+test("a link with another's token asks first, and what is kept on the device stays", async () => {
+  const { page } = await visit("/nowhere", { token: "" });
+  await page.context().route("**/api/v1/me", (route) => {
+    if (route.request().headers().authorization !== "Bearer eve's") return route.continue();
+    return route.fulfill({ json: { name: "eve", everything: false, via: "kubernetes" } });
+  });
+  await page.evaluate((token) => localStorage.setItem("vedette.token", token), TOKEN);
+  const link = new URL("/nowhere?a=b#login=eve's", page.url()).href;
+  await page.goto(link);
+  const dialog = page.getByRole("dialog", { name: "Continue as eve?" });
+  await dialog.getByText("You are signed in as vedette:administrator").waitFor();
+  await accessible(page);
+  await shot(page, "link-asked");
+  await dialog.getByRole("button", { name: "Stay as I am" }).click();
+  await page.getByText("vedette:administrator · all events").waitFor();
+  await page.goto(new URL("/nowhere", page.url()).href);
+  await page.goto(link);
+  await dialog.getByRole("button", { name: "Continue as eve" }).click();
+  await page.getByRole("button", { name: "eve · your namespaces" }).waitFor();
+  expect(await page.evaluate(() => localStorage.getItem("vedette.token"))).toBe(TOKEN);
+  await page.reload();
+  await page.getByRole("button", { name: "eve · your namespaces" }).waitFor();
+});
+
+test("in a narrow window the bar is one row, and the rest of it a menu", async () => {
+  const { page } = await visit("/alerts", { viewport: { width: 390, height: 844 } });
+  const menu = page.getByRole("button", { name: "Account and settings" });
+  await menu.waitFor();
+  const box = await page.getByRole("banner").boundingBox();
+  expect(box?.height).toBeLessThan(60);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  await accessible(page);
+  await menu.click();
+  await page.getByText("vedette:administrator · all events").waitFor();
+  await shot(page, "bar-390");
+  await page.getByRole("menuitemradio", { name: "中文" }).click();
+  await page.getByRole("link", { name: "告警" }).waitFor();
+  await shot(page, "bar-390-zh");
+  await page.getByRole("button", { name: "账号与设置" }).click();
+  await page.getByRole("menuitem", { name: "退出登录" }).click();
+  await page.getByLabel("令牌").waitFor();
+});

@@ -1,10 +1,12 @@
 // The frame: who is signed in, where one is, and the page.
 import { CSPProvider } from "@base-ui/react/csp-provider";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useMemo, useRef } from "react";
+import { lazy, type MouseEvent, Suspense, useEffect, useMemo, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { ApiError } from "./api/client.ts";
 import { useText } from "./i18n/i18n.ts";
+import "./query/origin.ts";
+import { isTyping } from "./search/grid.tsx";
 import { Search } from "./search/page.tsx";
 import { SignIn } from "./session/signin.tsx";
 import { useSession } from "./session/session.ts";
@@ -22,6 +24,7 @@ const RulesPage = lazy(() => import("./rules/page.tsx"));
 const RulePage = lazy(() => import("./rules/rule.tsx"));
 const NewRulePage = lazy(() => import("./rules/new.tsx"));
 const PipelinePage = lazy(() => import("./pipeline/page.tsx"));
+const LinkAsked = lazy(() => import("./session/link.tsx"));
 const SignedIn = lazy(() => import("./session/signed-in.tsx"));
 
 const newQueries = () =>
@@ -50,25 +53,54 @@ export function App() {
   );
 }
 
+/** Pages that lead to a list. */
+const LISTED = /^\/($|users\/|objects|addresses\/|credentials\/)/;
+
 function Frame() {
-  const { token } = useSession();
-  const [path] = useLocation();
+  const { token, link } = useSession();
+  const [path, navigate] = useLocation();
   const text = useText().common;
   const main = useRef<HTMLElement>(null);
   const before = useRef(path);
+  const toBox = useRef(false);
   // Whoever reads by ear hears of the new page.
   useEffect(() => {
     if (before.current === path) return;
     before.current = path;
-    main.current?.focus({ preventScroll: true });
+    if (toBox.current) {
+      toBox.current = false;
+      main.current?.querySelector<HTMLElement>("[role=search] [role=combobox]")?.focus();
+    } else main.current?.focus({ preventScroll: true });
   }, [path]);
+  // On its own page the box takes the key itself.
+  useEffect(() => {
+    if (path === "/" || token === undefined) return undefined;
+    const listen = (event: KeyboardEvent) => {
+      // The editor is in a shadow tree, from outside of which it is not seen that somebody types there.
+      if (event.key !== "/" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.composedPath().some(isTyping)) return;
+      event.preventDefault();
+      toBox.current = true;
+      navigate("/");
+    };
+    document.addEventListener("keydown", listen);
+    return () => document.removeEventListener("keydown", listen);
+  }, [path, token, navigate]);
+  const skip = (click: MouseEvent) => {
+    // The list has the focus as a whole; where there is none, as when nothing was found, the page has it.
+    const list = main.current?.querySelector<HTMLElement>(".event-grid") ?? main.current?.querySelector<HTMLElement>("[role=tabpanel]");
+    if (!list) return;
+    click.preventDefault();
+    list.focus();
+  };
   if (path === "/signed-in") return <Suspense fallback={<Loading />}><SignedIn /></Suspense>;
   if (token === undefined) return <SignIn />;
   return (
     <>
       <a className="skip" href="#content">{text.nav.skip}</a>
+      {LISTED.test(path) ? <a className="skip" href="#content" onClick={skip}>{text.nav.skipToResults}</a> : null}
       <Topbar />
       <main id="content" ref={main} tabIndex={-1}>
+        {link ? <Suspense><LinkAsked /></Suspense> : null}
         <Boundary key={path}>
           <Suspense fallback={<Loading />}>
             <Switch>

@@ -1,5 +1,6 @@
 // Light, dark, or as the system is: an attribute of the document that base.css reads.
 import { useSyncExternalStore } from "react";
+import { useMedia } from "./ui/media.ts";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -39,13 +40,6 @@ export function useTheme(): Theme {
 /** Whether dark colours are shown; changes with the theme and with the system. */
 export function useDark(): boolean {
   const chosen = useTheme();
-  const system = useSyncExternalStore(
-    (listener) => {
-      const query = matchMedia("(prefers-color-scheme: dark)");
-      query.addEventListener("change", listener);
-      return () => query.removeEventListener("change", listener);
-    },
-    () => matchMedia("(prefers-color-scheme: dark)").matches,
-  );
+  const system = useMedia("(prefers-color-scheme: dark)");
   return chosen === "system" ? system : chosen === "dark";
 }

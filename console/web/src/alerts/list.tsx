@@ -5,6 +5,7 @@ import type { Alert, AlertFilter } from "../api/alerts.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
 import { Failed, Loading } from "../ui/state.tsx";
+import { Tag } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
 import { useAlerts } from "./data.ts";
 import { visible } from "../ui/plain.tsx";
@@ -32,7 +33,7 @@ export function AlertList({ filter, label }: { filter: AlertFilter; label: strin
   return (
     <>
       <ol className="alert-list" aria-label={label}>
-        {alerts.map((alert) => <AlertItem key={alert.id} alert={alert} />)}
+        {folded(alerts).map(({ alert, times }) => <AlertItem key={alert.id} alert={alert} times={times} />)}
       </ol>
       <div ref={end} className="row small muted" role="status">
         {text.alerts.shown(alerts.length, Math.max(total, alerts.length))}
@@ -44,12 +45,26 @@ export function AlertList({ filter, label }: { filter: AlertFilter; label: strin
   );
 }
 
-function AlertItem({ alert }: { alert: Alert }) {
+/** An alert, and how many of them there are: each stage of a request is alerted. */
+function folded(alerts: readonly Alert[]): { alert: Alert; times: number }[] {
+  const found: { alert: Alert; times: number }[] = [];
+  for (const alert of alerts) {
+    const last = found.at(-1);
+    // Clients choose the id of a request: whoever made it has to be the same, too.
+    const same = last !== undefined && alert.auditID !== "" && (["auditID", "user", "ruleId", "outcome", "message"] as const).every((it) => last.alert[it] === alert[it]);
+    if (same) last.times += 1;
+    else found.push({ alert, times: 1 });
+  }
+  return found;
+}
+
+function AlertItem({ alert, times }: { alert: Alert; times: number }) {
   const text = useText().alerts;
   return (
     <li>
       <div className="row">
         <Time value={alert.time} />
+        {times > 1 ? <Tag title={text.stages(times)}>×{times}</Tag> : null}
         <Outcome alert={alert} />
         <Link className="alert-event" href={hrefs.event(alert.eventId)}>{text.event}<span className="visually-hidden"> {alert.eventId}</span></Link>
       </div>

@@ -28,8 +28,9 @@ export default function Page() {
   const { q, rule, priority, time } = chosen;
   // "Now" stands still until somebody asks again, so that pages of one list are of one range.
   const [now, setNow] = useState(Date.now);
-  const { interval, ...range } = useMemo(() => rangeOf(time, now), [time, now]);
+  const { interval, step, ...range } = useMemo(() => rangeOf(time, now), [time, now]);
   const { start, end } = range;
+  const span = useMemo(() => (start ? { start: Date.parse(start), end: end ? Date.parse(end) : now } : undefined), [start, end, now]);
   const filter: AlertFilter = useMemo(
     () => ({
       ...(q ? { q } : {}), ...(rule ? { rule: [rule] } : {}), ...(priority ? { priority: [priority] } : {}),
@@ -76,7 +77,7 @@ export default function Page() {
             <section className="card">
               <header><h2>{text.alerts.total(trend.data.total)}</h2><span className="muted">{period}</span></header>
               <HistogramChart histogram={trend.data} label={text.alerts.trend(trend.data.total, period)} height={120}
-                color={colour} onRange={brush} />
+                color={colour} onRange={brush} step={step} {...(span ? { span } : {})} />
             </section>
           ) : null}
           {groups.isPending ? <Loading /> : groups.data && groups.data.items.length > 0 ? (

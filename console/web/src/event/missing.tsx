@@ -9,10 +9,11 @@ import { useMe } from "../session/me.ts";
 import { full } from "../time.ts";
 import { Tag } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
+import { type Back, BackLink } from "./back.tsx";
 import { Long } from "./long.tsx";
 import { Plain } from "../ui/plain.tsx";
 
-export function Missing({ id, back }: { id: string; back: string }) {
+export function Missing({ id, back }: { id: string; back: Back }) {
   const text = useText().event.missing;
   const alerts = useQuery({ queryKey: ["alerts", "of", id], queryFn: ({ signal }) => alertsOf(id, signal), retry: false });
   const kept = useQuery({ queryKey: ["coverage", ""], queryFn: ({ signal }) => answer(api.GET("/api/v1/coverage", { signal })) }).data;
@@ -37,7 +38,7 @@ export function Missing({ id, back }: { id: string; back: string }) {
           </>
         )}
         {kept?.oldest ? <p className="muted">{text.oldest(full(kept.oldest))}</p> : null}
-        <p><Link className="button" href={back}>{text.search}</Link></p>
+        <p><BackLink back={back} /></p>
       </section>
       {(alerts.data ?? []).map((it) => <AlertFacts key={it.id} alert={it} />)}
     </>

@@ -1,11 +1,10 @@
 // One event: in a sentence, as fields, what it changed, its bodies, the record, and what else there is around it.
 import { useQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
-import { Link, useLocation } from "wouter";
 import { ApiError, answer, api, type Whole } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
-import { searchHref, useParam, usePathValue } from "../query/url.ts";
+import { useParam, usePathValue } from "../query/url.ts";
 import { Empty, Failed, Loading } from "../ui/state.tsx";
+import { type Back, BackLink, useBack, useKey } from "./back.tsx";
 import { Difference, tellsChange } from "./change.tsx";
 import "./event.css";
 import { lastStage } from "./facts.ts";
@@ -15,45 +14,31 @@ import { Bodies, Raw } from "./raw.tsx";
 import { Neighbours, Related, Stages } from "./related.tsx";
 import { Sentence } from "./sentence.tsx";
 
-/** Esc goes back, unless it closes something or ends typing. */
-function useEscape(to: string): void {
-  const [, navigate] = useLocation();
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent) => {
-      if (event.key !== "Escape" || event.defaultPrevented) return;
-      if (event.target instanceof Element && event.target.closest("input, textarea, select, [role=menu], [role=dialog], [role=listbox]")) return;
-      navigate(to);
-    };
-    document.addEventListener("keydown", onKeyDown);
-    return () => document.removeEventListener("keydown", onKeyDown);
-  }, [navigate, to]);
-}
-
 export default function Page() {
   const id = usePathValue("/events/");
   const [q] = useParam("q");
   const text = useText().event;
-  const back = q === "" ? "/" : searchHref(q);
-  useEscape(back);
+  const back = useBack(q);
+  useKey("Escape", back.go);
   const found = useQuery({ queryKey: ["event", id], queryFn: ({ signal }) => answer(api.GET("/api/v1/events/{id}", { params: { path: { id } }, signal })) });
   if (found.isPending) return <Loading />;
   if (found.isError) {
     const code = found.error instanceof ApiError ? found.error.code : undefined;
     if (code === 404) return <div className="event-page"><Missing id={id} back={back} /></div>;
-    if (code === 400) return <Empty title={text.missing.badId} actions={<Link className="button" href={back}>{text.missing.search}</Link>}><p>{text.missing.badIdHelp}</p></Empty>;
+    if (code === 400) return <Empty title={text.missing.badId} actions={<BackLink back={back} />}><p>{text.missing.badIdHelp}</p></Empty>;
     return <Failed error={found.error} onRetry={() => void found.refetch()} />;
   }
   return <Event key={id} whole={found.data} q={q} back={back} />;
 }
 
-function Event({ whole, q, back }: { whole: Whole; q: string; back: string }) {
+function Event({ whole, q, back }: { whole: Whole; q: string; back: Back }) {
   const text = useText().event;
   const { event, stages, change } = whole;
   return (
     <div className="event-page">
       <div className="row head">
         <h1>{text.title}</h1>
-        <Link className="button small" href={back}>{text.back} <kbd>Esc</kbd></Link>
+        <BackLink back={back} small hint />
         <Neighbours event={event} q={q} />
       </div>
       <section className="card" aria-label={text.title}><Sentence event={event} last={lastStage(event, stages)} q={q} /></section>

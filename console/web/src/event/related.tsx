@@ -1,6 +1,6 @@
 // What belongs to an event: its request's other stages, and what else was done around it.
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "wouter";
+import { Link, useLocation } from "wouter";
 import { answer, api, type AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { is, withoutTime, withTerm } from "../query/language.ts";
@@ -9,7 +9,8 @@ import { duration } from "../time.ts";
 import { Code, Tag } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
 import { aroundQueries, sameRequest } from "./facts.ts";
-import { Plain } from "../ui/plain.tsx";
+import { useKey } from "./back.tsx";
+import { Plain, visible } from "../ui/plain.tsx";
 
 export function Stages({ event, stages, q }: { event: AuditEvent; stages: readonly AuditEvent[]; q: string }) {
   const text = useText().event;
@@ -47,17 +48,17 @@ export function Related({ event }: { event: AuditEvent }) {
   return (
     <section className="card" aria-labelledby="event-related">
       <header><h2 id="event-related">{text.sections.related}</h2></header>
-      <ul className="around">{aroundQueries(event).map(({ kind, q }) => <Around key={kind} kind={kind} q={q} />)}</ul>
+      <ul className="around">{aroundQueries(event).map(({ kind, q }) => <Around key={kind} label={kind === "actor" && event.actor !== event.user ? text.related.impersonated(visible(event.actor ?? "", 80)) : text.related[kind]} q={q} />)}</ul>
     </section>
   );
 }
 
-function Around({ kind, q }: { kind: "actor" | "object" | "address" | "credential"; q: string }) {
+function Around({ label, q }: { label: string; q: string }) {
   const text = useText().event.related;
   const count = useQuery({ queryKey: ["statistics", q], queryFn: ({ signal }) => answer(api.GET("/api/v1/statistics", { params: { query: { q } }, signal })) });
   return (
     <li>
-      <Link href={searchHref(q)}>{text[kind]}</Link>
+      <Link href={searchHref(q)}>{label}</Link>
       {count.data ? <span className="muted"> · {text.events(count.data.events)}</span> : null}
     </li>
   );
@@ -87,10 +88,15 @@ function useNeighbours(event: AuditEvent, q: string) {
 export function Neighbours({ event, q }: { event: AuditEvent; q: string }) {
   const text = useText().event;
   const found = useNeighbours(event, q).data;
+  const [, navigate] = useLocation();
+  const to = (other: AuditEvent | undefined) => (other ? () => navigate(hrefs.event(other.id, q)) : undefined);
+  // As in the list, of which the newest is on top.
+  useKey("j", to(found?.earlier));
+  useKey("k", to(found?.later));
   return (
     <>
-      {found?.earlier ? <Link className="button small" href={hrefs.event(found.earlier.id, q)} title={text.neighboursHelp}>← {text.earlier}</Link> : null}
-      {found?.later ? <Link className="button small" href={hrefs.event(found.later.id, q)} title={text.neighboursHelp}>{text.later} →</Link> : null}
+      {found?.earlier ? <Link className="button small" href={hrefs.event(found.earlier.id, q)} title={text.neighboursHelp}>← {text.earlier} <kbd>j</kbd></Link> : null}
+      {found?.later ? <Link className="button small" href={hrefs.event(found.later.id, q)} title={text.neighboursHelp}><kbd>k</kbd> {text.later} →</Link> : null}
     </>
   );
 }

@@ -15,7 +15,7 @@ export function Activity({ q, scope }: { q: string; scope: Scope }) {
   if (count.data.events === 0) return <Nothing q={q} scope={scope} />;
   return (
     <>
-      <EventTable q={q} height={HEIGHT} />
+      <EventTable q={q} height={HEIGHT} main />
       <KeptOf q={q} />
     </>
   );

@@ -13,7 +13,7 @@ import { Code } from "../ui/tag.tsx";
 import { Time } from "../ui/time.tsx";
 import { KeptOf, Nothing } from "./nothing.tsx";
 import { objectText, type Scope } from "./scope.ts";
-import { isMoment, upTo } from "./times.ts";
+import { isMoment, momentOf, typedOf, upTo, zone } from "./times.ts";
 
 const PAGE = 200;
 
@@ -105,26 +105,26 @@ export function Changes({ scope, terms = [], byObject = true, actors = false }: 
   );
 }
 
-export function Toggle({ pressed, onPress, children }: { pressed: boolean; onPress: () => void; children: ReactNode }) {
-  return <button type="button" className="button small" aria-pressed={pressed} onClick={onPress}>{children}</button>;
+export function Toggle({ pressed, onPress, title, children }: { pressed: boolean; onPress: () => void; title?: string; children: ReactNode }) {
+  return <button type="button" className="button small" title={title} aria-pressed={pressed} onClick={onPress}>{children}</button>;
 }
 
 function Before({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const text = useText().investigate.change;
   const id = useId();
-  const [typed, setTyped] = useState(value);
-  useEffect(() => setTyped(value), [value]);
-  const moment = typed.trim();
-  const wrong = moment !== "" && !isMoment(moment);
+  const [typed, setTyped] = useState(() => typedOf(value));
+  useEffect(() => setTyped(typedOf(value)), [value]);
+  // Like the times of the rows beside it, in the viewer's zone; in the address and the query, in UTC.
+  const moment = typed.trim() === "" ? "" : momentOf(typed.trim());
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!wrong) onChange(moment);
+    if (moment !== undefined) onChange(moment);
   };
   return (
     <form className="row" onSubmit={submit}>
-      <label htmlFor={id} className="muted">{text.before}</label>
-      <input id={id} className="input mono" value={typed} placeholder={text.beforeHelp} autoComplete="off" spellCheck={false} aria-invalid={wrong} onChange={(event) => setTyped(event.target.value)} />
-      <button type="submit" className="button small" disabled={wrong}>{text.apply}</button>
+      <label htmlFor={id} className="muted">{text.before(zone())}</label>
+      <input id={id} className="input mono" value={typed} placeholder={text.beforeHelp} autoComplete="off" spellCheck={false} aria-invalid={moment === undefined} onChange={(event) => setTyped(event.target.value)} />
+      <button type="submit" className="button small" disabled={moment === undefined}>{text.apply}</button>
     </form>
   );
 }

@@ -51,7 +51,7 @@ export function Addresses({ scope, carried, byCredential = true, impersonated = 
     <>
       <div className="row toolbar">
         {([1, 7] as const).map((it) => (
-          <Toggle key={it} pressed={since === it} onPress={() => setDays(since === it ? "" : String(it))}>{text.newSince(it)}</Toggle>
+          <Toggle key={it} title={text.newSinceHelp(it)} pressed={since === it} onPress={() => setDays(since === it ? "" : String(it))}>{text.newSince(it)}</Toggle>
         ))}
         {byOthers && byOthers.events > 0 ? <Link className="small" href={searchHref(impersonated)}>{text.byOthers(byOthers.events)}</Link> : null}
       </div>

@@ -9,6 +9,7 @@ import { ApplyDialog, NotApplied } from "./apply.tsx";
 import { useCheck } from "./check.ts";
 import { Conflict } from "./conflict.tsx";
 import { isCode, partsOf, ruleHref, ruleKey, RULES } from "./data.ts";
+import { draftOf, dropDraft, keepDraft } from "./draft.ts";
 import { Findings } from "./findings.tsx";
 import { useLeave } from "./leave.tsx";
 import { outline } from "./outline.ts";
@@ -28,15 +29,22 @@ class Changed extends Error {
 
 export default function Editing({ opened }: { opened?: Rule }) {
   const text = useText().rules;
-  const [base, setBase] = useState(opened);
-  const [source, setSource] = useState(opened?.source ?? TEMPLATE);
+  const own = opened?.name ?? "";
+  const [draft] = useState(() => draftOf(own));
+  // A draft goes on from the version that it was begun with: if there is another by now, applying tells of it.
+  const [base, setBase] = useState(() => opened && draft ? { ...opened, etag: draft.etag, source: draft.begun } : opened);
+  const [source, setSource] = useState(draft?.source ?? opened?.source ?? TEMPLATE);
   const check = useCheck(source);
   const editor = useRef<EditorHandle>(null);
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const unchanged = base?.source ?? TEMPLATE;
   const dirty = source !== unchanged;
-  const leave = useLeave(dirty);
+  const leave = useLeave(dirty, () => dropDraft(own));
+  useEffect(() => {
+    if (dirty) keepDraft(own, { etag: base?.etag ?? "", begun: unchanged, source });
+    else dropDraft(own);
+  }, [own, dirty, base, unchanged, source]);
   const said = useMemo(() => outline(source), [source]);
   // A rule that is there keeps its name: the path, not the text, says which it is.
   const place = base ? partsOf(base) : { namespace: said.namespace ?? "default", name: said.name ?? "" };
@@ -62,6 +70,7 @@ export default function Editing({ opened }: { opened?: Rule }) {
       queries.setQueryData(ruleKey(namespace, name), rule);
       void queries.invalidateQueries({ queryKey: RULES });
       leave.pass();
+      dropDraft(own);
       navigate(ruleHref(namespace, name), { state: { applied: true } });
     },
     onSettled: () => validation.reset(),
@@ -94,6 +103,7 @@ export default function Editing({ opened }: { opened?: Rule }) {
           {validation.isPending ? text.apply.checking : text.editor.apply}
         </button>
       </header>
+      {draft && dirty ? <p className="notice" role="status">{text.editor.restored}</p> : null}
       {place.name === "" ? <p className="notice warn">{text.editor.unnamed}</p> : null}
       {error instanceof Changed ? <Conflict before={base} theirs={error.theirs} source={source} onRebase={rebase} /> : error ? <NotApplied error={error} /> : null}
       <SourceEditor ref={editor} value={source} onChange={setSource} found={check.answer} />

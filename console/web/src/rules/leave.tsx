@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { useText } from "../i18n/i18n.ts";
 import { Modal } from "../ui/dialog.tsx";
+import { holdUnsaved } from "../ui/reload.ts";
 
 /** The part of the Navigation API that is used; where a browser does not have it, closing the tab alone is asked about. */
 interface NavigateEvent extends Event {
@@ -15,8 +16,8 @@ interface Navigation extends EventTarget {
 
 const navigation = (globalThis as { navigation?: Navigation }).navigation;
 
-/** Asks before this page is left, if something would be lost. `pass` lets the next step through. */
-export function useLeave(dirty: boolean): { pass: () => void; dialog: React.ReactNode } {
+/** Asks before this page is left, if something would be lost. `pass` lets the next step through; `onLeave`: it shall be lost. */
+export function useLeave(dirty: boolean, onLeave: () => void): { pass: () => void; dialog: React.ReactNode } {
   const all = useText();
   const text = all.rules.leave;
   const passing = useRef(false);
@@ -31,9 +32,11 @@ export function useLeave(dirty: boolean): { pass: () => void; dialog: React.Reac
       event.preventDefault();
       setWanted({ url: destination.url, key: destination.key, back: navigationType === "traverse" });
     };
+    const release = holdUnsaved();
     addEventListener("beforeunload", unload);
     navigation?.addEventListener("navigate", step);
     return () => {
+      release();
       removeEventListener("beforeunload", unload);
       navigation?.removeEventListener("navigate", step);
     };
@@ -44,6 +47,7 @@ export function useLeave(dirty: boolean): { pass: () => void; dialog: React.Reac
   const leave = () => {
     if (!wanted) return;
     pass();
+    onLeave();
     setWanted(undefined);
     const url = new URL(wanted.url);
     if (wanted.back) navigation?.traverseTo(wanted.key);

@@ -6,11 +6,13 @@ import { useSyncExternalStore } from "react";
 
 const TOKEN = "vedette.token";
 const GRANT = "vedette.grant";
-const PATIENCE_MS = 150;
+const PATIENCE_MS = 400;
 /** How long before its end a token is renewed; a quarter of what is left of it, if that is less. */
 const EARLY_MS = 60_000;
 /** A token that is refused so soon after it was renewed will not be better the next time. */
 const AGAIN_MS = 30_000;
+/** Instead of a name, where the console could not say it. */
+const UNKNOWN = "";
 /** No timer is longer: browsers count its milliseconds in 31 bits. */
 const LONGEST_MS = 12 * 3_600_000;
 
@@ -27,6 +29,8 @@ interface State {
   expired: boolean;
   /** Another number is another session: nothing that was asked before is good any more. */
   epoch: number;
+  /** What came of a link with a token, where somebody was signed in: it is another user's, or it could not be checked. */
+  link?: { token: string; name: string } | "refused" | undefined;
 }
 
 interface Kept {
@@ -67,19 +71,45 @@ export function token(): string | undefined {
 /** Takes the token of the address (`#login=…`), of this tab, of this device, or of another tab. */
 export async function restore(): Promise<void> {
   const login = new URLSearchParams(location.hash.slice(1)).get("login");
-  if (login) {
-    history.replaceState(history.state, "", location.pathname + location.search);
-    signIn(login, false);
-    return;
-  }
+  if (login) history.replaceState(history.state, "", location.pathname + location.search);
   const kept = sessionStorage.getItem(TOKEN);
   const onDevice = localStorage.getItem(TOKEN);
+  const there = kept ?? onDevice;
+  if (login && (there === null || there === login || (await replaces(login, there)))) {
+    hold({ token: login });
+    return;
+  }
   if (kept !== null) hold({ token: kept, grant: read(sessionStorage.getItem(GRANT)) });
   else if (onDevice !== null) hold({ token: onDevice });
   else {
     const told = await fromTabs();
     if (told) hold(told);
   }
+}
+
+/** Whether a link's token takes the place of the one that is there, unasked: if it is good, and the other is not, or is the same user's. */
+async function replaces(login: string, there: string): Promise<boolean> {
+  const nameOf = async (token: string): Promise<string | undefined> => {
+    try {
+      const answer = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${token}` } });
+      if (answer.ok) return ((await answer.json()) as { name: string }).name;
+      return answer.status === 401 ? undefined : UNKNOWN;
+    } catch {
+      return UNKNOWN;
+    }
+  };
+  const [next, now] = await Promise.all([nameOf(login), nameOf(there)]);
+  if (next === undefined || next === UNKNOWN) change({ link: "refused" });
+  else if (now === undefined || now === next) return true;
+  else change({ link: { token: login, name: next } });
+  return false;
+}
+
+/** Goes on as the user of the link, in this tab; or as before. */
+export function answerLink(take: boolean): void {
+  const { link } = state;
+  change({ link: undefined });
+  if (take && typeof link === "object") hold({ token: link.token }, { expired: false, epoch: state.epoch + 1 });
 }
 
 function read(text: string | null): Grant | undefined {

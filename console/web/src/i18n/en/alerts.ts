@@ -31,6 +31,7 @@ export const alerts = {
   show: (rule: string, priority: string) => `Alerts of ${rule} (${priority})`,
   openRule: "Open the rule",
   event: "Open the event",
+  stages: (alerts: number) => `${number(alerts)} alerts of one request: one for each of its stages`,
   noMessage: "The rule says nothing of it.",
   sent: "sent",
   sentTo: (receivers: string) => `to ${receivers}`,

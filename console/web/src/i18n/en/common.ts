@@ -2,7 +2,7 @@ import { number } from "../i18n.ts";
 
 export const common = {
   product: "Vedette",
-  nav: { label: "Main", search: "Search", alerts: "Alerts", rules: "Rules", pipeline: "Pipeline", skip: "Skip to the content" },
+  nav: { label: "Main", search: "Search", alerts: "Alerts", rules: "Rules", pipeline: "Pipeline", skip: "Skip to the content", skipToResults: "Skip to the results", account: "Account and settings", view: "What you see" },
   loading: "Loading…",
   retry: "Try again",
   close: "Close",
@@ -23,6 +23,9 @@ export const common = {
     unavailable: "Not available at the moment",
     timeout: "It took too long",
     timeoutHelp: "Ask about a shorter time, or narrow the search.",
+    updated: "The console was updated: load it anew",
+    updatedHelp: "A part of this page is not there any more. If this comes again, the connection may have failed.",
+    reload: "Load it anew",
     crashed: "This page failed",
     crashedHelp: "Please report it, with the text below.",
   },

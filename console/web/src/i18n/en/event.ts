@@ -3,7 +3,10 @@ import { count, number } from "../i18n.ts";
 // Sentences are templates: `{…}` stands for a part that is a link or another template. Their order is the language's.
 export const event = {
   title: "Event",
-  back: "Back to the list",
+  backTo: {
+    search: "Back to the list", alerts: "Back to the alerts", user: "Back to the user", object: "Back to the object", address: "Back to the address", credential: "Back to the credential",
+    rules: "Back to the rules", other: "Back",
+  },
   earlier: "Earlier event",
   later: "Later event",
   neighboursHelp: "of those that match the search, whatever its time",
@@ -107,6 +110,7 @@ export const event = {
   related: {
     around: (count: string) => `${count} within 15 minutes`,
     actor: "This user, ± 15 min", object: "This object, ± 15 min", address: "This address, ± 15 min", credential: "This credential, ± 15 min",
+    impersonated: (actor: string) => `${actor}, ± 15 min`,
     events: (events: number) => count(events, "event"),
   },
   missing: {

@@ -91,6 +91,7 @@ export const rules = {
     changed: "Unsaved changes",
     apply: "Apply…",
     discard: "Discard changes",
+    restored: "Your earlier changes were kept. They are not applied yet.",
     close: "Close the editor",
     checkFailed: "It could not be checked:",
     unnamed: "The text does not say a name: “metadata.name” is missing.",

@@ -20,6 +20,13 @@ export const session = {
   or: "or",
   failed: (why: string) => `Signing in failed: ${why}`,
   signingIn: "Signing in…",
+  link: {
+    title: (name: string) => `Continue as ${name}?`,
+    help: (now: string, next: string) => `You are signed in as ${now}. The link that you followed signs this tab in as ${next}.`,
+    take: (name: string) => `Continue as ${name}`,
+    stay: "Stay as I am",
+    refused: (name: string) => `The console does not take the token of the link that you followed. You are still signed in${name === "" ? "" : ` as ${name}`}.`,
+  },
   signOut: "Sign out",
   everything: "all events",
   everythingHelp: "You see every event of every cluster.",

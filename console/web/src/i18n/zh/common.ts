@@ -3,7 +3,7 @@ import { number } from "../i18n.ts";
 
 export const common: Messages["common"] = {
   product: "Vedette",
-  nav: { label: "主导航", search: "检索", alerts: "告警", rules: "规则", pipeline: "流水线", skip: "跳到正文" },
+  nav: { label: "主导航", search: "检索", alerts: "告警", rules: "规则", pipeline: "处理链路", skip: "跳到正文", skipToResults: "跳到结果", account: "账号与设置", view: "您能看到什么" },
   loading: "加载中…",
   retry: "重试",
   close: "关闭",
@@ -24,6 +24,9 @@ export const common: Messages["common"] = {
     unavailable: "暂时不可用",
     timeout: "耗时过长",
     timeoutHelp: "请缩短时间范围，或缩小检索条件。",
+    updated: "控制台已更新：请重新加载",
+    updatedHelp: "此页面的一部分已不存在。如果再次出现，可能是网络连接有问题。",
+    reload: "重新加载",
     crashed: "页面出错",
     crashedHelp: "请附上以下内容进行反馈。",
   },

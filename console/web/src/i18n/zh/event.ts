@@ -3,14 +3,17 @@ import { number } from "../i18n.ts";
 
 export const event: Messages["event"] = {
   title: "事件",
-  back: "返回列表",
+  backTo: {
+    search: "返回列表", alerts: "返回告警", user: "返回操作账号", object: "返回对象", address: "返回来源 IP", credential: "返回凭证",
+    rules: "返回规则", other: "返回",
+  },
   earlier: "较早的事件",
   later: "较晚的事件",
   neighboursHelp: "符合检索条件的事件，不限时间",
   sections: { fields: "字段", change: "变更内容", bodies: "请求与响应内容", raw: "存储的原始记录", stages: "请求的各阶段", related: "还有哪些操作" },
   sentence: {
-    whole: "{when}，{who} {from}{credential}{what}{took}。{answer}",
-    who: "{actor}",
+    whole: "{when}，{who}{from}{credential}{what}{took}。{answer}",
+    who: "{actor} ",
     through: "{user} 以 {actor} 的身份",
     nobody: "未知用户",
     from: "从 {ip} ",
@@ -106,6 +109,7 @@ export const event: Messages["event"] = {
   related: {
     around: (count) => `15 分钟内 ${count}`,
     actor: "该用户，前后 15 分钟", object: "该对象，前后 15 分钟", address: "该地址，前后 15 分钟", credential: "该凭证，前后 15 分钟",
+    impersonated: (actor) => `${actor}，前后 15 分钟`,
     events: (events) => `${number(events)} 个事件`,
   },
   missing: {
@@ -120,7 +124,7 @@ export const event: Messages["event"] = {
     notYours: "您无权查看该事件。",
     oldest: (time) => `您可查看的最早记录为 ${time}。`,
     alert: "告警内容",
-    rule: "规则", message: "消息", priority: "级别", alerted: "告警时间",
+    rule: "规则", message: "消息", priority: "告警级别", alerted: "告警时间",
     noAlert: "也没有保存与其相关的告警。",
     unknownAlert: "无法查询告警，因此不知道它是否触发过告警。",
     search: "检索事件",

@@ -31,6 +31,7 @@ export const investigate: Messages["investigate"] = {
   groups: (shown, total) => (shown < total ? `共 ${number(total)} 组，显示 ${number(shown)} 组` : `共 ${number(total)} 组`),
   moreGroups: "显示更多",
   newSince: (days) => `标出 ${number(days)} 天以来新出现的`,
+  newSinceHelp: (days) => `最近 ${number(days)} 天首次出现`,
   newHelp: (from) => `新出现：从 ${from} 到所选时间开始之前没有出现过。`,
   newUnknown: "无法判断哪些是新出现的：没有保存此前的记录。",
   together: "组合",
@@ -48,7 +49,7 @@ export const investigate: Messages["investigate"] = {
   },
   change: {
     order: "排序", byObject: "按对象", byTime: "按时间", oldest: "最早优先", newest: "最新优先",
-    before: "早于（UTC）", beforeHelp: "14:05 或 2026-11-22T14:05", apply: "应用",
+    before: (zone) => `早于（${zone}）`, beforeHelp: "14:05 或 2026-11-22T14:05", apply: "应用",
     more: "加载更多",
     records: (changes) => `${number(changes)} 次变更`,
     through: (user) => `通过 ${user}`,

@@ -2,10 +2,10 @@ import type { Messages } from "../i18n.ts";
 import { number } from "../i18n.ts";
 
 export const pipeline: Messages["pipeline"] = {
-  title: "流水线",
+  title: "处理链路",
   tabs: { label: "页面内容", overview: "概览", dead: "死信", deadCount: (letters) => `死信（${number(letters)}）` },
   forbidden: {
-    title: "流水线仅供管理员查看",
+    title: "处理链路仅供管理员查看",
     help: "所有集群的事件总数、丢失情况以及运行中的服务，仅向可查看全部事件的用户显示。您自己的事件不受影响。",
     home: "检索您的事件",
   },

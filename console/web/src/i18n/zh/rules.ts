@@ -92,6 +92,7 @@ export const rules: Messages["rules"] = {
     changed: "有未应用的修改",
     apply: "应用…",
     discard: "放弃修改",
+    restored: "已恢复您之前尚未应用的文本。",
     close: "关闭编辑器",
     checkFailed: "无法检查：",
     unnamed: "文本没有名称：缺少“metadata.name”。",

@@ -22,6 +22,13 @@ export const session: Messages["session"] = {
   or: "或",
   failed: (why) => `登录失败：${why}`,
   signingIn: "正在登录…",
+  link: {
+    title: (name) => `以 ${name} 的身份继续？`,
+    help: (now, next) => `您已登录为 ${now}。您打开的链接会将此标签页登录为 ${next}。`,
+    take: (name) => `以 ${name} 的身份继续`,
+    stay: "保持当前身份",
+    refused: (name) => `控制台不接受该链接中的令牌。您仍${name === "" ? "保持登录" : `登录为 ${name}`}。`,
+  },
   signOut: "退出登录",
   everything: "全部事件",
   everythingHelp: "您可以查看所有集群的全部事件。",
