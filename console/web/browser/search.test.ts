@@ -398,6 +398,10 @@ test("live events come on top, wait while paused, and what was missed is told", 
   await list.getByRole("gridcell", { name: `${event.resource} ${event.namespace}/live-3`, exact: true }).waitFor();
   expect(await list.locator("[role=row][aria-rowindex='2']").textContent()).toContain("live-");
   await page.getByText("5 could not be shown in time").waitFor();
+  await page.getByText("The console ended the connection: the console stops. Trying again in").waitFor();
+  const gap = page.getByText(/^Nothing was received from /).first();
+  await gap.waitFor();
+  expect(await gap.getByRole("link", { name: "search for it" }).getAttribute("href")).toMatch(/^\/\?q=is%3Adenied\+since%3A\S+\+until%3A\S+$/);
   await page.getByRole("button", { name: "Pause" }).click();
   const shown = await list.locator("[role=row]").count();
   await page.getByRole("button", { name: /^Resume: \d+ events waiting/ }).waitFor();
