@@ -10,9 +10,10 @@ import { fold } from "./rows.ts";
 
 const PAGE = 200;
 
-export function useEvents(q: string, sort: "asc" | "desc", enabled = true) {
+/** `at` is the moment of the page that asks, where it has one. */
+export function useEvents(q: string, sort: "asc" | "desc", { at, enabled = true }: { at?: number; enabled?: boolean } = {}) {
   return useInfiniteQuery({
-    queryKey: ["events", q, sort],
+    queryKey: ["events", q, sort, at],
     queryFn: ({ pageParam, signal }) =>
       answer(api.GET("/api/v1/events", { params: { query: { q, sort, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
     initialPageParam: "",
@@ -31,11 +32,12 @@ export interface Props {
   /** How many requests there are, where that is known. */
   total?: number;
   main?: boolean;
+  at?: number;
 }
 
-export function EventTable({ q, sort = "desc", height, columns = USUAL_COLUMNS, total, main }: Props) {
+export function EventTable({ q, sort = "desc", height, columns = USUAL_COLUMNS, total, main, at }: Props) {
   const { search: text, common } = useText();
-  const found = useEvents(q, sort);
+  const found = useEvents(q, sort, { at });
   const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = found;
   const pages = found.data?.pages;
   const rows = useMemo(() => fold((pages ?? []).flatMap((page) => page.items)), [pages]);

@@ -47,6 +47,7 @@ export const search = {
   names,
   bar: {
     label: "Search",
+    utc: (terms: string, span: string) => `Times without a zone are UTC: ${terms}${span === "" ? "" : ` is ${span} in your time zone`}.`,
     placeholder: "user:alice change:yes    or any text    (press / to type)",
     suggestions: "Suggestions",
     submit: "Search",
@@ -62,7 +63,7 @@ export const search = {
     isNot: "is not",
     contains: "contains",
     text: "any text",
-    turn: (said: string, term: string) => `${said} (turn round ${term})`,
+    turn: (said: string, term: string) => `${said} (invert ${term})`,
     edit: (term: string) => `Change ${term}`,
     remove: (term: string) => `Remove ${term}`,
     value: "Value",
@@ -99,6 +100,9 @@ export const search = {
     requests: (value: number) => count(value, "request"),
     today: (value: number) => `${count(value, "event")} today`,
     todayHelp: "All events that you may see since midnight in your time zone, whatever is searched.",
+    asOf: (time: string) => `as of ${time}`,
+    refresh: "Refresh",
+    again: "Trying again every 5 seconds.",
   },
   trend: {
     label: "Events over time",
@@ -121,7 +125,7 @@ export const search = {
     of: { actor: "Actors", verb: "Verbs", resource: "Resources", ns: "Namespaces", code: "Status codes", ip: "Addresses" },
     without: (value: string) => `Without ${value}`,
     empty: "(none)",
-    other: (value: number) => `${number(value)} others`,
+    other: (value: number) => `${count(value, "event")} of others`,
   },
   steps: {
     label: "Next steps",

@@ -38,7 +38,7 @@ const keys: Messages["search"]["keys"] = {
 };
 
 const names: Messages["search"]["names"] = {
-  cluster: "集群", ns: "项目", ws: "企业空间", resource: "资源类型", name: "资源名称", verb: "操作行为", code: "状态码",
+  cluster: "集群", ns: "项目", ws: "企业空间", resource: "资源类型", name: "资源名称", verb: "操作", code: "状态码",
   user: "操作账号", ip: "来源 IP", actor: "操作者", time: "时间范围",
 };
 
@@ -48,6 +48,7 @@ export const search: Messages["search"] = {
   names,
   bar: {
     label: "检索",
+    utc: (terms, span) => `未注明时区的时间按 UTC 计算：${terms}${span === "" ? "" : `，即您所在时区的 ${span}`}。`,
     placeholder: "user:alice change:yes    或任意文本    （按 / 开始输入）",
     suggestions: "建议",
     submit: "检索",
@@ -100,11 +101,14 @@ export const search: Messages["search"] = {
     requests: (value) => `${number(value)} 个请求`,
     today: (value) => `今日 ${number(value)} 个事件`,
     todayHelp: "从您所在时区的零点起，您有权查看的全部事件，与检索条件无关。",
+    asOf: (time) => `截至 ${time}`,
+    refresh: "刷新",
+    again: "每 5 秒自动重试。",
   },
   trend: {
     label: "事件趋势",
     by: "堆叠方式",
-    byOf: { verb: "操作行为", codeClass: "状态码", priority: "告警级别" },
+    byOf: { verb: "操作", codeClass: "状态码", priority: "告警级别" },
     noPriority: "本控制台尚不能按告警级别堆叠，已改为按状态码显示。",
     help: "拖动以放大，点击柱形可跳转到该时段。",
     table: "以表格显示",
@@ -119,10 +123,10 @@ export const search: Messages["search"] = {
     label: "常见值",
     hide: "隐藏常见值",
     show: "常见值",
-    of: { actor: "操作者", verb: "操作行为", resource: "资源类型", ns: "项目", code: "状态码", ip: "来源 IP" },
+    of: { actor: "操作者", verb: "操作", resource: "资源类型", ns: "项目", code: "状态码", ip: "来源 IP" },
     without: (value) => `排除 ${value}`,
     empty: "（无）",
-    other: (value) => `其他 ${number(value)} 个`,
+    other: (value) => `其他值：${number(value)} 个事件`,
   },
   steps: {
     label: "后续步骤",
@@ -136,7 +140,7 @@ export const search: Messages["search"] = {
     stages: (value) => `${number(value)} 个阶段`,
     unfold: (shown, value) => `${shown}：显示其余 ${number(value)} 个阶段`,
     fold: (shown) => `${shown}：收起其余阶段`,
-    columns: "列",
+    columns: "显示列",
     newest: "最新在前",
     oldest: "最早在前",
     more: "正在加载更多…",
