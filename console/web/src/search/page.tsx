@@ -9,7 +9,7 @@ import { minute } from "../time.ts";
 import { Failed, Loading } from "../ui/state.tsx";
 import { problemOf, QueryBar } from "./bar.tsx";
 import { Chips } from "./chips.tsx";
-import { columnsOf, keepColumns, keptColumns, USUAL_COLUMNS } from "./columns.tsx";
+import { columnsOf, keepColumns, keptColumns, USUAL, USUAL_COLUMNS } from "./columns.tsx";
 import { NothingFound } from "./empty.tsx";
 import { type Stack, STACKS, useCounts, useFacets, useFailure, useToday, useTrend } from "./data.ts";
 import { Facets } from "./facets.tsx";
@@ -47,6 +47,10 @@ export function Search() {
   const by: Stack = STACKS.find((it) => it === params.get("by")) ?? "verb";
   const live = params.get("live") === "1";
   const written = params.get("cols") ?? keptColumns();
+  useEffect(() => {
+    // An address that is passed on shows others the same.
+    if (!params.has("cols") && written !== "") change({ cols: written }, { replace: true });
+  }, [params.has("cols"), written, change]);
   const columns = useMemo(() => columnsOf(written), [written]);
   const { at, renew, catchUp } = useMoment(q);
   const found = useEvents(q, sort, { at, enabled: !live });
@@ -94,7 +98,7 @@ export function Search() {
           <Suspense>
             <button type="button" className="button small" aria-pressed={live} onClick={() => change({ live: live ? "" : "1" })}><span aria-hidden="true">●</span> {live ? text.live.stop : text.live.start}</button>
             <Saved query={query} onAsk={ask} />
-            {live ? null : <ExportMenu q={q} sort={sort} columns={columns} total={counts.data?.events} />}
+            <ExportMenu q={q} sort={sort} columns={columns} total={counts.data?.events} hidden={live} />
             <button type="button" className="button quiet small" aria-label={text.help.label} title={text.help.label} onClick={() => setHelpOpen(true)}>?</button>
           </Suspense>
         </div>
@@ -131,9 +135,9 @@ export function Search() {
                 <ColumnsMenu
                   columns={columns}
                   onChange={(next) => {
-                    const chosen = next.join(",") === USUAL_COLUMNS.join(",") ? "" : next.join(",");
-                    keepColumns(chosen);
-                    change({ cols: chosen }, { replace: true });
+                    const usual = next.join(",") === USUAL_COLUMNS.join(",");
+                    keepColumns(usual ? "" : next.join(","));
+                    change({ cols: usual ? USUAL : next.join(",") }, { replace: true });
                   }}
                 />
               </Suspense>

@@ -181,6 +181,7 @@ export const search = {
     ndjson: "NDJSON: whole documents",
     csv: "CSV: the columns shown",
     running: (events: number, total: string) => `Exporting: ${number(events)} of ${total}`,
+    large: "More than 200 MB: the browser may run out of memory. Narrow the search, or use the command line.",
     cancel: "Cancel the export",
     done: (events: number) => `${count(events, "event")} exported`,
     failed: (why: string) => `The export failed: ${why}`,

@@ -182,6 +182,7 @@ export const search: Messages["search"] = {
     ndjson: "NDJSON：完整文档",
     csv: "CSV：当前显示的列",
     running: (events, total) => `正在导出：${number(events)} / ${total}`,
+    large: "已超过 200 MB，浏览器内存可能不足：请缩小检索范围，或使用命令行。",
     cancel: "取消导出",
     done: (events) => `已导出 ${number(events)} 个事件`,
     failed: (why) => `导出失败：${why}`,
