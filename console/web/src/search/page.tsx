@@ -124,7 +124,7 @@ export function Search() {
               {counts.data ? <><strong>{text.found.events(counts.data.events)}</strong> <span className="muted">· {text.found.requests(counts.data.requests)}</span></> : null}
             </span>
             <Today after={counts.data !== undefined} />
-            {saysNow(q) ? <span className="muted">{text.found.asOf(minute(at, new Date(at).toDateString() !== new Date().toDateString()))} · <button type="button" className="link" onClick={refresh}>{text.found.refresh}</button></span> : null}
+            {saysNow(q) ? <span className="muted">{counts.data ? "· " : ""}{text.found.asOf(minute(at, new Date(at).toDateString() !== new Date().toDateString()))} · <button type="button" className="link" onClick={refresh}>{text.found.refresh}</button></span> : null}
             <div className="row tools">
               <button type="button" className="button quiet small" aria-expanded={panel} onClick={() => { catchUp(); setPanel(!panel); localStorage.setItem(PANEL, panel ? "hidden" : "shown"); }}>{panel ? text.facets.hide : text.facets.show}</button>
               <ChoiceMenu
