@@ -432,9 +432,12 @@ test("what is about now says as of when, and is asked anew", async () => {
   await page.clock.fastForward(30_000);
   await seen();
   expect(asked).toBe(4);
+  await grid(page).evaluate((it) => it.scrollTo(0, 900));
   await page.clock.fastForward(40_000);
   await seen();
   await expect.poll(() => asked).toBe(8);
+  // Whoever was somewhere in the list still is.
+  expect(await grid(page).evaluate((it) => it.scrollTop)).toBe(900);
   await page.goto(`${CONSOLE}${href(HALF_DAY)}`);
   await says(page, HALF_DAY);
   expect(await page.getByRole("button", { name: "Refresh" }).count()).toBe(0);
@@ -463,6 +466,15 @@ test("a range without hits is drawn as the range that was meant", async () => {
   await page.getByText("No events in this time.").waitFor();
   await accessible(page);
   await shot(page, "search-no-hits");
+  await page.unroute(/\/api\/v1\/histogram\?/);
+  // Where there are some, bars are as long as suits the range.
+  const steps: (string | null)[] = [];
+  await page.route(/\/api\/v1\/histogram\?/, (route) => {
+    steps.push(new URL(route.request().url()).searchParams.get("interval"));
+    return route.fulfill({ json: { total: 1, buckets: [{ time: "2026-11-25T13:00:00.000000Z", count: 1 }], start: "2026-11-25T12:05:00.000000Z", end: "2026-11-25T14:05:00.999999Z" } });
+  });
+  await page.reload();
+  await expect.poll(() => steps).toEqual([null, "2m"]);
   await page.unroute(/\/api\/v1\/histogram\?/);
   await page.route(/\/api\/v1\/histogram\?/, (route) => route.fulfill({ json: { total: 0, buckets: [] } }));
   await page.reload();

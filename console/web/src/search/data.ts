@@ -9,6 +9,8 @@ import { interval, midnight, type Span, spanAsked } from "./times.ts";
 export const STACKS = ["verb", "codeClass", "priority"] as const;
 export type Stack = (typeof STACKS)[number];
 
+/** How long bars are where nobody says it. */
+const UNASKED = "15m";
 const TOP = 6;
 
 export function useCounts(q: string, at: number, enabled: boolean) {
@@ -29,7 +31,7 @@ export function useTrend(q: string, at: number, by: Stack, span: Span | undefine
       const cut = async (cut: Stack) => {
         const histogram = await ask(cut);
         const meant = step ? undefined : interval(spanAsked(histogram, at));
-        return meant && histogram.total > 0 ? { histogram: await ask(cut, meant), by: cut, step: meant.ms } : { histogram, by: cut, step: step?.ms };
+        return meant && meant.text !== UNASKED && histogram.total > 0 ? { histogram: await ask(cut, meant), by: cut, step: meant.ms } : { histogram, by: cut, step: step?.ms };
       };
       try {
         return await cut(by);

@@ -96,7 +96,7 @@ export function Search() {
         <NextSteps query={query} onAsk={ask} />
         <div className="row tools">
           <Suspense>
-            <button type="button" className="button small" aria-pressed={live} onClick={() => change({ live: live ? "" : "1" })}><span aria-hidden="true">●</span> {live ? text.live.stop : text.live.start}</button>
+            <button type="button" className="button small" aria-pressed={live} onClick={() => { catchUp(); change({ live: live ? "" : "1" }); }}><span aria-hidden="true">●</span> {live ? text.live.stop : text.live.start}</button>
             <Saved query={query} onAsk={ask} />
             <ExportMenu q={q} sort={sort} columns={columns} total={counts.data?.events} hidden={live} />
             <button type="button" className="button quiet small" aria-label={text.help.label} title={text.help.label} onClick={() => setHelpOpen(true)}>?</button>
@@ -146,7 +146,7 @@ export function Search() {
           <div className="results" data-panel={(panel && !empty) || undefined}>
             {panel && !empty ? <Facets query={query} found={facets} onAsk={ask} /> : null}
             <div className="result-list">
-              {empty ? <NothingFound query={query} span={span} coverage={first.coverage} onAsk={ask} /> : failure && !found.data ? null : <EventTable key={`${q}\n${sort}\n${at}`} q={q} sort={sort} columns={columns} total={counts.data?.requests} at={at} main />}
+              {empty ? <NothingFound query={query} span={span} coverage={first.coverage} onAsk={ask} /> : failure && !found.data ? null : <EventTable key={`${q}\n${sort}`} q={q} sort={sort} columns={columns} total={counts.data?.requests} at={at} main />}
               {first?.coverage && !empty ? <Coverage coverage={first.coverage} /> : null}
             </div>
           </div>

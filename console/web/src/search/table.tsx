@@ -20,6 +20,8 @@ export function useEvents(q: string, sort: "asc" | "desc", { at, enabled = true 
     getNextPageParam: (last) => last.next ?? undefined,
     // Whoever comes back from an event soon finds the list as it was: all its pages would be asked again.
     staleTime: 5 * 60_000,
+    // The same question at another moment: what was there stays until the answer comes, and so does the place in it.
+    placeholderData: (before, query) => (query?.queryKey[1] === q && query.queryKey[2] === sort ? before : undefined),
     enabled,
   });
 }
@@ -48,7 +50,7 @@ export function EventTable({ q, sort = "desc", height, columns = USUAL_COLUMNS, 
   if (found.isError && !pages) return <Failed error={found.error} onRetry={() => void found.refetch()} />;
   const foot =
     isFetchNextPageError ? <>{text.table.moreFailed} <button type="button" className="button small" onClick={() => void fetchNextPage()}>{common.retry}</button></>
-    : hasNextPage ? text.table.more
+    : hasNextPage || found.isPlaceholderData ? text.table.more
     : text.table.end;
-  return <EventGrid rows={rows} columns={columns} label={text.table.label} q={q} name={`${q}\n${sort}`} height={height} total={hasNextPage ? total : rows.length} onMore={more} foot={foot} main={main} />;
+  return <EventGrid rows={rows} columns={columns} label={text.table.label} q={q} name={`${q}\n${sort}`} height={height} total={hasNextPage || found.isPlaceholderData ? total : rows.length} onMore={more} foot={foot} main={main} />;
 }
