@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import type { AuditEvent, Schemas } from "../src/api/client.ts";
 import { range } from "../src/query/language.ts";
-import { accessible, ask, settled, shot, visit } from "./kit.ts";
+import { accessible, ask, CONSOLE, settled, shot, visit } from "./kit.ts";
 
 // Whole ranges, so that what the page and what the API are asked is the same however long a test takes.
 const HOUR_MS = 3_600_000;
@@ -59,6 +59,62 @@ test("in Chinese, and on narrow screens", async () => {
   }
 });
 
+test("at 390 pixels one sees what was done to what, how it was answered, by whom, and when", async () => {
+  const { page } = await visit(href(`resource:secrets verb:get name:* ${HALF_DAY}`), { viewport: { width: 390, height: 844 } });
+  const event = await first(`resource:secrets verb:get name:* ${HALF_DAY}`);
+  const row = rows(page).first();
+  await row.waitFor();
+  await settled(row);
+  for (const part of [event.verb, event.name ?? "", String(event.code), event.actor]) {
+    const box = await row.getByText(part).last().boundingBox();
+    expect(box?.x, part).toBeGreaterThanOrEqual(0);
+    expect((box?.x ?? 0) + Math.min(box?.width ?? 0, 60), part).toBeLessThanOrEqual(390);
+  }
+  const time = await row.locator("time").boundingBox();
+  expect((time?.x ?? 0) + (time?.width ?? 0)).toBeLessThanOrEqual(390);
+  // The cross is not over what is typed.
+  const [padding, cross] = [await searchBox(page).evaluate((it) => it.getBoundingClientRect().right - Number.parseFloat(getComputedStyle(it).paddingRight)), await page.getByRole("button", { name: "Clear the query" }).boundingBox()];
+  expect(padding).toBeLessThanOrEqual(cross?.x ?? 0);
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  expect(await active(page).getAttribute("aria-rowindex")).toBe("3");
+  await accessible(page);
+  await grid(page).evaluate((it) => it.scrollIntoView({ block: "start" }));
+  await shot(page, "search-390-rows");
+});
+
+test("an axis of a year says days and years, and ends where the range does", async () => {
+  const { page } = await visit(href("last:365d"));
+  await page.locator(".u-over").waitFor();
+  const chart = page.getByRole("group", { name: "Events over time" });
+  await settled(chart.locator(".u-over"));
+  const { width = 0, height = 0 } = (await chart.locator(".u-over").boundingBox()) ?? {};
+  await chart.locator(".u-over").hover({ position: { x: width - 3, y: height / 2 } });
+  const tip = (await page.locator(".histogram-tip strong").textContent()) ?? "";
+  expect(tip.replaceAll(/[\u2009\u202F]/g, " ")).toMatch(/^\d+ ?(\w+ )?(\d{4} )?– ?\d+ \w+ 2026$/);
+  await shot(page, "search-year");
+});
+
+test("live events have no time to choose, and an export goes on beside them", async () => {
+  const { page } = await visit(href(`is:denied ${HALF_DAY}`));
+  await rows(page).first().waitFor();
+  let go: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => { go = resolve; });
+  await page.route("**/api/v1/export?*", async (route) => {
+    await held;
+    await route.fulfill({ contentType: "text/csv", body: 'time,agent\r\n1,"a\r\nb"\r\n2,c\r\n' });
+  });
+  await page.getByRole("button", { name: "Export" }).click();
+  await page.getByRole("menuitem", { name: /CSV/ }).click();
+  await page.getByText(/^Exporting: /).waitFor();
+  await page.getByRole("button", { name: "Live" }).click();
+  await page.getByRole("region", { name: "Live events" }).waitFor();
+  expect(await page.getByRole("button", { name: /^(Time range|Zoom out)/ }).count()).toBe(0);
+  const [download] = await Promise.all([page.waitForEvent("download"), go()]);
+  expect(download.suggestedFilename()).toMatch(/\.csv$/);
+  await page.getByText("2 events exported").waitFor();
+});
+
 test("what is typed is found, and is in the address", async () => {
   const person = await visit("/");
   const q = `code:403 ${HALF_DAY}`;
@@ -110,10 +166,10 @@ test("keys and values are suggested, by keyboard alone", async () => {
   await accessible(page);
 });
 
-test("terms are chips: turned round, changed, and taken away", async () => {
+test("terms are chips: inverted, changed, and taken away", async () => {
   const { page } = await visit(href(`verb:get resource:secrets ${HALF_DAY}`));
   await says(page, `verb:get resource:secrets ${HALF_DAY}`);
-  await page.getByRole("button", { name: "is (turn round verb:get)" }).click();
+  await page.getByRole("button", { name: "is (invert verb:get)" }).click();
   await says(page, `-verb:get resource:secrets ${HALF_DAY}`);
   await page.getByRole("button", { name: "Remove -verb:get" }).click();
   await says(page, `resource:secrets ${HALF_DAY}`);
@@ -283,16 +339,16 @@ test("thousands of rows are paged as one goes down, and only some are in the doc
 });
 
 test("the stages of a request are one row, which unfolds", async () => {
-  const staged = await first(`verb:watch ${HALF_DAY} stage:ResponseStarted`);
+  // An exec has all three: received, started, and ended when the shell is left.
+  const staged = await first(`sub:exec stage:ResponseStarted ${HALF_DAY}`);
   const q = `audit:"${staged.auditID}" ${range(Date.parse(staged.time) - HOUR_MS, Date.parse(staged.time) + HOUR_MS)}`;
   const { items } = (await of("events", q)) as { items: AuditEvent[] };
+  expect(items.map((it) => it.stage).sort()).toEqual(["RequestReceived", "ResponseComplete", "ResponseStarted"]);
   const { page } = await visit(href(q));
   await rows(page).first().waitFor();
-  if (items.length > 1) {
-    expect(await rows(page).count()).toBe(1);
-    await page.getByRole("button", { name: /: show the / }).click();
-    expect(await rows(page).count()).toBe(items.length);
-  }
+  expect(await rows(page).count()).toBe(1);
+  await page.getByRole("button", { name: /: show the 2 other stages/ }).click();
+  await expect.poll(() => rows(page).count()).toBe(3);
 });
 
 test("columns and order are chosen, in the address, and kept", async () => {
@@ -309,6 +365,121 @@ test("columns and order are chosen, in the address, and kept", async () => {
   await expect.poll(() => rows(page).first().locator("time").getAttribute("datetime")).toBe(oldest?.time);
   await page.goto(page.url().replace(/&cols=[^&]*/, ""));
   await grid(page).getByRole("columnheader", { name: "Reason" }).waitFor();
+  // What is passed on shows others the same.
+  await page.waitForURL((url) => url.searchParams.get("cols") === "time,actor,verb,object,code,reason,ip");
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "Reason" }).click();
+  await page.waitForURL((url) => url.searchParams.get("cols") === "usual");
+  await page.goto(page.url().replace("cols=usual", "cols=time,object"));
+  await expect.poll(() => grid(page).getByRole("columnheader").allTextContents()).toEqual(["Time", "Object"]);
+});
+
+test("while the console is away the page says so once, and is whole when it is back", async () => {
+  const { page } = await visit(href(HALF_DAY), { expected: [/503/] });
+  await rows(page).first().waitFor();
+  let away = true;
+  await page.route(/\/api\/v1\/(events|statistics|facets|histogram)\?/, (route) =>
+    away ? route.fulfill({ status: 503, json: { code: 503, reason: "Unavailable", message: "the archive does not answer" } }) : route.continue());
+  await page.reload();
+  await page.getByText("Trying again every 5 seconds.").waitFor({ timeout: 15_000 });
+  expect(await page.getByRole("alert").count()).toBe(1);
+  expect(await page.locator(".found").textContent()).not.toMatch(/^\s*·/);
+  await accessible(page);
+  await shot(page, "search-away");
+  away = false;
+  await rows(page).first().waitFor();
+  await says(page, HALF_DAY);
+  await page.getByRole("complementary", { name: "Most frequent values" }).getByRole("button").first().waitFor();
+  await page.locator(".u-over").waitFor();
+  await expect.poll(() => page.getByRole("alert").count()).toBe(0);
+});
+
+test("numbers of the question before are dimmed, and can't be clicked", async () => {
+  const person = await visit(href(HALF_DAY));
+  const { page } = person;
+  const panel = page.getByRole("complementary", { name: "Most frequent values" });
+  await panel.getByRole("button").first().waitFor();
+  await page.locator(".histogram-legend button").first().waitFor();
+  let go: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => { go = resolve; });
+  await page.route(/\/api\/v1\/(facets|histogram)\?/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await person.ask(`is:denied ${HALF_DAY}`);
+  for (const part of [panel, page.locator(".trend-chart")]) {
+    await expect.poll(() => part.getAttribute("aria-busy")).toBe("true");
+    expect(await part.evaluate((it) => [getComputedStyle(it).pointerEvents, Number(getComputedStyle(it).opacity) < 0.6])).toEqual(["none", true]);
+  }
+  const before = queryOf(page);
+  await panel.getByRole("button").first().press("Enter");
+  expect(queryOf(page)).toBe(before);
+  go();
+  await expect.poll(() => panel.getAttribute("aria-busy")).toBe("false");
+});
+
+test("what is about now says as of when, and is asked anew", async () => {
+  const { page } = await visit("/");
+  await page.clock.install();
+  await page.reload();
+  await rows(page).first().waitFor();
+  await page.getByText(/as of \d\d:\d\d/).waitFor();
+  let asked = 0;
+  page.on("request", (request) => { if (/\/api\/v1\/(events|statistics\?q|facets|histogram)/.test(request.url())) asked += 1; });
+  await page.getByRole("button", { name: "Refresh" }).click();
+  await expect.poll(() => asked).toBe(4);
+  const seen = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.clock.fastForward(30_000);
+  await seen();
+  expect(asked).toBe(4);
+  await grid(page).evaluate((it) => it.scrollTo(0, 900));
+  await page.clock.fastForward(40_000);
+  await seen();
+  await expect.poll(() => asked).toBe(8);
+  // Whoever was somewhere in the list still is.
+  expect(await grid(page).evaluate((it) => it.scrollTop)).toBe(900);
+  await page.goto(`${CONSOLE}${href(HALF_DAY)}`);
+  await says(page, HALF_DAY);
+  expect(await page.getByRole("button", { name: "Refresh" }).count()).toBe(0);
+});
+
+test("midnight passes in a page that is left open", async () => {
+  const { page } = await visit("/");
+  await page.clock.install({ time: new Date("2026-11-26T22:59:30Z") });
+  const starts: string[] = [];
+  page.on("request", (request) => { const start = new URL(request.url()).searchParams.get("start"); if (start) starts.push(start); });
+  await page.reload();
+  await expect.poll(() => starts.at(-1)).toBe("2026-11-25T23:00:00.000Z");
+  await page.getByText(/today/).waitFor();
+  await page.clock.runFor(61_000);
+  await expect.poll(() => starts.at(-1)).toBe("2026-11-26T23:00:00.000Z");
+});
+
+test("a range without hits is drawn as the range that was meant", async () => {
+  const { page } = await visit(href("ns:no-such-project 12:05..14:05"));
+  // As consoles of now tell it.
+  await page.route(/\/api\/v1\/histogram\?/, (route) => route.fulfill({ json: { total: 0, buckets: [], start: "2026-11-25T12:05:00.000000Z", end: "2026-11-25T14:05:00.999999Z" } }));
+  await page.reload();
+  await page.getByRole("button", { name: "Time range: 25 Nov 2026, 13:05:00 – 25 Nov 2026, 15:05:01" }).waitFor();
+  await page.getByText("Times without a zone are UTC: 12:05..14:05 is 25 Nov 2026, 13:05:00 – 25 Nov 2026, 15:05:01 in your time zone.").waitFor();
+  await page.locator(".u-over").waitFor();
+  await page.getByText("No events in this time.").waitFor();
+  await accessible(page);
+  await shot(page, "search-no-hits");
+  await page.unroute(/\/api\/v1\/histogram\?/);
+  // Where there are some, bars are as long as suits the range.
+  const steps: (string | null)[] = [];
+  await page.route(/\/api\/v1\/histogram\?/, (route) => {
+    steps.push(new URL(route.request().url()).searchParams.get("interval"));
+    return route.fulfill({ json: { total: 1, buckets: [{ time: "2026-11-25T13:00:00.000000Z", count: 1 }], start: "2026-11-25T12:05:00.000000Z", end: "2026-11-25T14:05:00.999999Z" } });
+  });
+  await page.reload();
+  await expect.poll(() => steps).toEqual([null, "2m"]);
+  await page.unroute(/\/api\/v1\/histogram\?/);
+  await page.route(/\/api\/v1\/histogram\?/, (route) => route.fulfill({ json: { total: 0, buckets: [] } }));
+  await page.reload();
+  await page.getByText("No events in this time.").waitFor();
+  expect(await page.locator(".u-over").count()).toBe(0);
 });
 
 test("nothing found says what is kept, and offers what to ask instead", async () => {
@@ -398,6 +569,10 @@ test("live events come on top, wait while paused, and what was missed is told", 
   await list.getByRole("gridcell", { name: `${event.resource} ${event.namespace}/live-3`, exact: true }).waitFor();
   expect(await list.locator("[role=row][aria-rowindex='2']").textContent()).toContain("live-");
   await page.getByText("5 could not be shown in time").waitFor();
+  await page.getByText("The console ended the connection: the console stops. Trying again in").waitFor();
+  const gap = page.getByText(/^Nothing was received from /).first();
+  await gap.waitFor();
+  expect(await gap.getByRole("link", { name: "search for it" }).getAttribute("href")).toMatch(/^\/\?q=is%3Adenied\+since%3A\S+\+until%3A\S+$/);
   await page.getByRole("button", { name: "Pause" }).click();
   const shown = await list.locator("[role=row]").count();
   await page.getByRole("button", { name: /^Resume: \d+ events waiting/ }).waitFor();

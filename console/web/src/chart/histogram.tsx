@@ -5,9 +5,9 @@ import "uplot/dist/uPlot.min.css";
 import type { Histogram } from "../api/client.ts";
 import { localeTag, number, useLocale, useText } from "../i18n/i18n.ts";
 import { useDark } from "../theme.ts";
-import { full, minute } from "../time.ts";
 import { visible } from "../ui/plain.tsx";
 import { BucketTable } from "./buckets.tsx";
+import { barRange, ticks } from "./labels.ts";
 import { colors } from "./series.ts";
 import "./chart.css";
 
@@ -77,10 +77,9 @@ export function HistogramChart({ histogram, label, color, onRange, height = 130,
     const { times, step, tops } = data;
     const canvas = resolver(box);
     const from = span?.start ?? times[0] ?? Date.now() - ALONE_MS;
-    const to = Math.max(span?.end ?? 0, (times.at(-1) ?? from) + step);
+    const to = span?.end ?? (times.at(-1) ?? from) + step;
     const line = { stroke: canvas("var(--muted)"), grid: { stroke: canvas("var(--line)"), width: 1 }, ticks: { stroke: canvas("var(--line)"), width: 1, size: 4 }, font: "11px system-ui, sans-serif" };
     const long = to - from > 36 * 3_600_000;
-    const whole = to - from < 10 * 60_000;
     const made = new uPlot(
       {
         width: Math.max(box.clientWidth, 50),
@@ -92,7 +91,7 @@ export function HistogramChart({ histogram, label, color, onRange, height = 130,
         select: { show: interactive, left: 0, top: 0, width: 0, height: 0 },
         scales: { x: { time: true, range: () => [from, to] }, y: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] } },
         axes: [
-          { ...line, size: 22, space: long ? 90 : 60, values: (_, splits) => splits.map((it) => (whole ? full(it).slice(-8) : minute(it, long))) },
+          { ...line, size: 22, space: long ? 90 : 60, values: (_, splits, __, ___, apart) => ticks(localeTag(), splits, apart, { from, to }) },
           { ...line, size: 48, space: 26, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7, 1e8, 1e9], values: (_, splits) => splits.map(compact) },
         ],
         series: [
@@ -153,7 +152,7 @@ export function HistogramChart({ histogram, label, color, onRange, height = 130,
       <div className="histogram-plot" role="group" aria-label={label} ref={host} style={{ height }} data-interactive={interactive || undefined}>
         {at && bucket ? (
           <div className="histogram-tip" aria-hidden="true" style={at.left > at.width / 2 ? { right: at.width - at.left + 12 } : { left: at.left + 12 }}>
-            <strong>{minute(bucket.time, true)}</strong> <span>{number(bucket.count)}</span>
+            <strong>{barRange(localeTag(), Date.parse(bucket.time), Date.parse(bucket.time) + data.step)}</strong> <span>{number(bucket.count)}</span>
             {series.map((name, index) => {
               const many = bucket.counts?.[index] ?? 0;
               return many > 0 ? <div key={name} className="histogram-tip-row"><i style={{ background: palette[index] }} />{name === "…" ? text.rest : nameOf(name)}<b>{number(many)}</b></div> : null;

@@ -3,13 +3,15 @@ import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "re
 import { ApiError, type Problem } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { place } from "../query/language.ts";
+import { full } from "../time.ts";
+import { visible } from "../ui/plain.tsx";
 import { Combo, type Option } from "./combo.tsx";
 import { useCompletion } from "./complete.ts";
 import { isTyping } from "./grid.tsx";
-import { asked, shift } from "./times.ts";
+import { asked, shift, type Span, zoneless } from "./times.ts";
 import { withWord } from "./word.ts";
 
-export function QueryBar({ query, problem, onAsk }: { query: string; problem?: Problem; onAsk: (query: string) => void }) {
+export function QueryBar({ query, problem, span, onAsk }: { query: string; problem?: Problem; span?: Span; onAsk: (query: string) => void }) {
   const text = useText().search.bar;
   const [draft, setDraft] = useState(query);
   const [caret, setCaret] = useState(query.length);
@@ -44,6 +46,7 @@ export function QueryBar({ query, problem, onAsk }: { query: string; problem?: P
   const wrong = problem && draft === query ? problem : undefined;
   const marked = wrong?.place ? place(asked(query), wrong.place).map((at) => Math.min(Math.max(at + shift(query), 0), query.length)) : undefined;
   const [from = 0, to = 0] = marked ?? [];
+  const floating = zoneless(draft);
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     onAsk(draft.trim());
@@ -64,6 +67,7 @@ export function QueryBar({ query, problem, onAsk }: { query: string; problem?: P
         {draft === "" ? null : <button type="button" className="button quiet clear" aria-label={text.clear} onClick={() => { setDraft(""); onAsk(""); box.current?.focus(); }}>✕</button>}
         <button type="submit" className="button primary">{text.submit}</button>
       </div>
+      {floating.length > 0 && !wrong ? <p className="small muted" role="note">{text.utc(visible(floating.join(" "), 80), span && draft === query ? `${full(span.start)} – ${full(span.end)}` : "")}</p> : null}
       {wrong ? (
         <div id="query-problem" className="notice bad" role="alert">
           <strong>{text.wrong}.</strong> {wrong.message}

@@ -66,9 +66,11 @@ export const COLUMNS: Record<ColumnName, Column> = {
 };
 
 export const USUAL_COLUMNS: readonly ColumnName[] = ["time", "actor", "verb", "object", "code", "ip"];
+/** In an address: the usual columns, whatever is kept on a device. */
+export const USUAL = "usual";
 const KEY = "vedette.columns";
 
-/** What is written in the address or kept, as far as there are such columns. */
+/** What is written in the address or kept, as far as there are such columns; else the usual ones. */
 export function columnsOf(written: string): readonly ColumnName[] {
   const known = written.split(",").filter((name): name is ColumnName => COLUMN_NAMES.some((it) => it === name));
   return known.length > 0 ? [...new Set(known)] : USUAL_COLUMNS;

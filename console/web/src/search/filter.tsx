@@ -11,7 +11,7 @@ type Parameter = (typeof PARAMETERS)[number];
 /** Of which a part says nothing: their values are whole or ranges. */
 const WHOLE: readonly Parameter[] = ["code"];
 
-export function AddFilter({ query, onAsk, onTime }: { query: string; onAsk: (query: string) => void; onTime: () => void }) {
+export function AddFilter({ query, onAsk, onTime }: { query: string; onAsk: (query: string) => void; onTime?: () => void }) {
   const text = useText().search;
   const id = useId();
   const [open, setOpen] = useState(false);
@@ -37,7 +37,7 @@ export function AddFilter({ query, onAsk, onTime }: { query: string; onAsk: (que
             onChange={(event) => {
               if (event.target.value === "time") {
                 setOpen(false);
-                onTime();
+                onTime?.();
               } else {
                 setParameter(event.target.value as Parameter);
                 setValue("");
@@ -45,7 +45,7 @@ export function AddFilter({ query, onAsk, onTime }: { query: string; onAsk: (que
             }}
           >
             {PARAMETERS.map((it) => <option key={it} value={it}>{text.names[it]}</option>)}
-            <option value="time">{text.names.time}…</option>
+            {onTime ? <option value="time">{text.names.time}…</option> : null}
           </select>
         </label>
         <fieldset className="row match" disabled={WHOLE.includes(parameter)}>

@@ -3,7 +3,7 @@
 // A grid in ARIA's sense: it has the focus, and says which row is the active one. Only rows near the screen are in the document, so that their
 // number and places are told by attributes.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import type { AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -14,6 +14,11 @@ import type { Row } from "./rows.ts";
 import "./grid.css";
 
 const ROW_PX = 31;
+/** Where a row has two lines. */
+const NARROW_PX = 54;
+const NARROW = "(max-width: 600px)";
+/** The columns of the first of two lines. */
+const LEAD: readonly ColumnName[] = ["verb", "object", "resource", "ns", "name", "code"];
 const DAY_PX = 54;
 const MARK_PX = 40;
 /** Rows before the last at which more are asked for. */
@@ -50,11 +55,15 @@ export interface Props {
   main?: boolean;
 }
 
-export function EventGrid({ rows, columns, label, q, name, height, total, onMore, foot, main = false }: Props) {
+export function EventGrid({ rows, columns: chosen, label, q, name, height, total, onMore, foot, main = false }: Props) {
   const text = useText().search.table;
   const [, navigate] = useLocation();
   const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
+  const narrow = useNarrow();
+  const rowPx = narrow ? NARROW_PX : ROW_PX;
+  const [lead, rest] = useMemo(() => inLines(chosen, narrow), [chosen, narrow]);
+  const columns = useMemo(() => [...lead, ...rest], [lead, rest]);
   const [back] = useState(() => placeOf(name));
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const [activeId, setActiveId] = useState(back?.id);
@@ -67,11 +76,12 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PX,
+    estimateSize: () => rowPx,
     overscan: 12,
     initialOffset: back?.offset ?? 0,
-    scrollPaddingStart: ROW_PX,
+    scrollPaddingStart: narrow ? 0 : ROW_PX,
   });
+  useEffect(() => virtual.measure(), [rowPx]);
   const items = virtual.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -105,7 +115,7 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
   const pressed = useRef("");
   const onKey = (event: Pick<KeyboardEvent, "key" | "preventDefault" | "shiftKey">): boolean => {
     const here = active ?? -1;
-    const page = Math.max(Math.floor((scroller.current?.clientHeight ?? 300) / ROW_PX) - 2, 1);
+    const page = Math.max(Math.floor((scroller.current?.clientHeight ?? 300) / rowPx) - 2, 1);
     const line = lines[here];
     const twice = pressed.current === "g" && event.key === "g";
     pressed.current = event.key;
@@ -133,6 +143,26 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
     return () => document.removeEventListener("keydown", listen);
   }, [main]);
 
+  const cell = ({ event, row, stage }: Line, it: ColumnName, at: number) => {
+    const column = COLUMNS[it];
+    const inside = column.show?.(event) ?? visible(column.text(event));
+    return (
+      <div key={it} role="gridcell" data-column={it} aria-colindex={at + 1} title={it === "time" ? undefined : visible(column.text(event)).slice(0, 600)}>
+        {at === 0 ? (
+          <>
+            <Link href={hrefs.event(event.id, q)} tabIndex={-1} onClick={() => keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id })}>{inside}</Link>
+            {!stage && row.others.length > 0 ? (
+              <button type="button" tabIndex={-1} className="stages" aria-expanded={unfolded.has(event.id)} aria-label={unfolded.has(event.id) ? text.fold(`×${row.others.length + 1}`) : text.unfold(`×${row.others.length + 1}`, row.others.length)} title={text.stages(row.others.length + 1)} onClick={(click) => { click.stopPropagation(); toggle(row); }}>
+                ×{row.others.length + 1}
+              </button>
+            ) : null}
+            {stage ? <span className="tag">{event.stage}</span> : null}
+          </>
+        ) : inside}
+      </div>
+    );
+  };
+
   // Days and marks of stages take room only where there are any: rows are in the order of their times.
   const days = [rows[0], rows.at(-1)].some((row) => row && new Date(row.event.time).toDateString() !== new Date().toDateString());
   const room = (days ? DAY_PX : 0) + (rows.some((row) => row.others.length > 0) ? MARK_PX : 0);
@@ -144,7 +174,7 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
       style={{ maxHeight: height }} data-main={main || undefined}
       onKeyDown={(event) => { if (!event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.altKey && event.target === event.currentTarget) keys.current(event); }}
     >
-      <div role="rowgroup" className="event-grid-head">
+      <div role="rowgroup" className={narrow ? "event-grid-head visually-hidden" : "event-grid-head"}>
         <div role="row" aria-rowindex={1} className="event-grid-row" style={{ gridTemplateColumns: template }}>
           {columns.map((it, at) => <div key={it} role="columnheader" aria-colindex={at + 1}>{text.names[it]}</div>)}
         </div>
@@ -153,32 +183,19 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
         {items.map((item) => {
           const line = lines[item.index];
           if (!line) return null;
-          const { event, row, stage } = line;
+          const { event, stage } = line;
           return (
             <div
               key={event.id} id={`${id}-${item.index}`} role="row" aria-rowindex={item.index + 2} aria-selected={item.index === active} className="event-grid-row"
-              data-stage={stage || undefined} style={{ gridTemplateColumns: template, height: ROW_PX, transform: `translateY(${item.start}px)` }}
+              data-stage={stage || undefined} data-narrow={narrow || undefined} style={{ ...(narrow ? {} : { gridTemplateColumns: template }), height: rowPx, transform: `translateY(${item.start}px)` }}
               onClick={(click) => { if (wanted(click)) open(event); else setActiveId(event.id); }}
             >
-              {columns.map((it, at) => {
-                const column = COLUMNS[it];
-                const inside = column.show?.(event) ?? visible(column.text(event));
-                return (
-                  <div key={it} role="gridcell" aria-colindex={at + 1} title={it === "time" ? undefined : visible(column.text(event)).slice(0, 600)}>
-                    {at === 0 ? (
-                      <>
-                        <Link href={hrefs.event(event.id, q)} tabIndex={-1} onClick={() => keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id })}>{inside}</Link>
-                        {!stage && row.others.length > 0 ? (
-                          <button type="button" tabIndex={-1} className="stages" aria-expanded={unfolded.has(event.id)} aria-label={unfolded.has(event.id) ? text.fold(`×${row.others.length + 1}`) : text.unfold(`×${row.others.length + 1}`, row.others.length)} title={text.stages(row.others.length + 1)} onClick={(click) => { click.stopPropagation(); toggle(row); }}>
-                            ×{row.others.length + 1}
-                          </button>
-                        ) : null}
-                        {stage ? <span className="tag">{event.stage}</span> : null}
-                      </>
-                    ) : inside}
-                  </div>
-                );
-              })}
+              {narrow ? (
+                <>
+                  <div role="presentation" className="event-grid-line">{lead.map((it, at) => cell(line, it, at))}</div>
+                  <div role="presentation" className="event-grid-line muted">{rest.map((it, at) => cell(line, it, lead.length + at))}</div>
+                </>
+              ) : columns.map((it, at) => cell(line, it, at))}
             </div>
           );
         })}
@@ -186,6 +203,23 @@ export function EventGrid({ rows, columns, label, q, name, height, total, onMore
       {foot ? <div className="event-grid-foot">{foot}</div> : null}
     </div>
   );
+}
+
+/** The columns of a row's lines: what was done first, then who did it, when, and what else is chosen. */
+function inLines(columns: readonly ColumnName[], narrow: boolean): [readonly ColumnName[], readonly ColumnName[]] {
+  if (!narrow) return [columns, []];
+  const lead = LEAD.filter((it) => columns.includes(it));
+  const first = lead.length > 0 ? lead : columns.slice(0, 1);
+  const rest = columns.filter((it) => !first.includes(it));
+  return [first, [...rest.filter((it) => it === "actor"), ...rest.filter((it) => it !== "actor")]];
+}
+
+function useNarrow(): boolean {
+  return useSyncExternalStore((changed) => {
+    const asked = matchMedia(NARROW);
+    asked.addEventListener("change", changed);
+    return () => asked.removeEventListener("change", changed);
+  }, () => matchMedia(NARROW).matches);
 }
 
 /** Whether a click is meant to open the row: not one that ends a selection of text, nor one on something of its own. */

@@ -4,18 +4,18 @@ import { useText } from "../i18n/i18n.ts";
 import { range, timeOf, withTime } from "../query/language.ts";
 import { full, utc } from "../time.ts";
 import { Popover } from "./popover.tsx";
-import { asked, saysTime, type Span, spanOf, wider } from "./times.ts";
+import { asked, saysNow, saysTime, type Span, wider } from "./times.ts";
 
 const LASTS = ["15m", "1h", "12h", "24h", "7d"] as const;
 type Last = (typeof LASTS)[number];
 
-export function TimeMenu({ query, open, onOpen, onAsk }: { query: string; open: boolean; onOpen: (open: boolean) => void; onAsk: (query: string) => void }) {
+/** `span` is what the time in force means. */
+export function TimeMenu({ query, span, open, onOpen, onAsk }: { query: string; span?: Span; open: boolean; onOpen: (open: boolean) => void; onAsk: (query: string) => void }) {
   const text = useText().search.time;
   const time = timeOf(asked(query));
   const now = Date.now();
-  const span = spanOf(asked(query), now);
   const last = LASTS.find((it) => time === `last:${it}`);
-  const name = last ? text.last[last] : span && !time.startsWith("last:") ? text.between(full(span.start), full(span.end)) : time;
+  const name = last ? text.last[last] : span && !saysNow(asked(query)) ? text.between(full(span.start), full(span.end)) : time;
   const choose = (next: string) => {
     onOpen(false);
     onAsk(withTime(query, next));

@@ -1,6 +1,7 @@
 // The time that a query is about, as far as the pages must know it: to draw an axis, to zoom out, to say it in words. What is found is for the
 // console alone.
-import { timeOf, withTerm } from "../query/language.ts";
+import type { Histogram } from "../api/client.ts";
+import { isTime, terms, timeOf, withTerm } from "../query/language.ts";
 
 /** What is asked for where a query says nothing of times. */
 export const USUAL = "last:12h";
@@ -56,6 +57,29 @@ export function spanOf(query: string, now: number): Span | undefined {
   const middle = moment(around?.[1] ?? "");
   const half = length(around?.[2] ?? "");
   return middle === undefined || half === undefined ? undefined : { start: middle - half, end: middle + half };
+}
+
+/** The span that the console understood, where it says it: what ends it belongs to it. */
+export function spanAsked(histogram: Pick<Histogram, "start" | "end"> | undefined, now: number): Span | undefined {
+  if (!histogram?.start) return undefined;
+  const start = Date.parse(histogram.start);
+  const end = histogram.end ? Date.parse(histogram.end) + 1 : Math.max(now, start + 1);
+  return start < end ? { start, end } : undefined;
+}
+
+/** Whether the time of a query moves on with the clock. */
+export function saysNow(query: string): boolean {
+  const time = timeOf(query);
+  return !saysTime(query) || time === "" || /(^|\s)last:/i.test(time) || /^(since:\S+|\S+\.\.)$/i.test(time) || time.split(/\s+/).some((it) => length(it.replace(/^\w+:/, "")) !== undefined);
+}
+
+/** The terms of times whose moments say no zone: the console takes them for UTC. */
+export function zoneless(query: string): string[] {
+  return terms(query).filter((term) => isTime(term) && term.key !== "last" && momentsOf(term.value ?? "").some((it) => /^(\d{4}-\d\d-\d\d(T[\d:.]+)?|\d\d?:\d\d(:\d\d(\.\d+)?)?)$/i.test(it))).map((term) => term.text);
+}
+
+function momentsOf(value: string): string[] {
+  return value.split(/\.\.|\/|±/);
 }
 
 function moment(text: string): number | undefined {

@@ -62,7 +62,7 @@ export const event: Messages["event"] = {
   unknownCommand: "（未记录的命令）",
   field: {
     time: "时间", stageTime: "到达阶段的时间", receivedTime: "接收时间", duration: "耗时", cluster: "集群", workspace: "企业空间", namespace: "项目", resource: "资源类型",
-    subresource: "子资源", name: "资源名称", apiGroup: "API 组", apiVersion: "API 版本", verb: "操作行为", code: "状态码", status: "状态", reason: "原因", message: "消息",
+    subresource: "子资源", name: "资源名称", apiGroup: "API 组", apiVersion: "API 版本", verb: "操作", code: "状态码", status: "状态", reason: "原因", message: "消息",
     user: "操作账号", actor: "模拟身份", groups: "用户组", credential: "凭证", ip: "来源 IP", claims: "声称的地址", userAgent: "用户代理", command: "命令",
     requestURI: "请求 URI", path: "路径", level: "审计级别", stage: "阶段", auditID: "审计 ID", id: "事件 ID", rules: "规则", annotations: "注解",
   },

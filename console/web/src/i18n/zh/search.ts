@@ -38,7 +38,7 @@ const keys: Messages["search"]["keys"] = {
 };
 
 const names: Messages["search"]["names"] = {
-  cluster: "集群", ns: "项目", ws: "企业空间", resource: "资源类型", name: "资源名称", verb: "操作行为", code: "状态码",
+  cluster: "集群", ns: "项目", ws: "企业空间", resource: "资源类型", name: "资源名称", verb: "操作", code: "状态码",
   user: "操作账号", ip: "来源 IP", actor: "操作者", time: "时间范围",
 };
 
@@ -48,6 +48,7 @@ export const search: Messages["search"] = {
   names,
   bar: {
     label: "检索",
+    utc: (terms, span) => `未注明时区的时间按 UTC 计算：${terms}${span === "" ? "" : `，即您所在时区的 ${span}`}。`,
     placeholder: "user:alice change:yes    或任意文本    （按 / 开始输入）",
     suggestions: "建议",
     submit: "检索",
@@ -100,11 +101,14 @@ export const search: Messages["search"] = {
     requests: (value) => `${number(value)} 个请求`,
     today: (value) => `今日 ${number(value)} 个事件`,
     todayHelp: "从您所在时区的零点起，您有权查看的全部事件，与检索条件无关。",
+    asOf: (time) => `截至 ${time}`,
+    refresh: "刷新",
+    again: "每 5 秒自动重试。",
   },
   trend: {
     label: "事件趋势",
     by: "堆叠方式",
-    byOf: { verb: "操作行为", codeClass: "状态码", priority: "告警级别" },
+    byOf: { verb: "操作", codeClass: "状态码", priority: "告警级别" },
     noPriority: "本控制台尚不能按告警级别堆叠，已改为按状态码显示。",
     help: "拖动以放大，点击柱形可跳转到该时段。",
     table: "以表格显示",
@@ -119,10 +123,10 @@ export const search: Messages["search"] = {
     label: "常见值",
     hide: "隐藏常见值",
     show: "常见值",
-    of: { actor: "操作者", verb: "操作行为", resource: "资源类型", ns: "项目", code: "状态码", ip: "来源 IP" },
+    of: { actor: "操作者", verb: "操作", resource: "资源类型", ns: "项目", code: "状态码", ip: "来源 IP" },
     without: (value) => `排除 ${value}`,
     empty: "（无）",
-    other: (value) => `其他 ${number(value)} 个`,
+    other: (value) => `其他值：${number(value)} 个事件`,
   },
   steps: {
     label: "后续步骤",
@@ -136,7 +140,7 @@ export const search: Messages["search"] = {
     stages: (value) => `${number(value)} 个阶段`,
     unfold: (shown, value) => `${shown}：显示其余 ${number(value)} 个阶段`,
     fold: (shown) => `${shown}：收起其余阶段`,
-    columns: "列",
+    columns: "显示列",
     newest: "最新在前",
     oldest: "最早在前",
     more: "正在加载更多…",
@@ -163,8 +167,11 @@ export const search: Messages["search"] = {
     connecting: "正在连接…",
     connected: "实时显示中：新事件出现在顶部。",
     paused: "已暂停。",
-    retrying: (seconds) => `连接已断开，${number(seconds)} 秒后重试。`,
-    ended: (why) => `控制台已结束：${why}`,
+    lost: "连接已断开。",
+    retrying: (seconds) => `${number(seconds)} 秒后重试。`,
+    ended: (why) => `控制台结束了连接：${why}。`,
+    gap: (from, to) => `${from} 至 ${to} 期间未收到任何事件：`,
+    searchGap: "检索该时段",
     missed: (value) => `有 ${number(value)} 项来不及显示：请通过检索查看。`,
     waiting: "正在等待符合条件的事件。",
     dropped: (value) => `仅显示最新的 ${number(value)} 个。`,
@@ -175,6 +182,7 @@ export const search: Messages["search"] = {
     ndjson: "NDJSON：完整文档",
     csv: "CSV：当前显示的列",
     running: (events, total) => `正在导出：${number(events)} / ${total}`,
+    large: "已超过 200 MB，浏览器内存可能不足：请缩小检索范围，或使用命令行。",
     cancel: "取消导出",
     done: (events) => `已导出 ${number(events)} 个事件`,
     failed: (why) => `导出失败：${why}`,
