@@ -10,7 +10,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../console/web"
 
 say() { [ -n "${QUIET:-}" ] || echo "pages: $*"; }
 die() { echo "pages: $*" >&2; exit 1; }
-no_node() { echo "pages: the console's pages need Node 20 or newer and npm, $*; without them the console says that it has no pages" >&2; exit 2; }
+no_node() {
+    echo "pages: the console's pages need Node 20 or newer and npm, $*; without them the console says that it has no pages" >&2
+    exit 2
+}
 hash_of() { { node --version; cat "$@"; } | sha256sum | cut -d' ' -f1; }
 
 for program in node npm; do

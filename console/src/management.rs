@@ -97,7 +97,7 @@ impl Management {
             Kind::Kubernetes { .. } | Kind::Oidc => auth::shown(headers),
             Kind::Token | Kind::TokenFile | Kind::Proxy if !scope.is_everything() || !self.operator.is_here() => {
                 return Err(Failure::forbidden(
-                    "the operator decides by a token of your own who manages rules: come with one of Kubernetes or of the identity provider",
+                    "the operator decides by a token of your own who manages rules: come with one of Kubernetes or of a provider",
                 ));
             }
             // It may be the operator's, too.
