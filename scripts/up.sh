@@ -16,14 +16,15 @@ export VEDETTE_NATS_SERVER=${VEDETTE_NATS_SERVER:-$cache/bin/nats-server}
 version=$("$VEDETTE_NATS_SERVER" --version | sed 's/.*: v//')
 echo " 1/5 tools    nats-server $version"
 
-# The program embeds the pages, so that they are built before it. Without Node they are left out, and the console says so.
+# The program embeds the pages, so that they are built before it. Without Node, or with an old one, they are left out, and the console says so.
 started=$SECONDS
-if command -v npm >/dev/null; then
-    pages=$(QUIET=1 scripts/pages.sh && echo built)
-    [ "$pages" = built ] || exit 1
-else
-    pages="not built in: they need Node 20 or newer and npm"
-fi
+built=0
+QUIET=1 scripts/pages.sh || built=$?
+case $built in
+    0) pages=built ;;
+    2) pages="left out: they need Node 20 or newer and npm" ;;
+    *) exit 1 ;;
+esac
 # Cargo's own progress, which it shows where there is something to do.
 cargo build --locked -p vedette-cli --bin vedette
 took=$((SECONDS - started))

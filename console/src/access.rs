@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 use vedette_service::{Context, chain};
 
-use crate::auth::{AuthError, Authenticator, Caller, Peer, Refused};
+use crate::auth::{AuthError, Authenticator, Caller, Kind, Peer, Refused};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
@@ -41,6 +43,30 @@ impl Access {
         let view = self.tenancy.view(&caller).await?;
         Ok((caller, view))
     }
+}
+
+/// Refuses what a page of another site has a browser send. Whom a proxy signs in, their browser may show the proxy a cookie whoever
+/// asks; a token nobody can make it show.
+pub(crate) fn meant(caller: &Caller, request: &Request) -> Result<(), Failure> {
+    let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes_nothing || caller.via != Kind::Proxy || is_of_own_page(request) {
+        return Ok(());
+    }
+    Err(Failure::forbidden("this was sent by a page of another site, and changes nothing here"))
+}
+
+/// Whether a page of the console sent it, or none at all. A browser that says how the sites are related knows; one that does not says
+/// which page it was.
+fn is_of_own_page(request: &Request) -> bool {
+    let headers = request.headers();
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let origin = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = request.uri().authority().map(Authority::as_str).or(host);
+    origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
 }
 
 /// Lets only those go on who see everything.

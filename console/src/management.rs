@@ -4,16 +4,19 @@
 //! what is the operator's to say. It says so by the caller's own token, which goes along with every call.
 //!
 //! **Invariants.** The console is nobody's deputy. It has no token of its own for this, and an operator that knows it by its certificate
-//! hears nothing that does not bear the caller's. Whom only the console knows (by its own tokens, by a proxy's word) is let through
-//! to an operator that asks no one, and so only if they see everything; and so is everybody, where the operator asks no one.
+//! hears nothing that does not bear the caller's. Whom only the console knows (by its own tokens, by a proxy's word) is let through to an
+//! operator on this machine, if they see everything: another would show their token to Kubernetes, whose business it is not. And
+//! where the operator asks nobody who they are, nobody but those who see everything is let through.
 
 mod refusal;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -37,11 +40,15 @@ const ANSWER: usize = 32 << 20;
 const LISTED: usize = 32 << 20;
 /// Rules of a page.
 const PAGE: i32 = 500;
+/// How long it counts that the operator asks who calls.
+const ASKS: Duration = Duration::from_secs(60);
 
 /// Where rules are managed.
 #[derive(Debug)]
 pub(crate) struct Management {
     operator: OperatorConfig,
+    /// When it was last seen to refuse whoever says nothing of themselves.
+    asked: Mutex<Option<Instant>>,
 }
 
 /// Somebody who may try to manage rules: whether they may is the operator's to say.
@@ -49,8 +56,6 @@ pub(crate) struct Management {
 pub(crate) struct Applicant {
     management: Arc<Management>,
     token: Option<MetadataValue<Ascii>>,
-    /// Whether Kubernetes is where the token comes from.
-    by_kubernetes: bool,
     everything: bool,
 }
 
@@ -58,7 +63,6 @@ pub(crate) struct Applicant {
 #[derive(Debug)]
 pub(crate) struct Manager {
     client: RuleManagementClient<InterceptedService<Channel, Bearer>>,
-    by_kubernetes: bool,
 }
 
 /// Who applies the rules.
@@ -84,34 +88,49 @@ impl Interceptor for Bearer {
 
 impl Management {
     pub(crate) fn new(operator: OperatorConfig) -> Self {
-        Self { operator }
+        Self { operator, asked: Mutex::default() }
     }
 
     /// What is shown to the operator for a caller.
     fn token(&self, scope: &Scope, headers: &HeaderMap) -> Result<Option<MetadataValue<Ascii>>, Failure> {
         let shown = match scope.via() {
-            // What else stands in the headers of a proxy is not what they became known by.
-            Kind::Proxy => None,
-            Kind::Token | Kind::TokenFile | Kind::Kubernetes { .. } | Kind::Oidc => auth::shown(headers),
-        };
-        let elsewhere = matches!(scope.via(), Kind::Kubernetes { .. } | Kind::Oidc) && shown.is_some();
-        if !elsewhere && !scope.is_everything() {
-            return Err(Failure::forbidden(
-                "rules are managed by those whom the operator knows by a token of their own, and by administrators",
-            ));
-        }
-        match shown {
-            Some(shown) => {
-                let token = MetadataValue::try_from(format!("Bearer {shown}"));
-                let mut token = token.map_err(|_| Failure::bad_request("the token is none that can be sent on"))?;
-                token.set_sensitive(true);
-                Ok(Some(token))
+            Kind::Kubernetes { .. } | Kind::Oidc => auth::shown(headers),
+            Kind::Token | Kind::TokenFile | Kind::Proxy if !scope.is_everything() || !self.operator.is_here() => {
+                return Err(Failure::forbidden(
+                    "the operator decides by a token of your own who manages rules: come with one of Kubernetes or of a provider",
+                ));
             }
-            // The operator would take the console for the caller.
-            None if self.operator.certificate.is_some() => Err(Failure::forbidden(
-                "the operator decides by a token of your own who manages rules, and you came without one",
+            // It may be the operator's, too.
+            Kind::Token | Kind::TokenFile => auth::shown(headers),
+            // What else stands in the headers of a proxy is not what they became known by.
+            Kind::Proxy => return Ok(None),
+        };
+        // Without one the operator would take the console for the caller.
+        let shown = shown.ok_or_else(|| Failure::broken("a token is not there any more"))?;
+        let token = MetadataValue::try_from(format!("Bearer {shown}"));
+        let mut token = token.map_err(|_| Failure::bad_request("the token is none that can be sent on"))?;
+        token.set_sensitive(true);
+        Ok(Some(token))
+    }
+
+    /// Makes sure that the operator refuses whoever says nothing of themselves: where it does not, nothing but the console stands between a
+    /// tenant and the rules. It is asked without the console's certificate, which might be somebody's.
+    async fn asks_who_calls(&self) -> Result<(), Failure> {
+        let lately = |at: Instant| at.elapsed() < ASKS;
+        if self.asked.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(lately) {
+            return Ok(());
+        }
+        let nobody = OperatorConfig { certificate: None, key: None, ..self.operator.clone() };
+        let mut manager = Manager::new(nobody.channel().await.map_err(|error| away(&error))?, None);
+        match manager.client.list_evaluators(proto::ListEvaluatorsRequest::default()).await {
+            Err(status) if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) => {
+                *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                Ok(())
+            }
+            Err(status) => Err(Refusal::from(status).into()),
+            Ok(_) => Err(Failure::forbidden(
+                "the operator asks nobody who they are, so that rules are managed by administrators alone",
             )),
-            None => Ok(None),
         }
     }
 }
@@ -124,39 +143,25 @@ impl FromRequestParts<Arc<Shared>> for Applicant {
         let scope = scope.ok_or_else(|| Failure::broken("nobody was asked who this is"))?;
         let management = shared.management.clone().ok_or_else(Failure::no_management)?;
         let token = management.token(scope, &parts.headers)?;
-        let by_kubernetes = matches!(scope.via(), Kind::Kubernetes { .. });
-        Ok(Self { management, token, by_kubernetes, everything: scope.is_everything() })
+        Ok(Self { management, token, everything: scope.is_everything() })
     }
 }
 
 impl Applicant {
     /// Connects to the operator.
     pub(crate) async fn connect(self) -> Result<Manager, Failure> {
-        let channel = self.management.operator.channel().await.map_err(|error| away(&error))?;
-        let manager = |token| Manager::new(channel.clone(), token, self.by_kubernetes);
         if !self.everything {
-            manager(None).asks_who_calls().await?;
+            self.management.asks_who_calls().await?;
         }
-        Ok(manager(self.token))
+        let channel = self.management.operator.channel().await.map_err(|error| away(&error))?;
+        Ok(Manager::new(channel, self.token))
     }
 }
 
 impl Manager {
-    fn new(channel: Channel, token: Option<MetadataValue<Ascii>>, by_kubernetes: bool) -> Self {
+    fn new(channel: Channel, token: Option<MetadataValue<Ascii>>) -> Self {
         let client = RuleManagementClient::with_interceptor(channel, Bearer(token)).max_decoding_message_size(ANSWER);
-        Self { client, by_kubernetes }
-    }
-
-    /// Whether the operator refuses whoever says nothing of themselves: where it does not, nothing but the console stands between a tenant
-    /// and the rules.
-    async fn asks_who_calls(mut self) -> Result<(), Failure> {
-        match self.client.list_evaluators(proto::ListEvaluatorsRequest::default()).await {
-            Err(status) if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) => Ok(()),
-            Err(status) => Err(self.refusal(status).into()),
-            Ok(_) => Err(Failure::forbidden(
-                "the operator asks nobody who they are, so that rules are managed by administrators alone",
-            )),
-        }
+        Self { client }
     }
 
     /// All rules.
@@ -165,7 +170,7 @@ impl Manager {
         loop {
             let parent = "namespaces/-".to_owned();
             let request = proto::ListRulesRequest { parent, page_size: PAGE, page_token, filter: String::new() };
-            let page = self.client.list_rules(request).await.map_err(|status| self.refusal(status))?.into_inner();
+            let page = self.client.list_rules(request).await.map_err(Refusal::from)?.into_inner();
             bytes += page.rules.iter().map(prost::Message::encoded_len).sum::<usize>();
             rules.extend(page.rules);
             page_token = page.next_page_token;
@@ -184,7 +189,7 @@ impl Manager {
         let mut page_token = String::new();
         loop {
             let request = proto::ListEvaluatorsRequest { page_size: PAGE, page_token };
-            let page = self.client.list_evaluators(request).await.map_err(|status| self.refusal(status))?.into_inner();
+            let page = self.client.list_evaluators(request).await.map_err(Refusal::from)?.into_inner();
             all.evaluators.extend(page.evaluators);
             all.generation = page.generation;
             page_token = page.next_page_token;
@@ -196,7 +201,7 @@ impl Manager {
 
     pub(crate) async fn get(&mut self, name: String) -> Result<proto::Rule, Refusal> {
         let answer = self.client.get_rule(proto::GetRuleRequest { name }).await;
-        self.answer(answer)
+        answered(answer)
     }
 
     /// Makes a rule.
@@ -209,7 +214,7 @@ impl Manager {
         let (parent, rule_id) = (format!("namespaces/{namespace}"), name.to_owned());
         let request = proto::CreateRuleRequest { parent, rule_id, rule: Some(rule), validate_only };
         let answer = self.client.create_rule(request).await;
-        self.answer(answer)
+        answered(answer)
     }
 
     /// Makes a rule that is there another one, as a whole.
@@ -222,13 +227,13 @@ impl Manager {
             ..proto::UpdateRuleRequest::default()
         };
         let answer = self.client.update_rule(request).await;
-        self.answer(answer)
+        answered(answer)
     }
 
     pub(crate) async fn delete(&mut self, name: String, etag: String) -> Result<(), Refusal> {
         let request = proto::DeleteRuleRequest { name, etag, ..proto::DeleteRuleRequest::default() };
         let answer = self.client.delete_rule(request).await;
-        self.answer(answer)
+        answered(answer)
     }
 
     /// What the compiler says of a text among the rules in force.
@@ -237,7 +242,7 @@ impl Manager {
         document: proto::Document,
     ) -> Result<proto::ValidateRulesResponse, Refusal> {
         let answer = self.client.validate_rules(proto::ValidateRulesRequest { documents: vec![document] }).await;
-        self.answer(answer)
+        answered(answer)
     }
 
     /// What texts decide about events.
@@ -246,16 +251,12 @@ impl Manager {
         request: proto::EvaluateRulesRequest,
     ) -> Result<Vec<proto::Evaluation>, Refusal> {
         let answer = self.client.evaluate_rules(request).await;
-        Ok(self.answer(answer)?.evaluations)
+        Ok(answered(answer)?.evaluations)
     }
+}
 
-    fn answer<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, Refusal> {
-        answer.map(Response::into_inner).map_err(|status| self.refusal(status))
-    }
-
-    fn refusal(&self, status: Status) -> Refusal {
-        Refusal::new(status, self.by_kubernetes)
-    }
+fn answered<T>(answer: Result<Response<T>, Status>) -> Result<T, Refusal> {
+    Ok(answer?.into_inner())
 }
 
 fn away(error: &OperatorError) -> Failure {

@@ -32,7 +32,7 @@ use vedette_service::policy::PolicyWatch;
 use vedette_service::{Context, tls};
 
 use crate::Error;
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::alerts::SharedAlerts;
 use crate::api::{self, Settings};
 use crate::auth::{Acceptor, Caller, Peer};
@@ -309,6 +309,7 @@ async fn answered(State(shared): State<Arc<Shared>>, request: Request, next: Nex
 async fn gate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Result<Response, Failure> {
     let peer = request.extensions().get::<Peer>().cloned();
     let (caller, view) = shared.access.ask(request.headers(), peer.as_ref()).await?;
+    access::meant(&caller, &request)?;
     let timeout = shared.limits.timeout();
     let permit = tokio::time::timeout(timeout, shared.place(&owner(&caller))).await.map_err(|_| busy())??;
     request.extensions_mut().insert(permit);

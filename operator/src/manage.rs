@@ -246,8 +246,11 @@ impl RuleManagement for Management {
         let mut request = request.into_inner();
         let given = trial::files(std::mem::take(&mut request.documents))?;
         let in_force = self.in_force()?;
-        let files = if given.is_empty() { in_force } else { trial::with_settings(given, &in_force) };
-        Ok(Response::new(self.trial(move || trial::evaluate(&files, &request)).await?))
+        let work = move || {
+            let files = if given.is_empty() { in_force } else { trial::with_settings(given, &in_force) };
+            trial::evaluate(&files, &request)
+        };
+        Ok(Response::new(self.trial(work).await?))
     }
 
     async fn watch_rules(

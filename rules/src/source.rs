@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use serde_json::Value;
+
 use crate::codes::Code;
 use crate::syntax::Problem;
 use crate::yaml::{self, NodeId, Tree, field, place};
@@ -17,14 +19,60 @@ pub struct SourceFile {
     pub text: String,
 }
 
-/// Where a finding is in another text of the resource that it is about: the line and the column, from 1, of the character `offset` of
-/// the field that [`Diagnostic::field`] names.
-pub fn locate(text: &str, path: &str, offset: usize) -> Option<(usize, usize)> {
-    let tree = yaml::parse(text, &mut Vec::new());
-    let node = yaml::find(&tree, path)?;
-    let content = tree.text(node).unwrap_or_default();
-    let start = content.char_indices().nth(offset).map_or(content.len(), |(at, _)| at);
-    Some(LineIndex::new(text).position(text, place(text, &tree, node).range(&(start..start)).start))
+/// A text that can't be read to its end.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message} (line {line}, column {column})")]
+pub struct Unreadable {
+    /// The permanent code, as listed in [`crate::codes`].
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The documents before the one that can't be read.
+    pub before: Vec<Value>,
+}
+
+/// The documents of a YAML text that are not empty, as JSON. Nobody needs to trust it: its size, its depth and what its aliases unfold to
+/// are bounded before anything is unfolded.
+///
+/// # Errors
+/// If it is no YAML, or holds too much.
+pub fn values(text: &str) -> Result<Vec<Value>, Unreadable> {
+    let mut problems = Vec::new();
+    let tree = yaml::parse(text, &mut problems);
+    let documents = tree.documents.iter().map(|root| tree.json(*root)).collect();
+    let Some(problem) = problems.into_iter().next() else { return Ok(documents) };
+    let (line, column) = LineIndex::new(text).position(text, problem.span.start);
+    let (code, message, help) = (problem.code.id, problem.message, problem.help);
+    Err(Unreadable { code, message, line, column, help, before: documents })
+}
+
+/// A text in which findings about another text of the same resource are looked up.
+#[derive(Debug)]
+pub struct Locator<'a> {
+    text: &'a str,
+    tree: Tree,
+    lines: LineIndex,
+}
+
+impl<'a> Locator<'a> {
+    /// Of this text, which is read once.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, tree: yaml::parse(text, &mut Vec::new()), lines: LineIndex::new(text) }
+    }
+
+    /// Where a finding is: the line and the column, from 1, of the character `offset` of the field that [`Diagnostic::field`] names.
+    pub fn locate(&self, path: &str, offset: usize) -> Option<(usize, usize)> {
+        let node = yaml::find(&self.tree, path)?;
+        let content = self.tree.text(node).unwrap_or_default();
+        let start = content.char_indices().nth(offset).map_or(content.len(), |(at, _)| at);
+        Some(self.lines.position(self.text, place(self.text, &self.tree, node).range(&(start..start)).start))
+    }
 }
 
 /// Where the lines of a text begin.

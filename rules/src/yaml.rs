@@ -23,7 +23,7 @@ pub(crate) use place::place;
 
 /// The largest file, in bytes.
 pub(crate) const FILE_LIMIT: usize = 4 * 1024 * 1024;
-/// How deep collections may nest.
+/// How deep collections may nest once aliases are unfolded.
 const DEPTH_LIMIT: usize = 64;
 /// How many nodes a file may have once its aliases are unfolded.
 const NODE_LIMIT: usize = 1_000_000;
@@ -49,6 +49,8 @@ pub(crate) struct Node {
     pub(crate) span: Range<usize>,
     /// How many nodes it unfolds to, a long text counted as several.
     weight: usize,
+    /// How deep it nests, unfolded; 0 for a scalar.
+    height: usize,
 }
 
 #[derive(Debug)]
@@ -85,8 +87,12 @@ impl Tree {
 
     /// The node at `id`.
     pub(crate) fn node(&self, id: NodeId) -> &Node {
-        static NOTHING: Node =
-            Node { kind: NodeKind::Scalar { text: String::new(), style: Style::Plain }, span: 0..0, weight: 1 };
+        static NOTHING: Node = Node {
+            kind: NodeKind::Scalar { text: String::new(), style: Style::Plain },
+            span: 0..0,
+            weight: 1,
+            height: 0,
+        };
         self.nodes.get(id.0).unwrap_or(&NOTHING)
     }
 
@@ -195,6 +201,8 @@ struct Reader {
     /// The collections that are open, innermost last.
     open: Vec<Open>,
     anchors: HashMap<usize, NodeId>,
+    /// Of the documents that are finished.
+    weight: usize,
 }
 
 struct Open {
@@ -203,6 +211,7 @@ struct Open {
     mapping: bool,
     children: Vec<NodeId>,
     weight: usize,
+    height: usize,
 }
 
 impl Reader {
@@ -212,12 +221,14 @@ impl Reader {
                 // An alias of a text is a copy of it once resources are read.
                 let weight = 1 + text.len() / NODE_BYTES;
                 let kind = NodeKind::Scalar { text: text.into_owned(), style: style_of(style, tag.as_deref()) };
-                self.close(kind, span, anchor, weight)
+                self.close(Node { kind, span, weight, height: 0 }, anchor)
             }
             Event::SequenceStart(anchor, _) => self.open(span, anchor, false),
             Event::MappingStart(anchor, _) => self.open(span, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { start, anchor, mapping, children, weight }) = self.open.pop() else { return Ok(()) };
+                let Some(Open { start, anchor, mapping, children, weight, height }) = self.open.pop() else {
+                    return Ok(());
+                };
                 // A collection in block style ends where its last child does.
                 let end = children.last().map_or(span.end, |last| self.tree.node(*last).span.end.max(start));
                 let end = if span.is_empty() { end } else { span.end };
@@ -227,7 +238,7 @@ impl Reader {
                 } else {
                     NodeKind::Sequence(children)
                 };
-                self.close(kind, start..end, anchor, weight)
+                self.close(Node { kind, span: start..end, weight, height }, anchor)
             }
             Event::Alias(anchor) => {
                 let Some(id) = self.anchors.get(&anchor).copied() else {
@@ -237,8 +248,7 @@ impl Reader {
                         "this alias stands inside what it stands for",
                     )));
                 };
-                let weight = self.tree.node(id).weight;
-                self.attach(id, span, weight)
+                self.attach(id, span)
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
                 Ok(())
@@ -248,41 +258,54 @@ impl Reader {
 
     fn open(&mut self, span: Range<usize>, anchor: usize, mapping: bool) -> Result<(), Box<Problem>> {
         if self.open.len() >= DEPTH_LIMIT {
-            let problem = Problem::new(codes::FILE_LIMIT, span, "this nests too deep");
-            return Err(Box::new(problem.help(format!("at most {DEPTH_LIMIT} levels"))));
+            return Err(too_deep(span));
         }
-        self.open.push(Open { start: span.start, anchor, mapping, children: Vec::new(), weight: 1 });
+        self.open.push(Open { start: span.start, anchor, mapping, children: Vec::new(), weight: 1, height: 1 });
         Ok(())
     }
 
-    fn close(&mut self, kind: NodeKind, span: Range<usize>, anchor: usize, weight: usize) -> Result<(), Box<Problem>> {
+    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Box<Problem>> {
         let id = NodeId(self.tree.nodes.len());
-        self.tree.nodes.push(Node { kind, span: span.clone(), weight });
+        let span = node.span.clone();
+        self.tree.nodes.push(node);
         // 0 is the parser's way to say that there is no anchor.
         if anchor > 0 {
             self.anchors.insert(anchor, id);
         }
-        self.attach(id, span, weight)
+        self.attach(id, span)
     }
 
     /// Gives a finished node to the collection around it, or makes it the root of a document.
-    fn attach(&mut self, id: NodeId, span: Range<usize>, weight: usize) -> Result<(), Box<Problem>> {
-        let Some(parent) = self.open.last_mut() else {
-            if !matches!(self.tree.shape(id), Shape::Null) {
-                self.tree.documents.push(id);
+    fn attach(&mut self, id: NodeId, span: Range<usize>) -> Result<(), Box<Problem>> {
+        let Node { weight, height, .. } = *self.tree.node(id);
+        if self.open.len() + height > DEPTH_LIMIT {
+            return Err(too_deep(span));
+        }
+        let held = match self.open.last_mut() {
+            Some(parent) => {
+                parent.children.push(id);
+                parent.height = parent.height.max(height + 1);
+                &mut parent.weight
             }
-            return Ok(());
+            None => &mut self.weight,
         };
-        parent.children.push(id);
-        parent.weight = parent.weight.saturating_add(weight);
-        if parent.weight > NODE_LIMIT {
+        *held = held.saturating_add(weight);
+        if *held > NODE_LIMIT {
             let problem = Problem::new(codes::FILE_LIMIT, span, "the file holds too much, its aliases unfolded");
             return Err(Box::new(
                 problem.help(format!("at most {NODE_LIMIT} values, a text counted once for each {NODE_BYTES} bytes")),
             ));
         }
+        if self.open.is_empty() && !matches!(self.tree.shape(id), Shape::Null) {
+            self.tree.documents.push(id);
+        }
         Ok(())
     }
+}
+
+fn too_deep(span: Range<usize>) -> Box<Problem> {
+    let problem = Problem::new(codes::FILE_LIMIT, span, "this nests too deep");
+    Box::new(problem.help(format!("at most {DEPTH_LIMIT} levels, aliases unfolded")))
 }
 
 fn style_of(style: ScalarStyle, tag: Option<&Tag>) -> Style {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vedette_proto::rules::v1 as proto;
+use vedette_rules::source::{self, Unreadable};
 
 pub use entry::{Entry, EntryError, EntryType, Priority};
 
@@ -58,7 +59,7 @@ struct Spec {
 pub enum ManifestError {
     /// It is no YAML.
     #[error("read YAML")]
-    Yaml(#[source] serde_yaml_ng::Error),
+    Yaml(#[source] Unreadable),
     /// It is something else.
     #[error("a `{kind}` of `{version}` is no `Rule` of `{GROUP}`")]
     Kind {
@@ -90,14 +91,13 @@ pub enum ManifestError {
     Write(#[source] serde_yaml_ng::Error),
 }
 
-/// The resources of a text, those of lists too, whatever they are.
+/// The resources of a text, those of lists too, whatever they are. Nobody needs to trust it: see [`source::values`].
 ///
 /// # Errors
-/// If it is no YAML.
+/// If it is no YAML, or holds too much.
 pub fn resources(text: &str) -> Result<Vec<Value>, ManifestError> {
     let mut all = Vec::new();
-    for document in serde_yaml_ng::Deserializer::from_str(text) {
-        let mut value = Value::deserialize(document).map_err(ManifestError::Yaml)?;
+    for mut value in source::values(text).map_err(ManifestError::Yaml)? {
         match value.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => all.extend(items),
             _ => all.push(value),
@@ -248,5 +248,12 @@ spec:
         let nameless = "{kind: Rule, apiVersion: auditing.kubesphere.io/v1alpha1, metadata: {}, spec: {}}";
         assert!(matches!(read(nameless), Err(ManifestError::Shape { .. })));
         assert!(matches!(resources("a: [b"), Err(ManifestError::Yaml(_))));
+    }
+
+    #[test]
+    fn what_unfolds_to_too_much_is_refused_before_it_does() {
+        let bomb = format!("a: &a [{}]\nb: [{}]\n", "l,".repeat(2_000), "*a,".repeat(2_000));
+        let error = resources(&bomb).unwrap_err();
+        assert!(matches!(&error, ManifestError::Yaml(at) if at.code == "VR0002" && at.line == 2), "{error:?}");
     }
 }

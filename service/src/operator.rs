@@ -181,6 +181,11 @@ impl OperatorConfig {
         Ok(())
     }
 
+    /// Whether the operator is on this machine: plain `http://` goes nowhere else.
+    pub fn is_here(&self) -> bool {
+        self.url.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some_and(is_loopback))
+    }
+
     /// What the operator calls this instance.
     pub(crate) fn subscriber(&self) -> String {
         // A container's host is its pod, which has one of each; elsewhere two of a kind may share one.

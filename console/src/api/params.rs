@@ -57,9 +57,18 @@ impl Params {
 
     /// A parameter's value; an empty one is none.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.take(name).filter(|value| !value.is_empty())
+    }
+
+    /// The same of a value that means something: where it is given, it is not empty.
+    pub(crate) fn filled(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
+        filled(name, self.take(name))
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         let found = self.given.iter().position(|(known, _)| known == name)?;
-        Some(self.given.swap_remove(found).1).filter(|value| !value.is_empty())
+        Some(self.given.swap_remove(found).1)
     }
 
     /// A value of another type.
@@ -124,6 +133,14 @@ impl Params {
             format!("there are `{}`", self.known.join("`, `")).into()
         };
         Err(Failure::bad(name.chars().take(64).collect::<String>(), format!("is no parameter of this: {known}")))
+    }
+}
+
+/// What is given and empty is a mistake, where to leave it out means something else.
+pub(crate) fn filled(name: &'static str, value: Option<String>) -> Result<Option<String>, Failure> {
+    match value {
+        Some(value) if value.is_empty() => Err(Failure::bad(name, "is empty: leave it out, if there is none")),
+        value => Ok(value),
     }
 }
 

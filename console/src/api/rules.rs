@@ -8,6 +8,8 @@ mod shape;
 mod source;
 pub(super) mod trial;
 
+use std::sync::Arc;
+
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Json;
@@ -20,7 +22,7 @@ pub use shape::{Entry, EntryKind, Evaluator, Rule, RuleState, Rules};
 pub use trial::{AlertText, Trial, TrialToRun, Tried};
 
 use super::body::Body;
-use super::params::Params;
+use super::params::{Params, filled};
 use crate::failure::{Failure, Problem};
 use crate::management::{Applicant, Manager};
 
@@ -85,7 +87,7 @@ pub(crate) async fn list(applicant: Applicant, params: Params) -> Result<Json<Ru
     let rules = manager.list().await?;
     let appliers = manager.appliers().await?;
     Ok(Json(Rules {
-        items: rules.into_iter().map(Rule::of).collect(),
+        items: aside(|| rules.into_iter().map(Rule::of).collect()).await?,
         evaluators: appliers.evaluators.into_iter().map(Evaluator::of).collect(),
         generation: appliers.generation,
     }))
@@ -104,7 +106,7 @@ pub(crate) async fn get(
 ) -> Result<Json<Rule>, Failure> {
     params.end()?;
     let rule = applicant.connect().await?.get(full_name(&namespace, &name)).await?;
-    Ok(Json(Rule::of(rule)))
+    aside(|| Rule::of(rule)).await.map(Json)
 }
 
 /// Make or change a rule
@@ -123,6 +125,7 @@ pub(crate) async fn get(
         (status = 404, body = Problem),
         (status = 409, description = "The rule is another one by now", body = Problem),
         (status = 413, body = Problem),
+        (status = 415, body = Problem),
     ),
 )]
 pub(crate) async fn put(
@@ -133,31 +136,40 @@ pub(crate) async fn put(
 ) -> Result<Json<Rule>, Failure> {
     let validate_only = params.word("validateOnly", false, &[("true", true), ("false", false)])?;
     params.end()?;
-    let place = (namespace.as_str(), name.as_str());
+    let etag = filled("etag", wanted.etag)?;
     let mut manager = applicant.connect().await?;
-    let mut rule = match source::read(&wanted.source, place) {
-        Ok(rule) => rule,
-        Err(failure) => return Err(failure.with_diagnostics(said(&mut manager, &wanted.source).await)),
-    };
-    let etag = wanted.etag.unwrap_or_default();
-    let there = match manager.get(rule.name.clone()).await {
+    // Before the text is looked at: by this the operator has let the caller through, who may be anybody.
+    let there = match manager.get(full_name(&namespace, &name)).await {
         Ok(there) => Some(there),
-        Err(refusal) if refusal.is_not_found() && etag.is_empty() => None,
+        Err(refusal) if refusal.is_not_found() && etag.is_none() => None,
         Err(refusal) => return Err(refusal.into()),
     };
+    let text = Arc::<str>::from(wanted.source);
+    let read = {
+        let (text, namespace, name) = (Arc::clone(&text), namespace.clone(), name.clone());
+        aside(move || source::read(&text, (&namespace, &name))).await?
+    };
+    let mut rule = match read {
+        Ok(rule) => rule,
+        Err(failure) => {
+            let found = said(&mut manager, &text).await;
+            // Whoever may not ask about all rules has what was found here.
+            return Err(if found.is_empty() { failure } else { failure.with_diagnostics(found) });
+        }
+    };
     let written = match there {
-        None => manager.create(place, rule, validate_only).await,
+        None => manager.create((&namespace, &name), rule, validate_only).await,
         Some(there) => {
             source::keep_hidden(&mut rule, &there);
             // What is kept was read with this one.
-            rule.etag = if etag.is_empty() { there.etag } else { etag };
+            rule.etag = etag.unwrap_or(there.etag);
             manager.replace(rule, validate_only).await
         }
     };
     match written {
-        Ok(rule) => Ok(Json(Rule::of(rule))),
+        Ok(rule) => aside(|| Rule::of(rule)).await.map(Json),
         Err(refusal) if refusal.is_broken() => {
-            let found = said(&mut manager, &wanted.source).await;
+            let found = said(&mut manager, &text).await;
             let failure = Failure::from(refusal);
             // Whoever may not ask about all rules has what the refusal says.
             Err(if found.iter().any(Diagnostic::is_error) { failure.with_diagnostics(found) } else { failure })
@@ -184,7 +196,7 @@ pub(crate) async fn delete(
     Path((namespace, name)): Path<(String, String)>,
     mut params: Params,
 ) -> Result<StatusCode, Failure> {
-    let etag = params.text("etag").unwrap_or_default();
+    let etag = params.filled("etag")?.unwrap_or_default();
     params.end()?;
     applicant.connect().await?.delete(full_name(&namespace, &name), etag).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -196,7 +208,10 @@ pub(crate) async fn delete(
 #[utoipa::path(
     post, path = "/api/v1/rules/check", operation_id = "checkRules", tag = "rules",
     request_body = RulesToCheck,
-    responses((status = 200, body = Check), (status = 400, body = Problem), (status = 413, body = Problem)),
+    responses(
+        (status = 200, body = Check), (status = 400, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem),
+    ),
 )]
 pub(crate) async fn check(
     applicant: Applicant,
@@ -206,6 +221,11 @@ pub(crate) async fn check(
     params.end()?;
     let answer = applicant.connect().await?.validate(source::document(&wanted.source)).await?;
     Ok(Json(Check { accepted: answer.accepted, diagnostics: diagnostic::of_source(answer.diagnostics) }))
+}
+
+/// Does `work` beside what serves others, since a text may be large.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Failure::broken("the rules could not be read"))
 }
 
 /// What the compiler says of a text; nothing, where the caller may not ask.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Json;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vedette_bus::{Bus, ShelfError};
 
+use super::body::Body;
 use super::params::Params;
 use crate::failure::{Failure, Problem};
 use crate::scope::Scope;
@@ -77,16 +77,19 @@ pub(crate) async fn list(
 #[utoipa::path(
     post, path = "/api/v1/searches", operation_id = "createSearch", tag = "searches",
     request_body = SearchToSave,
-    responses((status = 201, body = SavedSearch), (status = 400, body = Problem)),
+    responses(
+        (status = 201, body = SavedSearch), (status = 400, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem),
+    ),
 )]
 pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     Extension(scope): Extension<Arc<Scope>>,
     params: Params,
-    body: Bytes,
+    Body(wanted): Body<SearchToSave>,
 ) -> Result<(StatusCode, Json<SavedSearch>), Failure> {
     params.end()?;
-    let wanted = parse(&body)?;
+    check(&wanted)?;
     let now = format!("{:.3}", Timestamp::now());
     let made = SavedSearch { id: fresh_id(), name: wanted.name, q: wanted.q, created: now.clone(), updated: now };
     change(&bus(&shared)?, &owner(&scope), |items| {
@@ -122,17 +125,20 @@ pub(crate) async fn get(
     put, path = "/api/v1/searches/{id}", operation_id = "updateSearch", tag = "searches",
     params(("id" = String, Path, description = "The search's id")),
     request_body = SearchToSave,
-    responses((status = 200, body = SavedSearch), (status = 400, body = Problem), (status = 404, body = Problem)),
+    responses(
+        (status = 200, body = SavedSearch), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 413, body = Problem), (status = 415, body = Problem),
+    ),
 )]
 pub(crate) async fn update(
     State(shared): State<Arc<Shared>>,
     Extension(scope): Extension<Arc<Scope>>,
     Path(id): Path<String>,
     params: Params,
-    body: Bytes,
+    Body(wanted): Body<SearchToSave>,
 ) -> Result<Json<SavedSearch>, Failure> {
     params.end()?;
-    let wanted = parse(&body)?;
+    check(&wanted)?;
     let mut changed = None;
     change(&bus(&shared)?, &owner(&scope), |items| {
         let search = items.iter_mut().find(|search| search.id == id).ok_or_else(Failure::not_found)?;
@@ -181,14 +187,12 @@ fn bus(shared: &Shared) -> Result<Bus, Failure> {
     shared.bus().ok_or_else(|| Failure::unavailable("the broker is away"))
 }
 
-fn parse(body: &[u8]) -> Result<SearchToSave, Failure> {
-    let wanted: SearchToSave = serde_json::from_slice(body)
-        .map_err(|error| Failure::bad_request(format!("the body must be `{{\"name\": …, \"q\": …}}`: {error}")))?;
+fn check(wanted: &SearchToSave) -> Result<(), Failure> {
     if wanted.name.trim().is_empty() || wanted.name.chars().nth(NAME).is_some() {
         return Err(Failure::bad("name", format!("1 to {NAME} characters")));
     }
     Search::parse(&wanted.q, Timestamp::now())?;
-    Ok(wanted)
+    Ok(())
 }
 
 async fn read(bus: &Bus, owner: &str) -> Result<(Vec<SavedSearch>, u64), Failure> {

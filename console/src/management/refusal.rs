@@ -19,15 +19,9 @@ const BROKEN: &str = "BROKEN_RULE";
 pub(crate) struct Refusal {
     status: Box<Status>,
     details: Box<ErrorDetails>,
-    by_kubernetes: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(status: Status, by_kubernetes: bool) -> Self {
-        let details = Box::new(status.get_error_details());
-        Self { status: Box::new(status), details, by_kubernetes }
-    }
-
     /// Whether there is no such rule.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status.code() == Code::NotFound
@@ -68,6 +62,13 @@ impl Refusal {
     }
 }
 
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        let details = Box::new(status.get_error_details());
+        Self { status: Box::new(status), details }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let (code, message) = (refusal.status.code(), refusal.status.message().to_owned());
@@ -82,8 +83,7 @@ impl From<Refusal> for Failure {
                     _ => Self::new(StatusCode::BAD_REQUEST, message).with_diagnostics(diagnostics),
                 }
             }
-            // Kubernetes has just known them here. Of others it may never have heard, and they are known here all the same.
-            Code::Unauthenticated if refusal.by_kubernetes => Self::unauthorised(message),
+            // They are known here all the same: a 401 would end a session in which nothing else is wrong.
             Code::Unauthenticated => Self::forbidden(format!("the operator does not know you: {message}")),
             Code::PermissionDenied => Self::forbidden(message),
             Code::NotFound => Self::new(StatusCode::NOT_FOUND, message),

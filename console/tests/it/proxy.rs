@@ -1,7 +1,7 @@
 //! A trusted proxy in front, over real TLS: whose words are believed, and whose are not.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use reqwest::{Certificate, Client, Identity};
+use reqwest::{Certificate, Client, Identity, Method};
 use vedette_archive::Mode;
 use vedette_console::{Administrators, AuthConfig, Config, ProxyConfig, TenancyConfig, Tls};
 use vedette_service::tls;
@@ -11,13 +11,13 @@ use super::rig::{Rig, TOKEN};
 const STATUS: &str = "/api/v1/status";
 
 /// An authority of client certificates.
-struct Authority {
-    certificate: String,
+pub(crate) struct Authority {
+    pub(crate) certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -25,13 +25,17 @@ impl Authority {
         Self { certificate, issuer: Issuer::new(params, key) }
     }
 
-    /// A client certificate of this common name, with its key.
     fn identity(&self, common_name: &str) -> Identity {
+        let (certificate, key) = self.signed(common_name);
+        Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap()
+    }
+
+    /// A client certificate of this common name, and its key.
+    pub(crate) fn signed(&self, common_name: &str) -> (String, String) {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, common_name);
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity::from_pem(format!("{}{}", certificate.pem(), key.serialize_pem()).as_bytes()).unwrap()
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 }
 
@@ -84,5 +88,33 @@ async fn a_proxy_is_believed_by_its_certificate_alone() {
     check(None, &administrator, Some(200)).await;
     // One of another authority does not even get a connection.
     check(Some(others.identity("front-proxy")), &auditor, None).await;
+
+    // What a page of another site has a browser send comes with the proxy's word, too.
+    let send = async |method: Method, headers: &[(&str, &str)]| {
+        let request = client(proxy()).request(method, format!("https://{}/api/v1/searches/none", rig.address));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send().await.unwrap().status().as_u16()
+    };
+    let own = format!("https://{}", rig.address);
+    let foreign = ("origin", "https://elsewhere.example");
+    for (headers, expected) in [
+        (vec![], 404),
+        (vec![("sec-fetch-site", "same-origin")], 404),
+        (vec![("sec-fetch-site", "none")], 404),
+        (vec![("sec-fetch-site", "cross-site")], 403),
+        (vec![("sec-fetch-site", "same-site")], 403),
+        (vec![("origin", own.as_str())], 404),
+        (vec![("origin", "null")], 403),
+        (vec![foreign], 403),
+        // The proxy may have changed the host; the browser knows.
+        (vec![foreign, ("sec-fetch-site", "same-origin")], 404),
+        (vec![("origin", own.as_str()), ("sec-fetch-site", "cross-site")], 403),
+    ] {
+        let by_proxy = [&auditor[..], &headers[..]].concat();
+        assert_eq!(send(Method::DELETE, &by_proxy).await, expected, "{headers:?}");
+        assert_eq!(send(Method::GET, &by_proxy).await, 404, "{headers:?}");
+        // A token is shown by who has it alone.
+        assert_eq!(send(Method::DELETE, &[&administrator[..], &headers[..]].concat()).await, 404, "{headers:?}");
+    }
     rig.stop().await;
 }

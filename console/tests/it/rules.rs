@@ -1,150 +1,45 @@
 //! The rules over HTTP, before an operator that says what it is told to say: who is let through, with what token, and what becomes of
 //! its refusals. What a real one says is held against in the tests of `vedette up`.
 
-use std::sync::{Arc, Mutex};
+mod callers;
+mod stub;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{Timestamp, ToSpan};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
-use vedette_console::{AuthConfig, Config, KubernetesAuth, TenancyCluster, TenancyConfig};
-use vedette_e2e::ControlPlane;
+use vedette_console::{AuthConfig, Config, TenancyCluster, TenancyConfig};
 use vedette_proto::rules::v1 as proto;
-use vedette_proto::rules::v1::rule_management_server::{RuleManagement, RuleManagementServer};
+use vedette_proto::rules::v1::entry::Kind;
 use vedette_service::operator::OperatorConfig;
 
-use super::rig::{Rig, Sample, TOKEN};
+use super::rig::{Rig, Sample, TOKEN, items};
+use stub::Stub;
 
 const SOURCE: &str = "apiVersion: auditing.kubesphere.io/v1alpha1\nkind: Rule\nmetadata:\n  name: a\n  namespace: audit\nspec:\n  \
                       rules:\n  - name: x\n    type: rule\n    condition: Verb = \"get\"\n    priority: INFO\n";
 const PATH: &str = "/api/v1/rules/audit/a";
 
-/// An operator that refuses everything as it is told, and knows those whom Kubernetes knows.
-#[derive(Clone, Default)]
-struct Stub(Arc<Mutex<Told>>);
-
-#[derive(Default)]
-struct Told {
-    /// What is answered; without it, an empty message.
-    refusal: Option<Status>,
-    /// Whether whoever shows no token is refused.
-    asks: bool,
-    /// The tokens that were shown, with the calls.
-    shown: Vec<(&'static str, Option<String>)>,
-    /// What was written.
-    written: Option<proto::Rule>,
-}
-
-impl Stub {
-    async fn start(&self) -> (String, CancellationToken) {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        let (service, end) = (RuleManagementServer::new(self.clone()), stop.clone());
-        tokio::spawn(async move {
-            let serving = Server::builder().add_service(service);
-            serving.serve_with_incoming_shutdown(TcpIncoming::from(listener), end.cancelled_owned()).await.unwrap();
-        });
-        (url, stop)
-    }
-
-    fn refuses(&self, status: Option<Status>) {
-        self.0.lock().unwrap().refusal = status;
-    }
-
-    /// The calls since this was asked last.
-    fn shown(&self) -> Vec<(&'static str, Option<String>)> {
-        std::mem::take(&mut self.0.lock().unwrap().shown)
-    }
-
-    fn answer<T, A: Default>(&self, call: &'static str, request: &Request<T>) -> Result<Response<A>, Status> {
-        let token = request.metadata().get("authorization").map(|it| it.to_str().unwrap().to_owned());
-        let mut told = self.0.lock().unwrap();
-        told.shown.push((call, token.clone()));
-        if token.is_none() && told.asks {
-            return Err(Status::unauthenticated("say who you are"));
-        }
-        told.refusal.clone().map_or_else(|| Ok(Response::new(A::default())), Err)
-    }
-}
-
-type Answer<T> = Result<Response<T>, Status>;
-
-#[tonic::async_trait]
-impl RuleManagement for Stub {
-    type WatchRulesStream = futures::stream::Empty<Result<proto::RuleChange, Status>>;
-
-    async fn list_rules(&self, request: Request<proto::ListRulesRequest>) -> Answer<proto::ListRulesResponse> {
-        self.answer("list", &request)
-    }
-
-    async fn get_rule(&self, request: Request<proto::GetRuleRequest>) -> Answer<proto::Rule> {
-        let annotations = ["kubectl.kubernetes.io/last-applied-configuration", "note"];
-        let rule = proto::Rule {
-            name: request.get_ref().name.clone(),
-            etag: "one".to_owned(),
-            annotations: annotations.map(|name| (name.to_owned(), "before".to_owned())).into(),
-            ..proto::Rule::default()
-        };
-        self.answer::<_, proto::Rule>("get", &request).map(|_| Response::new(rule))
-    }
-
-    async fn create_rule(&self, request: Request<proto::CreateRuleRequest>) -> Answer<proto::Rule> {
-        self.answer("create", &request)
-    }
-
-    async fn update_rule(&self, request: Request<proto::UpdateRuleRequest>) -> Answer<proto::Rule> {
-        let answer = self.answer::<_, proto::Rule>("update", &request)?;
-        self.0.lock().unwrap().written = request.into_inner().rule;
-        Ok(answer)
-    }
-
-    async fn delete_rule(&self, request: Request<proto::DeleteRuleRequest>) -> Answer<()> {
-        self.answer("delete", &request)
-    }
-
-    async fn validate_rules(
-        &self,
-        request: Request<proto::ValidateRulesRequest>,
-    ) -> Answer<proto::ValidateRulesResponse> {
-        self.answer("validate", &request)
-    }
-
-    async fn evaluate_rules(
-        &self,
-        request: Request<proto::EvaluateRulesRequest>,
-    ) -> Answer<proto::EvaluateRulesResponse> {
-        self.answer("evaluate", &request)
-    }
-
-    async fn watch_rules(&self, _: Request<proto::WatchRulesRequest>) -> Answer<Self::WatchRulesStream> {
-        Err(Status::unimplemented("nobody watches here"))
-    }
-
-    async fn list_evaluators(
-        &self,
-        request: Request<proto::ListEvaluatorsRequest>,
-    ) -> Answer<proto::ListEvaluatorsResponse> {
-        self.answer("evaluators", &request)
-    }
-}
-
 async fn ask(rig: &Rig, method: Method, path: &str, token: &str, body: Option<Value>) -> (u16, Value) {
     let request = rig.client.request(method, rig.url(path)).bearer_auth(token);
-    let request = body.map(|body| body.to_string()).into_iter().fold(request, |request, body| request.body(body));
+    let request = body.iter().fold(request, |request, body| request.json(body));
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
 }
 
 async fn rig(url: &str, auth: AuthConfig, clusters: Vec<TenancyCluster>) -> (Rig, Sample) {
+    rig_of(OperatorConfig { url: url.to_owned(), ..OperatorConfig::default() }, auth, clusters).await
+}
+
+async fn rig_of(operator: OperatorConfig, auth: AuthConfig, clusters: Vec<TenancyCluster>) -> (Rig, Sample) {
     vedette_service::tls::install_provider();
     let sample = Sample::of(Vec::new()).await;
-    let management = Some(OperatorConfig { url: url.to_owned(), ..OperatorConfig::default() });
+    let management = Some(operator);
     let tenancy = TenancyConfig { clusters, ..TenancyConfig::default() };
     let config = Config { token: Some(TOKEN.into()), auth, tenancy, management, ..Config::default() };
     (Rig::start_with(Arc::clone(&sample.archive), config, Client::new()).await, sample)
@@ -258,50 +153,142 @@ async fn without_an_operator_it_is_said_which_setting_names_one() {
     away.stop().await;
 }
 
-/// Whom Kubernetes knows speaks for themselves; whom only the console knows does not get to an operator, unless they see everything.
+/// Before the operator has let the caller through nothing is done for them, and then nothing that a text merely seems to be small for.
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_are_shown_to_the_operator_as_themselves_or_not_at_all() {
-    let kube = tokio::task::spawn_blocking(ControlPlane::bare).await.unwrap();
-    kube.kubectl_ok(&["create", "serviceaccount", "robot", "-n", "default"], None);
-    let robot = kube.kubectl_ok(&["create", "token", "robot", "-n", "default"], None).trim().to_owned();
-    let folder = tempfile::tempdir().unwrap();
-    let tokens_file = folder.path().join("tokens.csv");
-    std::fs::write(&tokens_file, "bobs-token,bob,2\nroots-token,root,3,system:masters\n").unwrap();
-    let kubernetes = KubernetesAuth { kubeconfig: Some(kube.kubeconfig()), ..KubernetesAuth::default() };
-    let auth = AuthConfig { kubernetes: Some(kubernetes), tokens_file: Some(tokens_file), ..AuthConfig::default() };
-    let cluster = TenancyCluster { name: "default".to_owned(), kubeconfig: Some(kube.kubeconfig()) };
+async fn a_text_that_unfolds_to_too_much_is_refused_at_its_place() {
     let stub = Stub::default();
     let (url, stop) = stub.start().await;
-    let (rig, _sample) = rig(&url, auth, vec![cluster]).await;
-    // As soon as it is known what they may see.
-    let known = async {
-        while ask(&rig, Method::GET, "/api/v1/me", &robot, None).await.0 != 200 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), known).await.expect("it is known what the robot sees");
-    let get = async |token: &str| ask(&rig, Method::GET, PATH, token, None).await;
-    let bearer = |token: &str| Some(format!("Bearer {token}"));
+    let (rig, _sample) = rig(&url, AuthConfig::default(), Vec::new()).await;
+    let bomb = format!("a: &a [{}]\nb: [{}]\n", "l,".repeat(2_000), "*a,".repeat(2_000));
+    let put = async || ask(&rig, Method::PUT, PATH, TOKEN, Some(json!({"source": bomb}))).await;
 
-    // An operator that asks nobody would let a tenant do anything.
-    let (status, problem) = get(&robot).await;
-    assert_eq!(status, 403, "{problem:#}");
-    assert_eq!(stub.shown(), [("evaluators", None)]);
-    stub.0.lock().unwrap().asks = true;
-    assert_eq!(get(&robot).await.0, 200);
-    assert_eq!(stub.shown(), [("evaluators", None), ("get", bearer(&robot))]);
-    // Who has just been known to Kubernetes, and to the operator no longer is.
-    stub.refuses(refusal(Code::Unauthenticated, "UNAUTHENTICATED", &[]));
-    assert_eq!(get(&robot).await.0, 401);
-    stub.shown();
+    stub.refuses(refusal(Code::PermissionDenied, "ACCESS_DENIED", &[]));
+    assert_eq!(put().await.0, 403);
+    assert_eq!(stub.shown().into_iter().map(|(call, _)| call).collect::<Vec<_>>(), ["get"]);
     stub.refuses(None);
+    let (status, problem) = tokio::time::timeout(Duration::from_secs(10), put()).await.expect("it is refused soon");
+    assert_eq!((status, &problem["parameter"]), (400, &json!("source")), "{problem:#}");
+    let found = &problem["diagnostics"][0];
+    assert_eq!((&found["code"], &found["document"], &found["line"]), (&json!("VR0002"), &json!("source"), &json!(2)));
+    assert!(found["column"].as_u64().unwrap() > 1, "{problem:#}");
+    stop.cancel();
+    rig.stop().await;
+}
 
-    let (status, problem) = get("bobs-token").await;
-    assert_eq!(status, 403, "{problem:#}");
-    assert_eq!(stub.shown(), [], "the operator hears nothing of a tenant whom it can't know");
-    for administrator in ["roots-token", TOKEN] {
-        assert_eq!(get(administrator).await.0, 200);
-        assert_eq!(stub.shown(), [("get", bearer(administrator))]);
+/// Each finding is tied to its place without reading the text once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_findings_of_a_large_rule_are_placed_in_its_text() {
+    const ENTRIES: usize = 4_000;
+    const FOUND: usize = 500;
+    let stub = Stub::default();
+    let (url, stop) = stub.start().await;
+    let (rig, _sample) = rig(&url, AuthConfig::default(), Vec::new()).await;
+    let entry = |at| proto::Entry {
+        name: format!("m{at}"),
+        kind: Some(Kind::Macro("Verb exists and Verb != \"get\"".to_owned())),
+        ..proto::Entry::default()
+    };
+    let found = |at| proto::Diagnostic {
+        code: "VR0101".to_owned(),
+        document: "namespaces/audit/rules/a".to_owned(),
+        field: format!("spec.rules[{at}].macro"),
+        offset: 5,
+        ..proto::Diagnostic::default()
+    };
+    let status = proto::RuleStatus { diagnostics: (0..FOUND).map(found).collect(), ..proto::RuleStatus::default() };
+    let rule =
+        proto::Rule { entries: (0..ENTRIES).map(entry).collect(), status: Some(status), ..proto::Rule::default() };
+    stub.0.lock().unwrap().rule = Some(rule);
+    let answer = tokio::time::timeout(Duration::from_secs(15), ask(&rig, Method::GET, PATH, TOKEN, None));
+    let (status, rule) = answer.await.expect("it is shown soon");
+    assert_eq!(status, 200);
+    let source: Vec<&str> = rule["source"].as_str().unwrap().lines().collect();
+    let found = rule["diagnostics"].as_array().unwrap();
+    assert_eq!(found.len(), FOUND);
+    for found in found {
+        let number = |name: &str| usize::try_from(found[name].as_u64().unwrap()).unwrap() - 1;
+        assert!(source[number("line")][number("column")..].starts_with("exists"), "{found:#}");
+    }
+    stop.cancel();
+    rig.stop().await;
+}
+
+/// An etag that got lost on the way must not make of a change of one rule a change of any.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_etag_is_a_mistake() {
+    let stub = Stub::default();
+    let (url, stop) = stub.start().await;
+    let (rig, _sample) = rig(&url, AuthConfig::default(), Vec::new()).await;
+    let put = Some(json!({"source": SOURCE, "etag": ""}));
+    for (method, path, body) in [(Method::PUT, PATH, put), (Method::DELETE, &format!("{PATH}?etag="), None)] {
+        let (status, problem) = ask(&rig, method, path, TOKEN, body).await;
+        assert_eq!((status, &problem["parameter"]), (400, &json!("etag")), "{problem:#}");
+    }
+    assert_eq!(stub.shown(), []);
+    for (method, path, body) in [
+        (Method::PUT, PATH, Some(json!({"source": SOURCE, "etag": null}))),
+        (Method::DELETE, &format!("{PATH}?etag=one"), None),
+    ] {
+        let (status, problem) = ask(&rig, method, path, TOKEN, body).await;
+        assert!((200..300).contains(&status), "{problem:#}");
+    }
+    stop.cancel();
+    rig.stop().await;
+}
+
+/// One event that is too large does not keep older ones from being tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_to_be_tried_is_left_out_and_counted() {
+    let stub = Stub::default();
+    let (url, stop) = stub.start().await;
+    let event = |at: usize, size: usize| {
+        let mut event: Value = serde_json::from_slice(&items()[0]).unwrap();
+        let time = json!(format!("{:.6}", Timestamp::now() - i64::try_from(at).unwrap().minutes()));
+        event["auditID"] = json!(format!("00000000-0000-0000-0000-00000000000{at}"));
+        event["requestReceivedTimestamp"] = time.clone();
+        event["stageTimestamp"] = time;
+        event["level"] = json!("Request");
+        event["requestObject"] = json!({"data": "x".repeat(size)});
+        serde_json::to_vec(&event).unwrap()
+    };
+    let sample = Sample::of(vec![event(1, 1 << 10), event(2, 13 << 19), event(3, 1 << 10), event(4, 1 << 10)]).await;
+    let management = Some(OperatorConfig { url, ..OperatorConfig::default() });
+    let config = Config { token: Some(TOKEN.into()), management, ..Config::default() };
+    vedette_service::tls::install_provider();
+    let rig = Rig::start_with(Arc::clone(&sample.archive), config, Client::new()).await;
+    let (status, trial) = ask(&rig, Method::POST, "/api/v1/rules/try", TOKEN, Some(json!({"source": SOURCE}))).await;
+    assert_eq!(status, 200, "{trial:#}");
+    assert_eq!((&trial["events"], &trial["leftOut"]), (&json!(3), &json!(1)), "{trial:#}");
+    stop.cancel();
+    rig.stop().await;
+}
+
+/// A page of another site can have a browser send a form, but nothing that says it is JSON.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_say_it_is_json_is_refused() {
+    let stub = Stub::default();
+    let (url, stop) = stub.start().await;
+    let (rig, _sample) = rig(&url, AuthConfig::default(), Vec::new()).await;
+    let rule = json!({"source": SOURCE}).to_string();
+    let search = json!({"name": "a", "q": ""}).to_string();
+    for (method, path, body) in [
+        (Method::PUT, PATH, &rule),
+        (Method::POST, "/api/v1/rules/check", &rule),
+        (Method::POST, "/api/v1/searches", &search),
+    ] {
+        for (kind, expected) in [
+            (None, false),
+            (Some("text/plain"), false),
+            (Some("application/x-www-form-urlencoded"), false),
+            (Some("text/plain; application/json"), false),
+            (Some("Application/JSON; charset=utf-8"), true),
+        ] {
+            let request = rig.client.request(method.clone(), rig.url(path)).bearer_auth(TOKEN).body(body.clone());
+            let request = kind.into_iter().fold(request, |request, kind| request.header("content-type", kind));
+            let status = request.send().await.unwrap().status();
+            assert_eq!(status.is_success(), expected, "{path} {kind:?}: {status}");
+            assert!(expected || status == 415, "{path} {kind:?}: {status}");
+        }
     }
     stop.cancel();
     rig.stop().await;

@@ -120,6 +120,6 @@ export async function answerRules(page: Page, answers: Answers = {}): Promise<As
     const { source } = route.request().postDataJSON() as { source: string };
     return json(route, answers.check?.(source) ?? { accepted: true, diagnostics: [] });
   });
-  await page.route("**/api/v1/rules/try", (route) => json(route, answers.trial ?? { accepted: true, diagnostics: [], events: 0, items: [] }));
+  await page.route("**/api/v1/rules/try", (route) => json(route, answers.trial ?? { accepted: true, diagnostics: [], events: 0, leftOut: 0, items: [] }));
   return asked;
 }

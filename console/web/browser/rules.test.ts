@@ -236,7 +236,7 @@ test("a draft of a version that somebody replaced is told so when it is applied"
 test("rules are tried on recent events", async () => {
   const { items } = (await ask(`events?${new URLSearchParams({ q: "rule:alerting-rule.AttachOrExecPod last:7d", limit: "6" })}`)) as { items: never[] };
   const trial = {
-    accepted: true, diagnostics: [], events: items.length,
+    accepted: true, diagnostics: [], events: items.length, leftOut: 0,
     items: items.map((event, at) => ({
       event, archived: at % 2 === 0, rules: at < 2 ? ["alerting-rule.AttachOrExecPod"] : [], blind: at === 3 ? ["alerting-rule.CreateHostnetworkPod"] : [],
       alerts: at < 2 ? [{ rule: "alerting-rule.AttachOrExecPod", message: "admin exec Pod worker-h4sd3." }] : [],

@@ -261,7 +261,7 @@ impl Asking {
     }
 
     async fn put(&self, token: &str, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.client.put(format!("{}{path}", self.base)).body(body.to_string()).bearer_auth(token);
+        let request = self.client.put(format!("{}{path}", self.base)).json(body).bearer_auth(token);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_yaml_ng::Value;
+use serde_json::Value;
 use vedette_audit::{Event, Level, MAX_EVENT_BYTES};
 use vedette_proto::rules::v1 as proto;
+use vedette_rules::source;
 use vedette_rules::{Answer, Decision, Diagnostic, ExplainError, Explainer, Policy, SourceFile};
 
 use super::convert;
@@ -66,12 +66,12 @@ pub(super) fn with_settings(mut files: Vec<SourceFile>, in_force: &[SourceFile])
     files
 }
 
-/// The resources of a text; none of what is no YAML, which the compiler says.
+/// The resources of a text, as far as it can be read: where it ends being YAML the compiler says.
 fn keys(text: &str) -> Vec<Key> {
-    let documents = serde_yaml_ng::Deserializer::from_str(text).map_while(|it| Value::deserialize(it).ok());
+    let documents = source::values(text).unwrap_or_else(|error| error.before);
     let mut keys = Vec::new();
     for document in documents {
-        match document.get("items").and_then(Value::as_sequence) {
+        match document.get("items").and_then(Value::as_array) {
             Some(items) => keys.extend(items.iter().filter_map(key)),
             None => keys.extend(key(&document)),
         }
@@ -201,4 +201,17 @@ fn few(names: &[String]) -> String {
 fn refused(diagnostics: &[Diagnostic]) -> ManageError {
     let errors = diagnostics.iter().filter(|it| it.is_error());
     ManageError::Invalid(errors.map(|it| Violation::new("documents", it.to_string())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Key, keys};
+
+    #[test]
+    fn what_unfolds_to_too_much_is_not_unfolded_to_find_its_name() {
+        let rule = |name: &str| format!("kind: Rule\nmetadata: {{name: {name}}}\n");
+        let bomb = format!("a: &a [{}]\nb: [{}]\n", "l,".repeat(2_000), "*a,".repeat(2_000));
+        let text = format!("{}---\n{}{bomb}", rule("a"), rule("b"));
+        assert_eq!(keys(&text), [Key::Rule { namespace: "default".to_owned(), name: "a".to_owned() }]);
+    }
 }

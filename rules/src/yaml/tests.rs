@@ -1,4 +1,5 @@
 use super::*;
+use crate::source::{Locator, values};
 
 /// Each scalar of `text`: its content, and what its place makes of every byte of it.
 fn placed(text: &str) -> Vec<(String, String)> {
@@ -73,6 +74,15 @@ fn aliases_stand_for_their_anchors_and_are_bounded() {
         laughs.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
     }
     check(&laughs, codes::FILE_LIMIT);
+    // Neither does it help to spread it over documents, or to nest by aliases.
+    let spread = "a: &a [l,l,l,l,l,l,l,l,l,l]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                  d: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n---\n";
+    assert!(values(&spread.repeat(10)).is_ok());
+    check(&spread.repeat(100), codes::FILE_LIMIT);
+    let nest = |levels: usize, inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
+    let nested = |levels| format!("- &a {}\n- {}\n", nest(20, "l"), nest(levels, "*a"));
+    assert!(values(&nested(43)).is_ok());
+    check(&nested(44), codes::FILE_LIMIT);
     check(&"[".repeat(100), codes::FILE_LIMIT);
     check(&"x".repeat(FILE_LIMIT + 1), codes::FILE_LIMIT);
 }
@@ -109,16 +119,28 @@ fn what_is_found_in_one_text_is_located_in_another() {
         let file = crate::SourceFile { name: "a".to_owned(), text: text.clone() };
         let found = crate::Policy::build(&[file], 0).map(|_| ()).unwrap_err();
         assert!(found.iter().filter(|it| it.offset > 0).count() >= 2, "{found:?}");
+        let locator = Locator::new(text);
         for it in found.iter().filter(|it| it.is_error()) {
             assert_eq!(it.field, "spec.rules[1].condition");
-            assert_eq!(crate::source::locate(text, &it.field, it.offset), Some((it.line, it.column)), "{it}: {text}");
+            assert_eq!(locator.locate(&it.field, it.offset), Some((it.line, it.column)), "{it}: {text}");
             assert!(it.end > (it.line, it.column), "{it:?}");
         }
     }
     let text = &texts[0];
-    assert_eq!(crate::source::locate(text, "metadata.annotations[\"a.b/c\"]", 0), Some((4, 44)));
-    assert_eq!(crate::source::locate(text, "spec.rules[0].macro", 5), Some((7, 40)));
+    assert_eq!(Locator::new(text).locate("metadata.annotations[\"a.b/c\"]", 0), Some((4, 44)));
+    assert_eq!(Locator::new(text).locate("spec.rules[0].macro", 5), Some((7, 40)));
     // What is not there is where it would be; nothing at all is nowhere.
-    assert_eq!(crate::source::locate(text, "spec.rules[1].output", 0), Some((8, 5)));
-    assert_eq!(crate::source::locate("", "spec", 0), None);
+    assert_eq!(Locator::new(text).locate("spec.rules[1].output", 0), Some((8, 5)));
+    assert_eq!(Locator::new("").locate("spec", 0), None);
+}
+
+/// What is read is what others make of the same text; of what is not, the place is told.
+#[test]
+fn texts_are_read_as_values() {
+    let text = "# ü\na: &x {b: 1, c: [null, ~, yes, true, '1', -2.5, 1e3]}\nd: *x\n---\n---\n- |\n  e\n  f\n";
+    let theirs = text.split("---\n").map(|it| serde_yaml_ng::from_str(it).unwrap());
+    let theirs: Vec<serde_json::Value> = theirs.filter(|it: &serde_json::Value| !it.is_null()).collect();
+    assert_eq!(values(text).unwrap(), theirs);
+    let broken = values("a: 1\n---\nb: [c\n").unwrap_err();
+    assert_eq!((broken.code, broken.line, broken.before.len()), (codes::YAML.id, 4, 1), "{broken}");
 }

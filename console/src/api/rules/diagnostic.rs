@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::diagnostic::Severity as Weight;
-use vedette_rules::source::locate;
+use vedette_rules::source::{Locator, Unreadable};
 
 use super::source::SOURCE;
 
@@ -73,13 +73,30 @@ pub(super) fn of_source(found: Vec<proto::Diagnostic>) -> Vec<Diagnostic> {
 
 /// Findings about a rule that is there. The operator read another text of it than the one that is shown, so that the field tells the place.
 pub(super) fn of_rule(found: Vec<proto::Diagnostic>, name: &str, source: &str) -> Vec<Diagnostic> {
+    // Few rules have any.
+    let locator = (!found.is_empty()).then(|| Locator::new(source));
     let here = |found: proto::Diagnostic| {
         let offset = usize::try_from(found.offset).unwrap_or(usize::MAX);
-        let start = locate(source, &found.field, offset).filter(|_| found.document == name);
+        let locator = locator.as_ref().filter(|_| found.document == name);
+        let start = locator.and_then(|locator| locator.locate(&found.field, offset));
         let document = if found.document == name { SOURCE.to_owned() } else { found.document };
         with_place((start, None), proto::Diagnostic { document, ..found })
     };
     found.into_iter().map(here).collect()
+}
+
+/// Where a text that was sent can't be read.
+pub(super) fn of_unreadable(error: &Unreadable) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: error.code.to_owned(),
+        message: error.message.clone(),
+        help: error.help.clone(),
+        document: SOURCE.to_owned(),
+        line: Some(error.line),
+        column: Some(error.column),
+        ..Diagnostic::default()
+    }
 }
 
 type Place = Option<(usize, usize)>;

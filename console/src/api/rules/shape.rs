@@ -141,6 +141,7 @@ pub struct Evaluator {
 }
 
 impl Rule {
+    /// It takes its time: the text is written, and read where there are findings to be placed in it.
     pub(super) fn of(rule: proto::Rule) -> Self {
         let source = source::write(&rule).unwrap_or_else(|error| {
             tracing::warn!(error = %vedette_service::chain(&error), "a rule can't be shown as YAML");

@@ -4,6 +4,7 @@ use vedette_proto::rules::v1 as proto;
 use vedette_service::chain;
 use vedette_service::manifest::{self, Manifest, ManifestError};
 
+use super::diagnostic;
 use crate::failure::Failure;
 
 /// What diagnostics call the text that was sent.
@@ -23,9 +24,15 @@ pub(super) fn write(rule: &proto::Rule) -> Result<String, ManifestError> {
     Manifest::of(&shown)?.yaml()
 }
 
-/// The one rule of a text, which is the one of this namespace and name.
+/// The one rule of a text, which is the one of this namespace and name. It takes its time.
 pub(super) fn read(source: &str, (namespace, name): (&str, &str)) -> Result<proto::Rule, Failure> {
-    let bad = |error: ManifestError| Failure::bad("source", chain(&error));
+    let bad = |error: ManifestError| {
+        let failure = Failure::bad("source", chain(&error));
+        match &error {
+            ManifestError::Yaml(error) => failure.with_diagnostics(vec![diagnostic::of_unreadable(error)]),
+            _ => failure,
+        }
+    };
     let mut resources = manifest::resources(source).map_err(bad)?;
     let resource = resources.pop().filter(|_| resources.is_empty());
     let resource = resource.ok_or_else(|| Failure::bad("source", "one `Rule` is written at a time"))?;

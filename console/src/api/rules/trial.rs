@@ -1,5 +1,6 @@
 //! Rules tried on what happened: what they decide about the caller's own most recent events, and why.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -15,7 +16,7 @@ use vedette_proto::rules::v1::rule_status::State as Stage;
 use vedette_service::manifest::{self, Manifest};
 
 use super::diagnostic::{self, Diagnostic};
-use super::source;
+use super::{aside, source};
 use crate::api::body::Body;
 use crate::api::event::Event;
 use crate::api::params::Params;
@@ -66,6 +67,8 @@ pub struct Trial {
     pub diagnostics: Vec<Diagnostic>,
     /// How many events were tried.
     pub events: usize,
+    /// How many were left out, since all together they are too large: those that fit are tried, the newest first.
+    pub left_out: usize,
     /// What is decided about each, the newest first.
     pub items: Vec<Tried>,
 }
@@ -109,7 +112,10 @@ pub struct AlertText {
 #[utoipa::path(
     post, path = "/api/v1/rules/try", operation_id = "tryRules", tag = "rules",
     request_body = TrialToRun,
-    responses((status = 200, body = Trial), (status = 400, body = Problem), (status = 413, body = Problem)),
+    responses(
+        (status = 200, body = Trial), (status = 400, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem),
+    ),
 )]
 pub(crate) async fn try_rules(
     State(shared): State<Arc<Shared>>,
@@ -131,7 +137,7 @@ pub(crate) async fn try_rules(
     let said = manager.validate(draft.clone()).await?;
     let diagnostics = diagnostic::of_source(said.diagnostics);
     let broken = diagnostics.iter().any(|it| it.is_error() && it.document == source::SOURCE);
-    let mut trial = Trial { accepted: said.accepted, diagnostics, events: 0, items: Vec::new() };
+    let mut trial = Trial { accepted: said.accepted, diagnostics, events: 0, left_out: 0, items: Vec::new() };
     if broken {
         return Ok(Json(trial));
     }
@@ -144,7 +150,8 @@ pub(crate) async fn try_rules(
             true
         })
     };
-    let documents: Vec<Vec<u8>> = hits.documents.into_iter().take_while(fits).collect();
+    let found = hits.documents.len();
+    let documents: Vec<Vec<u8>> = hits.documents.into_iter().filter(fits).collect();
     let events: Vec<Event> = documents.iter().map(|document| Event::of(document)).collect();
     let request = proto::EvaluateRulesRequest {
         documents: vec![draft],
@@ -154,6 +161,7 @@ pub(crate) async fn try_rules(
     };
     let evaluations = evaluate(&mut manager, request).await?;
     trial.events = events.len();
+    trial.left_out = found - events.len();
     trial.items = events.into_iter().zip(evaluations).map(|(event, evaluation)| Tried::of(event, evaluation)).collect();
     Ok(Json(trial))
 }
@@ -167,17 +175,25 @@ async fn evaluate(
         Err(refusal) if refusal.is_about("documents") => {}
         answer => return answer.map_err(refused),
     }
-    let drafted = request.documents.iter().filter_map(|draft| manifest::resources(&draft.text).ok()).flatten();
-    let drafted: Vec<String> = drafted.filter_map(named).collect();
-    let others = manager.list().await?.into_iter().filter(|rule| !drafted.contains(&rule.name));
+    let rules = manager.list().await?;
+    let drafts = request.documents.clone();
+    request.documents.extend(aside(move || others(&drafts, rules)).await??);
+    manager.evaluate(request).await.map_err(refused)
+}
+
+/// What rules define that are not of the drafts. It takes its time.
+fn others(drafts: &[proto::Document], rules: Vec<proto::Rule>) -> Result<Vec<proto::Document>, Failure> {
+    let drafted = drafts.iter().filter_map(|draft| manifest::resources(&draft.text).ok()).flatten();
+    let drafted: HashSet<String> = drafted.filter_map(named).collect();
     let mut room = DEFINITIONS;
-    for document in others.filter_map(definitions) {
+    let mut documents = Vec::new();
+    for document in rules.into_iter().filter(|rule| !drafted.contains(&rule.name)).filter_map(definitions) {
         room = room
             .checked_sub(document.text.len())
             .ok_or_else(|| Failure::bad_request("what other rules define is too large to try these among them"))?;
-        request.documents.push(document);
+        documents.push(document);
     }
-    manager.evaluate(request).await.map_err(refused)
+    Ok(documents)
 }
 
 /// The name of a rule of the draft.
