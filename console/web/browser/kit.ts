@@ -14,7 +14,7 @@ export const CONSOLE = process.env.VEDETTE_CONSOLE ?? "http://127.0.0.1:8080";
 export const TOKEN = process.env.VEDETTE_TOKEN ?? "";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** How long anything may take to appear on a busy machine. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 let browser: Browser;
 let open: { context: BrowserContext; complaints: string[]; expected: RegExp[] }[] = [];

@@ -5,8 +5,10 @@ export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     include: ["browser/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Bounds, for a machine that does much else: nothing waits longer than it must.
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 15_000 } },
     // One browser, one file after the other: this runs beside other tests on two cores.
     fileParallelism: false,
     globalSetup: ["browser/setup.ts"],
