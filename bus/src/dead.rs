@@ -60,17 +60,7 @@ impl Bus {
         let unread = state.messages.saturating_sub(tally.counted());
         if unread > 0 {
             let wanted = usize::try_from(unread).unwrap_or(STEP).min(STEP);
-            let consumer = stream
-                .create_consumer(pull::Config {
-                    deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: tally.last + 1 },
-                    ack_policy: AckPolicy::None,
-                    headers_only: true,
-                    inactive_threshold: Duration::from_secs(10),
-                    memory_storage: true,
-                    num_replicas: 1,
-                    ..pull::Config::default()
-                })
-                .await?;
+            let consumer = stream.create_consumer(headers_from(tally.last + 1)).await?;
             let mut letters = consumer.fetch().max_messages(wanted).expires(Duration::from_secs(2)).messages().await?;
             while let Some(letter) = letters.next().await {
                 let letter = letter?;
@@ -84,6 +74,19 @@ impl Bus {
             reasons: tally.reasons.clone(),
             complete: tally.counted() >= state.messages,
         })
+    }
+}
+
+/// Reads the letters' headers from this sequence on, and leaves nothing at the broker.
+fn headers_from(start_sequence: u64) -> pull::Config {
+    pull::Config {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence },
+        ack_policy: AckPolicy::None,
+        headers_only: true,
+        inactive_threshold: Duration::from_secs(10),
+        memory_storage: true,
+        num_replicas: 1,
+        ..pull::Config::default()
     }
 }
 

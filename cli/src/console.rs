@@ -4,6 +4,7 @@ pub(crate) mod status;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use vedette_console::document::Status;
@@ -45,6 +46,15 @@ pub(crate) struct ConsoleArgs {
     ca: Option<PathBuf>,
     #[command(flatten)]
     home: Home,
+}
+
+/// How an answer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
 }
 
 /// A console.

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 use vedette_console::api::{DeadLetter, DeadLetterPage, DeadLetterWhole};
 
-use crate::console::{Console, ConsoleArgs, DEAD_LETTERS};
+use crate::console::{Console, ConsoleArgs, DEAD_LETTERS, Output};
 use crate::outcome::{Failure, Outcome};
 use crate::term::{self, plain};
 
@@ -92,14 +92,6 @@ struct End {
     which: Which,
     #[command(flatten)]
     console: ConsoleArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
 }
 
 /// What is done with letters.

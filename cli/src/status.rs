@@ -4,10 +4,10 @@ mod view;
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use vedette_console::document::Status;
 
-use crate::console::ConsoleArgs;
+use crate::console::{ConsoleArgs, Output};
 use crate::outcome::Outcome;
 use crate::term;
 
@@ -25,14 +25,6 @@ pub(crate) struct StatusCommand {
     output: Output,
     #[command(flatten)]
     console: ConsoleArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
 }
 
 impl StatusCommand {

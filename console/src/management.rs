@@ -18,14 +18,13 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Response, Status};
 use vedette_proto::rules::v1 as proto;
 use vedette_proto::rules::v1::rule_management_client::RuleManagementClient;
 use vedette_service::chain;
-use vedette_service::operator::{OperatorConfig, OperatorError};
+use vedette_service::operator::{Bearer, OperatorConfig, OperatorError};
 
 use crate::auth::{self, Kind};
 use crate::failure::Failure;
@@ -71,19 +70,6 @@ pub(crate) struct Appliers {
     pub(crate) evaluators: Vec<proto::Evaluator>,
     /// What should be in force everywhere.
     pub(crate) generation: u64,
-}
-
-/// Shows who calls.
-#[derive(Clone, Debug)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
 }
 
 impl Management {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
 use tonic::{Request, Status};
 
@@ -129,19 +130,36 @@ impl Default for Pace {
     }
 }
 
+/// Shows the operator who calls, with every call; with nothing in it, that nobody says.
+#[derive(Clone, Debug)]
+pub struct Bearer(pub Option<MetadataValue<Ascii>>);
+
+impl Bearer {
+    fn show<T>(&self, request: &mut Request<T>) {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        self.show(&mut request);
+        Ok(request)
+    }
+}
+
 /// A connection, and what shows the operator who calls.
 pub(crate) struct Connection {
     pub(crate) channel: Channel,
-    token: Option<MetadataValue<Ascii>>,
+    bearer: Bearer,
 }
 
 impl Connection {
     /// A call of this message.
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        if let Some(token) = &self.token {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
+        self.bearer.show(&mut request);
         request
     }
 }
@@ -213,7 +231,7 @@ impl OperatorConfig {
             endpoint = endpoint.tls_config(tls).map_err(OperatorError::Tls)?;
         }
         let channel = in_time(pace, endpoint.connect()).await?.map_err(OperatorError::Connect)?;
-        Ok(Connection { channel, token })
+        Ok(Connection { channel, bearer: Bearer(token) })
     }
 
     /// A connection for calls that say themselves who calls, with certificates as they are in their files now.

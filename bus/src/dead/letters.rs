@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
+use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use futures::StreamExt;
 use vedette_proto::bus::v1::DeadLetter;
 
-use super::{kind, requeue};
+use super::{headers_from, kind, requeue};
 use crate::counts::is_reason;
 use crate::publish::REASON;
 use crate::topology::{DEAD, NotReady, is_label};
@@ -316,18 +316,8 @@ async fn heads(
 }
 
 async fn window(stream: &Stream, filter: &LetterFilter, from: u64) -> Result<Window, async_nats::Error> {
-    let consumer = stream
-        .create_consumer(pull::Config {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
-            filter_subject: filter.subject(),
-            ack_policy: AckPolicy::None,
-            headers_only: true,
-            inactive_threshold: Duration::from_secs(10),
-            memory_storage: true,
-            num_replicas: 1,
-            ..pull::Config::default()
-        })
-        .await?;
+    let config = pull::Config { filter_subject: filter.subject(), ..headers_from(from) };
+    let consumer = stream.create_consumer(config).await?;
     let pending = consumer.cached_info().num_pending;
     Ok(Window { consumer, pending })
 }

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use clap::Args;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use vedette_proto::rules::v1::rule_management_client::RuleManagementClient;
 use vedette_service::chain;
+use vedette_service::operator::Bearer;
 
 use crate::home;
 use crate::outcome::{Failure, Outcome};
@@ -46,19 +46,6 @@ pub(crate) struct Server {
     /// Its key (PEM)
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
-}
-
-/// Shows who calls.
-#[derive(Clone)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
 }
 
 pub(crate) type Client = RuleManagementClient<InterceptedService<Channel, Bearer>>;

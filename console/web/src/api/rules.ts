@@ -10,11 +10,6 @@ export type Rules = Schemas["Rules"];
 export type Check = Schemas["Check"];
 export type Tried = Schemas["Tried"];
 export type Trial = Schemas["Trial"];
-export type Settings = Schemas["Settings"];
-
-export function getSettings(signal: AbortSignal): Promise<Settings> {
-  return answer(api.GET("/api/v1/settings", { signal }));
-}
 
 export function listRules(signal: AbortSignal): Promise<Rules> {
   return answer(api.GET("/api/v1/rules", { signal }));

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { answer, api } from "../api/client.ts";
+import { listRules } from "../api/rules.ts";
 import type { Evaluator } from "./types.ts";
 import { useSettings } from "../session/settings.ts";
 
@@ -8,7 +8,7 @@ export function useEvaluators(paused: boolean): Evaluator[] {
   const managed = useSettings().data?.rules === true;
   const rules = useQuery({
     queryKey: ["rules", "evaluators"],
-    queryFn: async ({ signal }) => (await answer(api.GET("/api/v1/rules", { signal }))).evaluators,
+    queryFn: async ({ signal }) => (await listRules(signal)).evaluators,
     enabled: managed,
     refetchInterval: paused ? false : 30_000,
     retry: false,

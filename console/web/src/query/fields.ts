@@ -31,5 +31,3 @@ export const FIELDS = [
   { key: "stage", by: "stage", of: (it) => it.stage },
   { key: "path", by: "path", of: (it) => (it.resource ? "" : (it.requestURI ?? "").replace(/\?.*/s, "")) },
 ] as const satisfies readonly Field[];
-
-export type FieldKey = (typeof FIELDS)[number]["key"];

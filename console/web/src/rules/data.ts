@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { answer, ApiError, api } from "../api/client.ts";
-import { getRule, getSettings, listRules, type Rule } from "../api/rules.ts";
+import { getRule, listRules, type Rule } from "../api/rules.ts";
 import { is } from "../query/language.ts";
+import { useSettings } from "../session/settings.ts";
 
 export const RULES = ["rules"];
 export const ruleKey = (namespace: string, name: string) => ["rule", namespace, name];
@@ -16,7 +17,7 @@ export function useRule(namespace: string, name: string) {
 
 /** Whether rules are managed here; unknown while that is asked. */
 export function useManaged(): boolean | undefined {
-  return useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => getSettings(signal), staleTime: Infinity }).data?.rules;
+  return useSettings().data?.rules;
 }
 
 /** The events that a rule matched lately. */
