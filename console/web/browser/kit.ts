@@ -72,6 +72,7 @@ export class Person {
   /** Drags from one part of something's width to another. */
   async drag(what: Locator, from: number, to: number): Promise<void> {
     this.#steps += 1;
+    await settled(what);
     const box = await what.boundingBox();
     if (!box) throw new Error("there is nothing to drag on");
     const y = box.y + box.height / 2;
@@ -105,14 +106,15 @@ export async function ask(path: string, token = TOKEN): Promise<Record<string, u
   return (await response.json()) as Record<string, unknown>;
 }
 
-/** Waits until something stays where it is: what is still laid out can't be aimed at. */
+/** Waits until something stays where it is and shows what was asked last: what is still laid out, or of the question before, can't be aimed at. */
 export async function settled(what: Locator): Promise<void> {
   await what.evaluate(async (element) => {
     const place = () => JSON.stringify(element.getBoundingClientRect());
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const busy = () => element.closest("[aria-busy=true]") !== null;
     for (let [still, before] = [0, place()]; still < 20; before = place()) {
       await frame();
-      still = place() === before ? still + 1 : 0;
+      still = place() === before && !busy() ? still + 1 : 0;
     }
   });
 }
@@ -143,6 +145,8 @@ interface Violation {
 
 /** Nothing that WCAG 2.2 AA and axe-core would complain about, in light and in dark colours. */
 export async function accessible(page: Page): Promise<void> {
+  // A page that is still loading has no heading yet.
+  await page.locator("h1").first().waitFor({ state: "attached" });
   for (const colorScheme of ["light", "dark"] as const) {
     await inColours(page, colorScheme);
     // Evaluated, not added as a script: the content security policy would refuse that, as it should.

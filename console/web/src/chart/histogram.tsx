@@ -56,7 +56,25 @@ function drawn({ buckets, series = [] }: Histogram, known: number | undefined): 
   return { times, step: known ?? (gaps.length > 0 ? Math.min(...gaps) : ALONE_MS), tops };
 }
 
-export function HistogramChart({ histogram, label, color, onRange, height = 130, span, step, onSeries, nameOf = visible }: Props) {
+export function HistogramChart(props: Props) {
+  // What somebody is brushing stays as it is until they let go: numbers that come meanwhile would take it out of their hands.
+  const [brushing, setBrushing] = useState(false);
+  const held = useRef(props);
+  if (!brushing) held.current = props;
+  useEffect(() => {
+    if (!brushing) return undefined;
+    const end = () => setBrushing(false);
+    addEventListener("mouseup", end);
+    addEventListener("blur", end);
+    return () => {
+      removeEventListener("mouseup", end);
+      removeEventListener("blur", end);
+    };
+  }, [brushing]);
+  return <Chart {...held.current} onBrush={() => setBrushing(true)} />;
+}
+
+function Chart({ histogram, label, color, onRange, height = 130, span, step, onSeries, nameOf = visible, onBrush }: Props & { onBrush: () => void }) {
   const text = useText().search.trend;
   const locale = useLocale();
   const dark = useDark();
@@ -149,7 +167,7 @@ export function HistogramChart({ histogram, label, color, onRange, height = 130,
   const totals = series.map((_, index) => histogram.buckets.reduce((sum, it) => sum + (it.counts?.[index] ?? 0), 0));
   return (
     <div className="histogram">
-      <div className="histogram-plot" role="group" aria-label={label} ref={host} style={{ height }} data-interactive={interactive || undefined}>
+      <div className="histogram-plot" role="group" aria-label={label} ref={host} style={{ height }} data-interactive={interactive || undefined} onMouseDown={onBrush}>
         {at && bucket ? (
           <div className="histogram-tip" aria-hidden="true" style={at.left > at.width / 2 ? { right: at.width - at.left + 12 } : { left: at.left + 12 }}>
             <strong>{barRange(localeTag(), Date.parse(bucket.time), Date.parse(bucket.time) + data.step)}</strong> <span>{number(bucket.count)}</span>
