@@ -13,6 +13,7 @@
 mod collect;
 mod compile;
 mod days;
+mod distinct;
 mod filter;
 mod group;
 mod lock;
@@ -46,9 +47,10 @@ use crate::{
     Statistics, WriteBatch,
 };
 
-use collect::{AuditIds, Histogram, Top};
+use collect::{Histogram, Top};
 use compile::Compiled;
 use days::{DayIndex, Days, engine};
+use distinct::AuditIds;
 use group::{Facets, Grouped, Tally};
 use schema::{Slots, high};
 use stop::Stop;
@@ -128,8 +130,9 @@ impl Archive for Embedded {
 
     async fn statistics(&self, query: &Query) -> Result<Statistics, ArchiveError> {
         self.read(query, |days, _, query, compiled| {
-            let (events, hashes) = scan::gather(&scan::parts(days, query, compiled)?, &AuditIds)?;
-            Ok(Statistics { resources: hashes.len() as u64, events })
+            let ids = AuditIds::new();
+            let events = scan::gather(&scan::parts(days, query, compiled)?, &ids)?;
+            Ok(Statistics { resources: ids.number(), events })
         })
         .await
     }

@@ -6,22 +6,10 @@
 
 /// The text without regard to case.
 pub(crate) fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    fold_into(text, &mut folded);
-    folded
-}
-
-/// Appends the text without regard to case.
-pub(crate) fn fold_into(text: &str, out: &mut String) {
     if text.is_ascii() {
-        let start = out.len();
-        out.push_str(text);
-        if let Some(added) = out.get_mut(start..) {
-            added.make_ascii_lowercase();
-        }
-        return;
+        return text.to_ascii_lowercase();
     }
-    out.extend(text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)));
+    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }
 
 #[cfg(test)]

@@ -209,7 +209,8 @@ pub struct Group {
 /// Counts over the documents that match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Distinct audit ids: exact in the embedded engine, approximate (HyperLogLog++, within 1 % up to 40,000) in the others.
+    /// Distinct audit ids: exact up to 131,072 in the embedded engine and within 2 % above; approximate (HyperLogLog++, within
+    /// 1 % up to 40,000) in the others.
     pub resources: u64,
     /// Documents, exactly.
     pub events: u64,

@@ -9,7 +9,7 @@ use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{Column, ColumnIndex, ColumnValues};
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
-use super::schema::{AUDIT, ID_HIGH, TIME};
+use super::schema::{ID_HIGH, TIME};
 use crate::interval::Interval;
 use crate::query::MAX_BUCKETS;
 
@@ -249,83 +249,4 @@ impl SegmentCollector for HistogramOfSegment {
         self.put_away();
         self.counts
     }
-}
-
-/// The hashes of the audit ids, sorted, each once for each segment, and how many documents there are.
-pub(super) struct AuditIds;
-
-pub(super) struct AuditIdsOfSegment {
-    hashes: Column<u64>,
-    docs: Vec<DocId>,
-    rows: Vec<u32>,
-    found: Vec<u64>,
-    documents: u64,
-    /// How many hashes to gather before the doubles among them are dropped.
-    sort_at: usize,
-}
-
-impl Collector for AuditIds {
-    type Fruit = (u64, Vec<u64>);
-    type Child = AuditIdsOfSegment;
-
-    fn for_segment(&self, _: SegmentOrdinal, reader: &SegmentReader) -> tantivy::Result<AuditIdsOfSegment> {
-        Ok(AuditIdsOfSegment {
-            hashes: reader.fast_fields().u64(AUDIT)?,
-            docs: Vec::new(),
-            rows: Vec::new(),
-            found: Vec::new(),
-            documents: 0,
-            sort_at: 1 << 20,
-        })
-    }
-
-    fn requires_scoring(&self) -> bool {
-        false
-    }
-
-    fn merge_fruits(&self, segments: Vec<(u64, Vec<u64>)>) -> tantivy::Result<(u64, Vec<u64>)> {
-        let (mut documents, mut all) = (0, Vec::with_capacity(segments.iter().map(|(_, found)| found.len()).sum()));
-        for (count, found) in segments {
-            documents += count;
-            all.extend(found);
-        }
-        // Each segment's are sorted already: this sort merges runs.
-        all.sort();
-        all.dedup();
-        Ok((documents, all))
-    }
-}
-
-impl SegmentCollector for AuditIdsOfSegment {
-    type Fruit = (u64, Vec<u64>);
-
-    fn collect(&mut self, doc: DocId, _: Score) {
-        self.collect_block(&[doc]);
-    }
-
-    fn collect_block(&mut self, docs: &[DocId]) {
-        self.documents += docs.len() as u64;
-        self.docs.clear();
-        self.rows.clear();
-        self.hashes.row_ids_for_docs(docs, &mut self.docs, &mut self.rows);
-        let before = self.found.len();
-        self.found.resize(before + self.rows.len(), 0);
-        if let Some(found) = self.found.get_mut(before..) {
-            self.hashes.values.get_vals(&self.rows, found);
-        }
-        if self.found.len() >= self.sort_at {
-            distinct(&mut self.found);
-            self.sort_at = (self.found.len() * 2).max(1 << 20);
-        }
-    }
-
-    fn harvest(mut self) -> Self::Fruit {
-        distinct(&mut self.found);
-        (self.documents, self.found)
-    }
-}
-
-pub(super) fn distinct(values: &mut Vec<u64>) {
-    values.sort_unstable();
-    values.dedup();
 }

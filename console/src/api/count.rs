@@ -24,7 +24,7 @@ use crate::serve::Shared;
 pub struct Statistics {
     /// Events.
     pub events: u64,
-    /// Distinct requests; approximate (within 2 %) in Elasticsearch and OpenSearch.
+    /// Distinct requests; within 2 % where there are more than 131,072, or more than 40,000 in Elasticsearch and OpenSearch.
     pub requests: u64,
 }
 
