@@ -108,15 +108,29 @@ export async function ask(path: string, token = TOKEN): Promise<Record<string, u
 
 /** Waits until something stays where it is and shows what was asked last: what is still laid out, or of the question before, can't be aimed at. */
 export async function settled(what: Locator): Promise<void> {
-  await what.evaluate(async (element) => {
+  const one = () => what.evaluate(async (element) => {
     const place = () => JSON.stringify(element.getBoundingClientRect());
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
     const busy = () => element.closest("[aria-busy=true]") !== null;
-    for (let [still, before] = [0, place()]; still < 20; before = place()) {
+    for (let [still, before] = [0, place()]; still < 20 && element.isConnected; before = place()) {
       await frame();
       still = place() === before && !busy() ? still + 1 : 0;
     }
+    return element.isConnected;
   });
+  // Another may have been drawn in its place meanwhile.
+  while (!(await one()));
+}
+
+/** Waits until a form or a dialog that was opened has the focus: it takes the focus when it is there, and from whatever was chosen before. */
+export async function opened(what: Locator): Promise<Locator> {
+  await expect.poll(() => what.evaluate((it) => it.contains(document.activeElement))).toBe(true);
+  return what;
+}
+
+/** Nothing is wider than the window: what depends on its width follows some time after that has changed. */
+export async function fits(page: Page): Promise<void> {
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), { message: "wider than the window" }).toBeLessThanOrEqual(0);
 }
 
 /** Where events can be sent, if they can. */
@@ -145,8 +159,9 @@ interface Violation {
 
 /** Nothing that WCAG 2.2 AA and axe-core would complain about, in light and in dark colours. */
 export async function accessible(page: Page): Promise<void> {
-  // A page that is still loading has no heading yet.
-  await page.locator("h1").first().waitFor({ state: "attached" });
+  // A page that is still loading has no heading yet, and what is of the question before is dimmed.
+  await page.locator("h1, h2").first().waitFor({ state: "attached" });
+  await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
   for (const colorScheme of ["light", "dark"] as const) {
     await inColours(page, colorScheme);
     // Evaluated, not added as a script: the content security policy would refuse that, as it should.
