@@ -1,12 +1,15 @@
 // The pages of a user, an object, an address and a credential: what goes along from one to the next, and what an empty answer says.
 import { expect, test } from "vitest";
+import { range } from "../src/query/language.ts";
 import { accessible, ask, fits, shot, visit } from "./kit.ts";
 
 test("a page is narrowed to where one came from, until that is taken away", async () => {
-  const { page } = await visit("/users/dave?ns=payments&resource=secrets&name=db&time=last:7d");
+  const now = Math.floor(Date.now() / 60_000) * 60_000;
+  const time = range(now - 7 * 24 * 3_600_000, now);
+  const { page } = await visit(`/users/dave?${new URLSearchParams({ ns: "payments", resource: "secrets", name: "db", time })}`);
   const events = async (q: string) => ((await ask(`statistics?${new URLSearchParams({ q })}`)) as { events: number }).events;
-  const narrowed = await events('actor:dave ns:payments resource:secrets name:db last:7d');
-  const all = await events("actor:dave last:7d");
+  const narrowed = await events(`actor:dave ns:payments resource:secrets name:db ${time}`);
+  const all = await events(`actor:dave ${time}`);
   expect(narrowed).toBeLessThan(all);
   await page.getByRole("status").filter({ hasText: `${narrowed} event` }).waitFor();
   await page.getByRole("button", { name: "Do not narrow to secrets payments/db" }).click();

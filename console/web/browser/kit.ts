@@ -106,6 +106,15 @@ export async function ask(path: string, token = TOKEN): Promise<Record<string, u
   return (await response.json()) as Record<string, unknown>;
 }
 
+/** What the API answers to a question that a page is about to ask: of a range that ends now, it says another thing a moment later. */
+export async function answerTo(page: Page, path: string, asked: Record<string, string>): Promise<Record<string, unknown>> {
+  const response = await page.waitForResponse((it) => {
+    const url = new URL(it.url());
+    return url.pathname === `/api/v1/${path}` && Object.entries(asked).every(([name, value]) => url.searchParams.get(name) === value);
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
 /** Waits until something stays where it is and shows what was asked last: what is still laid out, or of the question before, can't be aimed at. */
 export async function settled(what: Locator): Promise<void> {
   const one = () => what.evaluate(async (element) => {

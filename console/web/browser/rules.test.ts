@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { accessible, ask, fits, type Options, type Person, settled, shot, TOKEN, visit } from "./kit.ts";
+import { accessible, answerTo, ask, fits, type Options, type Person, settled, shot, TOKEN, visit } from "./kit.ts";
 import { type Answers, answerRules, type Asked, ERROR, rule, RULES } from "./rules.fixtures.ts";
 
 const EDIT = "/rules/kubesphere-logging-system/alerting-rule?edit=1";
@@ -82,8 +82,9 @@ test("a rule is shown with its entries, its hits and its text", async () => {
   await page.getByRole("heading", { name: "AttachOrExecPod" }).waitFor();
   await accessible(page);
   await shot(page, "rule");
-  const hits = await ask(`histogram?${new URLSearchParams({ q: 'rule:"alerting-rule.AttachOrExecPod" last:7d', interval: "3h" })}`);
+  const answer = answerTo(page, "histogram", { q: 'rule:"alerting-rule.AttachOrExecPod" last:7d' });
   await page.getByRole("button", { name: "Hits over time alerting-rule.AttachOrExecPod" }).click();
+  const hits = await answer;
   await page.getByText(`${new Intl.NumberFormat("en-GB").format(Number(hits.total))} events in the last 7 days`).waitFor();
   const link = page.getByRole("link", { name: "Search them alerting-rule.AttachOrExecPod" });
   expect(new URL((await link.getAttribute("href")) ?? "", page.url()).searchParams.get("q")).toBe('rule:"alerting-rule.AttachOrExecPod" last:7d');
