@@ -31,6 +31,23 @@ test("a link opened in another tab is signed in, too", async () => {
   await other.getByText("all events").waitFor();
 });
 
+test("a link opened beside a tab that is busy is signed in when that has time to answer", async () => {
+  const { page } = await visit("/");
+  await page.getByText("all events").waitFor();
+  await page.evaluate(() => {
+    const post = BroadcastChannel.prototype.postMessage;
+    const free = new Promise<void>((resolve) => Object.assign(globalThis, { answer: resolve }));
+    BroadcastChannel.prototype.postMessage = function (message: unknown) {
+      void free.then(() => post.call(this, message));
+    };
+  });
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByLabel("Token").waitFor();
+  await page.evaluate(() => (globalThis as unknown as { answer: () => void }).answer());
+  await other.getByText("all events").waitFor();
+});
+
 test("the language and the colours are the viewer's", async () => {
   const { page } = await visit("/", { locale: "zh-CN" });
   await page.getByRole("link", { name: "告警" }).waitFor();
