@@ -217,7 +217,8 @@ test("the alerts of one request's stages are one", async () => {
   if (!first || !another) throw new Error("there are none");
   const stages = [1, 2, 3].map((stage) => ({ ...first, id: `s${stage}`, eventId: String(stage).padStart(32, "0"), auditID: "one" }));
   const { page } = await open("/alerts?open=WARNING+alerting-rule.AttachOrExecPod", { alerts: [...stages, another] });
-  await expect.poll(() => page.locator(".alert-list li").count()).toBe(2);
+  await page.locator(".alert-list li").first().waitFor();
+  expect(await page.locator(".alert-list li").count()).toBe(2);
   await page.locator(".alert-list li").first().getByText("×3").waitFor();
   await page.getByText("4 of 4").waitFor();
   await accessible(page);

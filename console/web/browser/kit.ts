@@ -132,9 +132,9 @@ export async function settled(what: Locator): Promise<void> {
 }
 
 /** Waits until a form or a dialog that was opened has the focus: it takes the focus when it is there, and from whatever was chosen before. */
-export async function opened(what: Locator): Promise<Locator> {
+export async function opened(what: Locator): Promise<void> {
+  await what.waitFor();
   await expect.poll(() => what.evaluate((it) => it.contains(document.activeElement))).toBe(true);
-  return what;
 }
 
 /** Nothing is wider than the window: what depends on its width follows some time after that has changed. */

@@ -225,7 +225,8 @@ describe("dead letters", () => {
     const letters = [letter(9), letter(8, { service: "alerter", reason: "receiver_refused", cluster: "edge", detail: "400 Bad Request", requeueable: false, why: "the receiver is not set up any more" }), letter(7)];
     const { page, seen } = await having(letters);
     await page.getByRole("tab", { name: "Dead letters (3)" }).waitFor();
-    await expect.poll(() => page.getByRole("row").count()).toBe(4);
+    await page.getByRole("button", { name: "Look at letter 7" }).waitFor();
+    expect(await page.getByRole("row").count()).toBe(4);
     await page.getByText("can't be requeued").waitFor();
     await accessible(page);
     await page.getByLabel("Service").selectOption("alerter");

@@ -375,6 +375,7 @@ test("the stages of a request are one row, which unfolds", async () => {
   const { items } = (await of("events", q)) as { items: AuditEvent[] };
   expect(items.map((it) => it.stage).sort()).toEqual(["RequestReceived", "ResponseComplete", "ResponseStarted"]);
   const { page } = await visit(href(q));
+  await rows(page).first().waitFor();
   await expect.poll(() => rows(page).count()).toBe(1);
   await page.getByRole("button", { name: /: show the 2 other stages/ }).click();
   await expect.poll(() => rows(page).count()).toBe(3);
