@@ -1,6 +1,7 @@
 // Four of the five incidents of `docs/tour.md`: each is answered in so few steps, and the answer is what the API says.
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { accessible, ask, type Person, shot, visit } from "./kit.ts";
+import { accessible, answerTo, ask, type Person, shot, visit } from "./kit.ts";
 
 interface Row {
   values: string[];
@@ -17,7 +18,7 @@ interface Found {
   durationMicros?: number;
 }
 
-const groups = async (params: Record<string, string>) => ((await ask(`groups?${new URLSearchParams({ top: "100", ...params })}`)) as unknown as { rows: Row[] }).rows;
+const groups = async (page: Page, params: Record<string, string>) => ((await answerTo(page, "groups", params)) as unknown as { rows: Row[] }).rows;
 const events = async (params: Record<string, string>) => ((await ask(`events?${new URLSearchParams({ limit: "1000", ...params })}`)) as unknown as { items: Found[] }).items;
 
 /** The rows of the table that is shown: the values of the groups, and how many events each has. */
@@ -34,8 +35,10 @@ test("who read this secret last week?", async () => {
   const person = await visit("/objects?ns=payments&resource=secrets&name=db");
   const { page } = person;
   await page.getByRole("heading", { name: "secrets payments/db" }).waitFor();
+  const readers = groups(page, { q: "reads:payments/secrets/db last:7d", by: "actor,ip" });
   await person.click(page.getByRole("tab", { name: "Reads" }));
-  expect(sorted(await shown(person, 2))).toEqual(sorted(await groups({ q: "reads:payments/secrets/db last:7d", by: "actor,ip" })));
+  const expected = await readers;
+  expect(sorted(await shown(person, 2))).toEqual(sorted(expected));
   // Those who listed all of the namespace are among them, and are told apart.
   const listed = (await ask(`statistics?${new URLSearchParams({ q: "reads:payments/secrets/db last:7d verb:list,watch" })}`)) as { events: number };
   expect(listed.events).toBeGreaterThan(0);
@@ -54,9 +57,10 @@ test("is a stolen service-account token in use from a new address?", async () =>
   const { page } = person;
   await person.click(page.getByRole("tab", { name: "Addresses" }));
   await page.getByRole("tabpanel").locator("tbody tr").first().waitFor();
+  const addresses = groups(page, { q: `user:${account} last:24h`, by: "ip,credential", newSince: "7d" });
   await person.click(page.getByRole("button", { name: "New since 7 d" }));
   await page.getByText("New: not there from").waitFor();
-  const rows = await groups({ q: `user:${account} last:24h`, by: "ip,credential", newSince: "7d" });
+  const rows = await addresses;
   const stolen = rows.find((row) => row.newValues?.[0]);
   if (!stolen) throw new Error("the sample has no new address");
   const [ip = "", credential = ""] = stolen.values;
@@ -65,16 +69,18 @@ test("is a stolen service-account token in use from a new address?", async () =>
   expect(await row.locator("td").last().innerText()).toBe("Address");
   await shot(page, "user");
   await accessible(page);
+  const users = groups(page, { q: `ip:${ip} actor:${account} last:24h`, by: "actor,credential" });
   await person.click(row.getByRole("link", { name: ip }));
   await page.getByRole("heading", { name: ip }).waitFor();
   // Narrowed to the account that one came from, for all to see.
   await page.getByRole("button", { name: `Do not narrow to ${account}` }).waitFor();
-  expect(sorted(await shown(person, 2))).toEqual(sorted(await groups({ q: `ip:${ip} actor:${account} last:24h`, by: "actor,credential" })));
+  expect(sorted(await shown(person, 2))).toEqual(sorted(await users));
   await shot(page, "address");
   await accessible(page);
+  const deeds = answerTo(page, "statistics", { q: `cred:"${credential}" actor:${account} last:24h` });
   await person.click(page.getByRole("link", { name: credential }));
   await page.getByRole("heading", { name: credential }).waitFor();
-  const did = await ask(`statistics?${new URLSearchParams({ q: `cred:"${credential}" actor:${account} last:24h` })}`);
+  const did = await deeds;
   await page.getByRole("status").filter({ hasText: `${did.events} events` }).filter({ hasText: `${did.requests} requests` }).waitFor();
   for (const what of ["debug-7f2", "stripe", "clusterrolebindings"]) await page.getByRole("tabpanel").getByText(what).first().waitFor();
   expect(person.steps).toBeLessThanOrEqual(4);

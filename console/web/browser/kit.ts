@@ -106,17 +106,40 @@ export async function ask(path: string, token = TOKEN): Promise<Record<string, u
   return (await response.json()) as Record<string, unknown>;
 }
 
+/** What the API answers to a question that a page is about to ask: of a range that ends now, it says another thing a moment later. */
+export async function answerTo(page: Page, path: string, asked: Record<string, string>): Promise<Record<string, unknown>> {
+  const response = await page.waitForResponse((it) => {
+    const url = new URL(it.url());
+    return url.pathname === `/api/v1/${path}` && Object.entries(asked).every(([name, value]) => url.searchParams.get(name) === value);
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
 /** Waits until something stays where it is and shows what was asked last: what is still laid out, or of the question before, can't be aimed at. */
 export async function settled(what: Locator): Promise<void> {
-  await what.evaluate(async (element) => {
+  const one = () => what.evaluate(async (element) => {
     const place = () => JSON.stringify(element.getBoundingClientRect());
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
     const busy = () => element.closest("[aria-busy=true]") !== null;
-    for (let [still, before] = [0, place()]; still < 20; before = place()) {
+    for (let [still, before] = [0, place()]; still < 20 && element.isConnected; before = place()) {
       await frame();
       still = place() === before && !busy() ? still + 1 : 0;
     }
+    return element.isConnected;
   });
+  // Another may have been drawn in its place meanwhile.
+  while (!(await one()));
+}
+
+/** Waits until a form or a dialog that was opened has the focus: it takes the focus when it is there, and from whatever was chosen before. */
+export async function opened(what: Locator): Promise<void> {
+  await what.waitFor();
+  await expect.poll(() => what.evaluate((it) => it.contains(document.activeElement))).toBe(true);
+}
+
+/** Nothing is wider than the window: what depends on its width follows some time after that has changed. */
+export async function fits(page: Page): Promise<void> {
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), { message: "wider than the window" }).toBeLessThanOrEqual(0);
 }
 
 /** Where events can be sent, if they can. */
@@ -145,8 +168,9 @@ interface Violation {
 
 /** Nothing that WCAG 2.2 AA and axe-core would complain about, in light and in dark colours. */
 export async function accessible(page: Page): Promise<void> {
-  // A page that is still loading has no heading yet.
-  await page.locator("h1").first().waitFor({ state: "attached" });
+  // A page that is still loading has no heading yet, and what is of the question before is dimmed.
+  await page.locator("h1, h2").first().waitFor({ state: "attached" });
+  await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
   for (const colorScheme of ["light", "dark"] as const) {
     await inColours(page, colorScheme);
     // Evaluated, not added as a script: the content security policy would refuse that, as it should.

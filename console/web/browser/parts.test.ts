@@ -52,6 +52,6 @@ test("nothing is loaded anew by itself while something is unsaved", async () => 
   await mark(page);
   await page.evaluate(() => dispatchEvent(new Event("vite:preloadError", { cancelable: true })));
   await page.keyboard.insertText(" and more");
-  expect(await box.innerText()).toContain("# mine and more");
+  await expect.poll(() => box.innerText()).toContain("# mine and more");
   expect(await anew(page)).toBe(false);
 });

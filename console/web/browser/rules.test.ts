@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { accessible, ask, type Options, type Person, shot, TOKEN, visit } from "./kit.ts";
+import { accessible, answerTo, ask, fits, type Options, type Person, settled, shot, TOKEN, visit } from "./kit.ts";
 import { type Answers, answerRules, type Asked, ERROR, rule, RULES } from "./rules.fixtures.ts";
 
 const EDIT = "/rules/kubesphere-logging-system/alerting-rule?edit=1";
@@ -15,7 +15,7 @@ async function open(path: string, answers: Answers = {}, options: Options = {}):
 
 const editor = (page: Page) => page.getByRole("textbox", { name: "Rule source" });
 
-/** Puts another text in another's place, as one does by hand. */
+/** Puts another text in another's place, as one does by hand, and waits until the page knows of it: by then the text is kept as a draft. */
 async function write(page: Page, find: string, put: string): Promise<void> {
   const box = editor(page);
   await box.click();
@@ -26,7 +26,13 @@ async function write(page: Page, find: string, put: string): Promise<void> {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Escape");
   await page.keyboard.insertText(put);
+  const bare = (it: string) => it.replaceAll(/\s/g, "");
+  await expect.poll(async () => (await drafts(page)).map(bare).includes(bare(await box.innerText()))).toBe(true);
 }
+
+/** The texts that are kept because they are not applied. */
+const drafts = (page: Page) => page.evaluate(() =>
+  Object.entries(sessionStorage).filter(([key]) => key.startsWith("vedette.draft")).map(([, kept]) => (JSON.parse(kept) as { source: string }).source));
 
 test("every rule is listed with its state, and found by text and state", async () => {
   const { page } = await open("/rules");
@@ -40,7 +46,7 @@ test("every rule is listed with its state, and found by text and state", async (
   await shot(page, "rules-dark", "dark");
   await page.getByRole("combobox", { name: "State" }).selectOption("refused");
   await page.getByText("1 of 6 resources").waitFor();
-  expect(page.url()).toContain("state=refused");
+  await page.waitForURL(/state=refused/);
   await page.getByText("⟨U+202E⟩").waitFor();
   expect(await page.locator(".rules img").count()).toBe(0);
   await page.getByRole("searchbox", { name: "Text" }).fill("nonsense");
@@ -76,14 +82,15 @@ test("a rule is shown with its entries, its hits and its text", async () => {
   await page.getByRole("heading", { name: "AttachOrExecPod" }).waitFor();
   await accessible(page);
   await shot(page, "rule");
-  const hits = await ask(`histogram?${new URLSearchParams({ q: 'rule:"alerting-rule.AttachOrExecPod" last:7d', interval: "3h" })}`);
+  const answer = answerTo(page, "histogram", { q: 'rule:"alerting-rule.AttachOrExecPod" last:7d' });
   await page.getByRole("button", { name: "Hits over time alerting-rule.AttachOrExecPod" }).click();
+  const hits = await answer;
   await page.getByText(`${new Intl.NumberFormat("en-GB").format(Number(hits.total))} events in the last 7 days`).waitFor();
   const link = page.getByRole("link", { name: "Search them alerting-rule.AttachOrExecPod" });
   expect(new URL((await link.getAttribute("href")) ?? "", page.url()).searchParams.get("q")).toBe('rule:"alerting-rule.AttachOrExecPod" last:7d');
   await accessible(page);
   await page.getByRole("tab", { name: "Source" }).click();
-  expect(page.url()).toContain("tab=source");
+  await page.waitForURL(/tab=source/);
   await page.getByText("kind: Rule").waitFor();
   await accessible(page);
 });
@@ -97,16 +104,17 @@ test("what the compiler says is underlined and listed, and each finding leads to
   await write(page, "${pod}", "${podd}");
   await page.getByText("It would be refused.").waitFor();
   const underlined = page.locator(".cm-lintRange-error");
-  expect(await underlined.allInnerTexts()).toEqual(["${podd}"]);
+  await expect.poll(() => underlined.allInnerTexts()).toEqual(["${podd}"]);
+  await settled(underlined);
   await underlined.hover();
   await page.locator(".cm-tooltip-lint").getByText("is defined in this resource").waitFor();
   await accessible(page);
   await shot(page, "rule-edit");
   await shot(page, "rule-edit-dark", "dark");
   await page.getByRole("button", { name: "Go to line 22, column 16" }).click();
-  expect(await editor(page).evaluate((it) => it.matches(":focus"))).toBe(true);
+  await expect.poll(() => editor(page).evaluate((it) => it.matches(":focus"))).toBe(true);
   await page.keyboard.insertText("!");
-  expect(await editor(page).innerText()).toContain("condition: !${podd}");
+  await expect.poll(() => editor(page).innerText()).toContain("condition: !${podd}");
 });
 
 test("Esc, then Tab leaves the editor; Tab alone indents", async () => {
@@ -114,10 +122,10 @@ test("Esc, then Tab leaves the editor; Tab alone indents", async () => {
   await editor(page).click();
   await page.keyboard.press("Control+Home");
   await page.keyboard.press("Tab");
-  expect(await editor(page).innerText()).toMatch(/^ {2}apiVersion/);
+  await expect.poll(() => editor(page).innerText()).toMatch(/^ {2}apiVersion/);
   await page.keyboard.press("Escape");
   await page.keyboard.press("Tab");
-  expect(await editor(page).evaluate((it) => it.matches(":focus"))).toBe(false);
+  await expect.poll(() => editor(page).evaluate((it) => it.matches(":focus"))).toBe(false);
 });
 
 test("a rule is applied after its changes were confirmed", async () => {
@@ -141,7 +149,7 @@ test("a rule is applied after its changes were confirmed", async () => {
   await page.getByText("Applied.").waitFor();
   expect(asked.puts.map((it) => [it.validateOnly, it.etag])).toEqual([[true, "e1"], [false, "e1"]]);
   expect(asked.puts[1]?.source).toContain("priority: INFO");
-  expect(page.url()).not.toContain("edit=1");
+  await page.waitForURL((url) => !url.searchParams.has("edit"));
 });
 
 test("whoever may not change rules, or comes second, is told so and keeps the text", async () => {
@@ -200,8 +208,13 @@ test("nobody leaves with unsaved changes unasked", async () => {
 
 test("a token that ends does not take what was written along", async () => {
   const { page } = await open(EDIT, {}, { expected: [/401/] });
+  // At the last letters, and not before they are written.
+  let over = false;
+  await page.route("**/api/v1/rules/check", (route) => {
+    over ||= (route.request().postData() ?? "").includes("INFORMATION");
+    return over ? route.fulfill({ status: 401, json: { code: 401, reason: "Unauthorized", message: "unknown token" } }) : route.fallback();
+  });
   await write(page, "WARNING", "INFO");
-  await page.route("**/api/v1/rules/check", (route) => route.fulfill({ status: 401, json: { code: 401, reason: "Unauthorized", message: "unknown token" } }));
   await page.keyboard.insertText("RMATION");
   await page.getByText("Sign in again").waitFor();
   await page.unroute("**/api/v1/rules/check");
@@ -209,14 +222,14 @@ test("a token that ends does not take what was written along", async () => {
   await page.getByLabel("Token").fill(TOKEN);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("Your earlier changes were kept").waitFor();
-  expect(await editor(page).innerText()).toContain("priority: INFORMATION");
+  await expect.poll(() => editor(page).innerText()).toContain("priority: INFORMATION");
   await page.getByText("Unsaved changes").waitFor();
   await accessible(page);
   await shot(page, "rule-draft");
   await page.getByRole("button", { name: "Discard changes" }).click();
   await page.getByText("No changes").waitFor();
-  expect(await editor(page).innerText()).toContain("priority: WARNING");
-  expect(await page.evaluate(() => Object.keys(sessionStorage).filter((it) => it.startsWith("vedette.draft")))).toEqual([]);
+  await expect.poll(() => editor(page).innerText()).toContain("priority: WARNING");
+  await expect.poll(() => drafts(page)).toEqual([]);
 });
 
 test("a draft of a version that somebody replaced is told so when it is applied", async () => {
@@ -249,7 +262,7 @@ test("rules are tried on recent events", async () => {
   await page.getByRole("combobox", { name: "Explain" }).selectOption("AttachOrExecPod");
   await page.getByRole("button", { name: "Try", exact: true }).click();
   await page.getByText("2 of 6 events would alert").waitFor();
-  expect(new URL(page.url()).searchParams.get("tryq")).toBe("sub:exec last:7d");
+  await page.waitForURL((url) => url.searchParams.get("tryq") === "sub:exec last:7d");
   await page.getByText("Why AttachOrExecPod").first().click();
   await page.getByText("ObjectRef.Resource = pods").first().waitFor();
   await accessible(page);
@@ -257,7 +270,7 @@ test("rules are tried on recent events", async () => {
   await shot(page, "rule-try");
   await page.getByRole("button", { name: "Undecided · 1" }).click();
   await page.getByText("not decided for want of a body").waitFor();
-  expect(await page.locator(".tried li").count()).toBe(1);
+  await expect.poll(() => page.locator(".tried li").count()).toBe(1);
   await write(page, "WARNING", "INFO");
   await page.getByText("The text was changed since").waitFor();
   await accessible(page);
@@ -298,7 +311,7 @@ test("rules fit a narrow window, in Chinese, too", async () => {
     const { page } = await open(path, {}, { viewport: { width: 390, height: 844 }, locale: "zh-CN" });
     await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor();
     if (path === EDIT) await page.locator(".source-editor .cm-line").first().waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(390);
+    await fits(page);
     await shot(page, path === EDIT ? "rule-edit-narrow" : path === "/rules" ? "rules-narrow" : "rule-narrow");
   }
 });
@@ -312,7 +325,7 @@ test("a rule is written, tried, applied and deleted where rules are managed", as
   await write(page, "my-rule", "browser-trial");
   await write(page, "${change} and", "${chnge} and");
   await page.getByText("It would be refused.").waitFor();
-  expect(await page.locator(".cm-lintRange-error").allInnerTexts()).toEqual(["${chnge}"]);
+  await expect.poll(() => page.locator(".cm-lintRange-error").allInnerTexts()).toEqual(["${chnge}"]);
   await page.getByRole("button", { name: /^Go to line \d+, column/ }).waitFor();
   await shot(page, "rule-edit");
   await write(page, "${chnge}", "${change}");
@@ -334,7 +347,7 @@ test("a rule is written, tried, applied and deleted where rules are managed", as
   await page.getByLabel("Type browser-trial to confirm").fill("browser-trial");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.getByRole("link", { name: "alerting-rule" }).waitFor();
-  expect(await page.getByRole("link", { name: "browser-trial" }).count()).toBe(0);
+  await page.getByRole("link", { name: "browser-trial" }).waitFor({ state: "detached" });
 });
 
 // A console sends a content security policy with its pages, under which any violation of it is an error that the kit sees; a development

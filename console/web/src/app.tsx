@@ -1,7 +1,7 @@
 // The frame: who is signed in, where one is, and the page.
 import { CSPProvider } from "@base-ui/react/csp-provider";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, type MouseEvent, Suspense, useEffect, useMemo, useRef } from "react";
+import { lazy, type MouseEvent, Suspense, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { ApiError } from "./api/client.ts";
 import { useText } from "./i18n/i18n.ts";
@@ -73,7 +73,7 @@ function Frame() {
     } else main.current?.focus({ preventScroll: true });
   }, [path]);
   // On its own page the box takes the key itself.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (path === "/" || token === undefined) return undefined;
     const listen = (event: KeyboardEvent) => {
       // The editor is in a shadow tree, from outside of which it is not seen that somebody types there.

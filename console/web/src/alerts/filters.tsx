@@ -1,5 +1,5 @@
 // Which alerts are looked at. The address holds it.
-import { useEffect, useState } from "react";
+import { useEffect, useLayoutEffect, useState } from "react";
 import { useText } from "../i18n/i18n.ts";
 import { periodName } from "./period-name.ts";
 import { PERIODS } from "./period.ts";
@@ -25,7 +25,7 @@ export function Filters({ chosen, rules, onChange, onClear, onRefresh }: {
 }) {
   const text = useText().alerts;
   const [typed, setTyped] = useState(chosen.q);
-  useEffect(() => setTyped(chosen.q), [chosen.q]);
+  useLayoutEffect(() => setTyped(chosen.q), [chosen.q]);
   useEffect(() => {
     if (typed === chosen.q) return;
     const timer = setTimeout(() => onChange({ q: typed }), REST_MS);

@@ -1,5 +1,5 @@
 // Back to where an event was opened from, as it was; else to the search that its address carries.
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 import { Link, useLocation } from "wouter";
 import { type Messages, useText } from "../i18n/i18n.ts";
 import { origin } from "../query/origin.ts";
@@ -46,7 +46,8 @@ function taken(event: KeyboardEvent): boolean {
 
 /** What a key does on the page, unless it closes something or is typed. */
 export function useKey(key: string, act: (() => void) | undefined): void {
-  useEffect(() => {
+  // Not later than what is seen: until then the key would do what it did before.
+  useLayoutEffect(() => {
     if (!act) return undefined;
     const listen = (event: KeyboardEvent) => {
       if (event.key !== key || taken(event)) return;

@@ -1,6 +1,6 @@
 // What was changed, and how: by object or in the order of time, each change with its difference.
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useEffect, useId, useMemo, useState } from "react";
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { answer, api, type AuditEvent } from "../api/client.ts";
 import { Difference } from "../event/change.tsx";
@@ -113,7 +113,7 @@ function Before({ value, onChange }: { value: string; onChange: (value: string) 
   const text = useText().investigate.change;
   const id = useId();
   const [typed, setTyped] = useState(() => typedOf(value));
-  useEffect(() => setTyped(typedOf(value)), [value]);
+  useLayoutEffect(() => setTyped(typedOf(value)), [value]);
   // Like the times of the rows beside it, in the viewer's zone; in the address and the query, in UTC.
   const moment = typed.trim() === "" ? "" : momentOf(typed.trim());
   const submit = (event: FormEvent) => {

@@ -1,6 +1,6 @@
 // The frame of a page about something: what it is, since when it is known, how much of it there is, and its tabs.
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useEffect, useId, useState } from "react";
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useState } from "react";
 import { Link } from "wouter";
 import { answer, api } from "../api/client.ts";
 import { Plain, visible } from "../ui/plain.tsx";
@@ -102,7 +102,7 @@ function TimeField({ scope }: { scope: Scope }) {
   const text = useText().investigate;
   const id = useId();
   const [typed, setTyped] = useState(scope.time);
-  useEffect(() => setTyped(scope.time), [scope.time]);
+  useLayoutEffect(() => setTyped(scope.time), [scope.time]);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     scope.setTime(typed.trim());

@@ -1,5 +1,5 @@
 // Every Rule resource, what became of it, and who applies it.
-import { useEffect, useState } from "react";
+import { useLayoutEffect, useState } from "react";
 import { Link } from "wouter";
 import { visible } from "../ui/plain.tsx";
 import { Priority } from "../alerts/tags.tsx";
@@ -66,7 +66,7 @@ function has(rule: Rule, q: string): boolean {
 function Filters({ q, state, shown, all, onChange }: { q: string; state: string; shown: number; all: number; onChange: (values: Record<string, string>) => void }) {
   const text = useText().rules;
   const [typed, setTyped] = useState(q);
-  useEffect(() => setTyped(q), [q]);
+  useLayoutEffect(() => setTyped(q), [q]);
   return (
     <search aria-label={text.filters} className="rule-filters">
       <label className="field">

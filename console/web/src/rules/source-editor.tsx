@@ -9,7 +9,7 @@ import { indentUnit } from "@codemirror/language";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { keymap } from "@codemirror/view";
 import { basicSetup, EditorView } from "codemirror";
-import { type Ref, useEffect, useImperativeHandle, useRef } from "react";
+import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef } from "react";
 import { visible } from "../ui/plain.tsx";
 import type { Diagnostic } from "../api/rules.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -72,7 +72,8 @@ export function SourceEditor({ value, onChange, found, ref }: { value: string; o
     at?.view.dispatch({ effects: [at.words.reconfigure(named(label, help)), at.colours.reconfigure(EditorView.darkTheme.of(dark))] });
   }, [label, help, dark]);
 
-  useEffect(() => {
+  // With the text that it was drawn with: a letter that is typed before a later effect would be taken back by it.
+  useLayoutEffect(() => {
     const view = editor.current?.view;
     if (view && view.state.doc.toString() !== value) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: value } });
   }, [value]);

@@ -1,5 +1,5 @@
 // Where a query is typed: with suggestions, and with what is wrong in it.
-import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type FormEvent, useLayoutEffect, useRef, useState } from "react";
 import { ApiError, type Problem } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { place } from "../query/language.ts";
@@ -19,13 +19,14 @@ export function QueryBar({ query, problem, span, onAsk }: { query: string; probl
   const [scrolled, setScrolled] = useState(0);
   const box = useRef<HTMLInputElement>(null);
   const wantedCaret = useRef<number | undefined>(undefined);
-  useEffect(() => setDraft(query), [query]);
+  // At once: whatever is typed from then on stays.
+  useLayoutEffect(() => setDraft(query), [query]);
   useLayoutEffect(() => {
     if (wantedCaret.current === undefined) return;
     box.current?.setSelectionRange(wantedCaret.current, wantedCaret.current);
     wantedCaret.current = undefined;
   }, [draft]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       event.preventDefault();

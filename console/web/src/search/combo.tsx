@@ -1,5 +1,5 @@
 // A box with a list of suggestions: ARIA's combobox. The box keeps the focus; what is typed counts, unless a suggestion is chosen.
-import { type InputHTMLAttributes, type KeyboardEvent, type ReactNode, type Ref, useEffect, useId, useRef, useState } from "react";
+import { type InputHTMLAttributes, type KeyboardEvent, type ReactNode, type Ref, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { visible } from "../ui/plain.tsx";
 
 export interface Option {
@@ -34,7 +34,8 @@ export function Combo({ label, listLabel, value, onChange, options, onAccept, on
   const list = useRef<HTMLUListElement>(null);
   const open = wanted && options.length > 0;
   const chosen = open ? options[active] : undefined;
-  useEffect(() => setActive(-1), [value, options.length]);
+  // Before a key that comes next is heard: it may choose one of these.
+  useLayoutEffect(() => setActive(-1), [value, options.length]);
   useEffect(() => {
     list.current?.children[active]?.scrollIntoView({ block: "nearest" });
   }, [active]);

@@ -3,7 +3,7 @@
 // A grid in ARIA's sense: it has the focus, and says which row is the active one. Only rows near the screen are in the document, so that their
 // number and places are told by attributes.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import type { AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
@@ -132,7 +132,8 @@ export function EventGrid({ rows, columns: chosen, label, q, name, height, total
   };
   const keys = useRef(onKey);
   keys.current = onKey;
-  useEffect(() => {
+  // As soon as the rows are seen.
+  useLayoutEffect(() => {
     if (!main) return undefined;
     const listen = (event: globalThis.KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !"jkgG".includes(event.key) || isTyping(event.target)) return;

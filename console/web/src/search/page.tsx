@@ -1,6 +1,6 @@
 // The search page: what is asked, when it happened, what stands out, and the requests themselves.
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useLayoutEffect, useMemo, useState } from "react";
 import { useText } from "../i18n/i18n.ts";
 import { useParams } from "../query/url.ts";
 import { Coverage } from "../ui/coverage.tsx";
@@ -75,7 +75,7 @@ export function Search() {
     document.title = `${query === "" ? text.title : query.slice(0, 80)} · Vedette`;
     return () => { document.title = "Vedette"; };
   }, [query, text.title]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       if (event.key !== "?" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
       event.preventDefault();

@@ -45,11 +45,14 @@ let grant: Grant | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let renewedAt = 0;
 let recovering = false;
+/** Whether other tabs were asked for the token, and none has answered: one that is busy may do so later. */
+let waiting = false;
 const listeners = new Set<() => void>();
 const tabs = new BroadcastChannel("vedette.session");
 
 tabs.onmessage = ({ data }: MessageEvent<Message>) => {
   if (data.kind === "asked" && state.token !== undefined) say({ kind: "told", token: state.token, grant });
+  if (data.kind === "told" && waiting) hold(data);
   if (data.kind === "renewed" && data.was === state.token) hold(data);
   if (data.kind === "left") leave(false);
 };
@@ -127,7 +130,10 @@ function fromTabs(): Promise<Kept | undefined> {
       asking.close();
       resolve(told);
     };
-    const giveUp = setTimeout(done, PATIENCE_MS);
+    const giveUp = setTimeout(() => {
+      waiting = true;
+      done();
+    }, PATIENCE_MS);
     asking.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.kind !== "told") return;
       clearTimeout(giveUp);
@@ -158,6 +164,7 @@ export function expire(used?: string): void {
 }
 
 function hold(kept: Kept, more: Partial<State> = {}): void {
+  waiting = false;
   grant = kept.grant;
   sessionStorage.setItem(TOKEN, kept.token);
   if (grant) sessionStorage.setItem(GRANT, JSON.stringify(grant));
@@ -167,6 +174,7 @@ function hold(kept: Kept, more: Partial<State> = {}): void {
 }
 
 function leave(expired: boolean): void {
+  waiting = false;
   grant = undefined;
   clearTimeout(timer);
   sessionStorage.removeItem(TOKEN);
