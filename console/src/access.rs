@@ -11,7 +11,7 @@ use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 use vedette_service::{Context, chain};
 
-use crate::auth::{AuthError, Authenticator, Caller, Kind, Peer, Refused};
+use crate::auth::{AuthError, Authenticator, Caller, Kind, Origin, Peer, Refused};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
@@ -42,6 +42,11 @@ impl Access {
         let caller = self.authenticator.caller(headers, peer).await?;
         let view = self.tenancy.view(&caller).await?;
         Ok((caller, view))
+    }
+
+    /// The origins that pages ask besides the console's own, when they sign somebody in.
+    pub(crate) async fn asked_by_pages(&self) -> Vec<Origin> {
+        self.authenticator.asked_by_pages().await
     }
 }
 

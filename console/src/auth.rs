@@ -14,10 +14,11 @@
 
 mod config;
 mod jwt;
-mod keys;
 mod kubernetes;
 mod oidc;
+mod origin;
 mod peer;
+mod provider;
 mod proxy;
 mod tokens;
 
@@ -29,6 +30,7 @@ use axum::http::header::AUTHORIZATION;
 
 pub use config::{AuthConfig, KubernetesAuth, OidcConfig, ProxyConfig};
 pub(crate) use kubernetes::client;
+pub(crate) use origin::Origin;
 pub(crate) use peer::{Acceptor, Peer};
 
 use crate::config::Config;
@@ -165,6 +167,14 @@ impl Authenticator {
             _ => None,
         };
         by_proxy.map_or(by_token, Ok)
+    }
+
+    /// The origins that pages ask besides the console's own, when they sign somebody in.
+    pub(crate) async fn asked_by_pages(&self) -> Vec<Origin> {
+        match &self.oidc {
+            Some(oidc) => oidc.asked_by_pages().await,
+            None => Vec::new(),
+        }
     }
 
     async fn by_token(&self, headers: &HeaderMap) -> Result<Caller, Refused> {

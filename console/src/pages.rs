@@ -6,7 +6,8 @@
 //!
 //! **Invariants.** What is served is what was there when the program was built: a path is a key among these files and never reaches a
 //! file system, and is not even decoded. No page runs a script, applies a style or asks anybody that the policy of [`policy`] does not
-//! name, so that what an event says can do nothing in a browser but be read.
+//! name, so that what an event says can do nothing in a browser but be read. A page and its policy are one: a browser that has it with
+//! another policy has another page.
 
 mod file;
 
@@ -24,7 +25,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
-use crate::auth::OidcConfig;
+use crate::auth::Origin;
+use crate::serve::Shared;
 use file::{BROTLI, Coding, File, GZIP, Lasting};
 
 /// The files as they were built, if they were.
@@ -55,23 +57,22 @@ pub(crate) struct Pages {
     /// By their path under the root, without a slash before it.
     files: HashMap<String, File>,
     index: File,
-    policy: HeaderValue,
 }
 
 impl Pages {
-    /// Those that were built in, for a console where people sign in with this provider.
-    pub(crate) fn built_in(oidc: Option<&OidcConfig>) -> Self {
+    /// Those that were built in.
+    pub(crate) fn built_in() -> Self {
         let bytes = |path: &str| {
             Dist::get(path).map(|file| match file.data {
                 Cow::Borrowed(data) => Bytes::from_static(data),
                 Cow::Owned(data) => Bytes::from(data),
             })
         };
-        Self::of(Dist::iter().filter_map(|path| Some((path.to_string(), bytes(&path)?))), oidc)
+        Self::of(Dist::iter().filter_map(|path| Some((path.to_string(), bytes(&path)?))))
     }
 
     /// These files. One that is another's name with `.br` or `.gz` behind it is the same, compressed.
-    pub(crate) fn of(files: impl IntoIterator<Item = (String, Bytes)>, oidc: Option<&OidcConfig>) -> Self {
+    pub(crate) fn of(files: impl IntoIterator<Item = (String, Bytes)>) -> Self {
         let contents: HashMap<String, Bytes> = files.into_iter().collect();
         let of_another = |path: &str, it: Coding| it.is_of(path).is_some_and(|path| contents.contains_key(path));
         let mut files = HashMap::new();
@@ -87,39 +88,50 @@ impl Pages {
         }
         let not_built = || File::new(INDEX, Bytes::from_static(NOT_BUILT.as_bytes()), Lasting::ToBeAsked);
         let index = files.get(INDEX).cloned().unwrap_or_else(not_built);
-        Self { files, index, policy: policy(oidc) }
+        Self { files, index }
     }
 
-    fn respond(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let mut response = if ![Method::GET, Method::HEAD].contains(method) {
-            let told = [(ALLOW, "GET, HEAD"), (CACHE_CONTROL, "no-store")];
-            (StatusCode::METHOD_NOT_ALLOWED, told, "pages can be read, and nothing else\n").into_response()
-        } else if let Some(file) = self.files.get(path) {
-            file.respond(headers)
-        } else if path.is_empty() || (!path.starts_with(ASSETS) && is_browser(headers)) {
-            // A place within the application, which finds its own way.
-            self.index.respond(headers)
-        } else {
-            // Also for whoever probes the health of a service at the wrong port.
-            (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")], "there is nothing here\n").into_response()
-        };
-        for (name, value) in HEADERS {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, self.policy.clone());
-        response
+    /// The file that this path means to whoever asks.
+    fn find(&self, path: &str, headers: &HeaderMap) -> Option<&File> {
+        // A place within the application, which finds its own way. Anything else is nothing, also for whoever probes the health of a service
+        // at the wrong port.
+        let within = || path.is_empty() || (!path.starts_with(ASSETS) && is_browser(headers));
+        self.files.get(path).or_else(|| within().then_some(&self.index))
     }
 }
 
 /// Answers what is not for the API.
-pub(crate) async fn answer(State(pages): State<Arc<Pages>>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(
+    State((pages, shared)): State<(Arc<Pages>, Arc<Shared>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path();
-    let first = path.strip_prefix('/').and_then(|path| path.split('/').next());
-    match first {
-        Some(first) if API.contains(&first) => next.run(request).await,
-        _ => pages.respond(request.method(), path, request.headers()),
+    let path = path.strip_prefix('/').unwrap_or(path);
+    if path.split('/').next().is_some_and(|first| API.contains(&first)) {
+        return next.run(request).await;
     }
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    let found = pages.find(path, request.headers());
+    let (request, _) = request.into_parts();
+    let asked = match found {
+        Some(file) if is_read && file.is_page() => shared.access.asked_by_pages().await,
+        _ => Vec::new(),
+    };
+    let policy = policy(&asked);
+    let mut response = match found {
+        _ if !is_read => {
+            let told = [(ALLOW, "GET, HEAD"), (CACHE_CONTROL, "no-store")];
+            (StatusCode::METHOD_NOT_ALLOWED, told, "pages can be read, and nothing else\n").into_response()
+        }
+        Some(file) => file.respond(&request.headers, &policy),
+        None => (StatusCode::NOT_FOUND, [(CACHE_CONTROL, "no-store")], "there is nothing here\n").into_response(),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// Whether whoever asks would show a page to a person.
@@ -130,13 +142,12 @@ fn is_browser(headers: &HeaderMap) -> bool {
         .any(|kind| kind.split(';').next().is_some_and(|it| it.trim() == "text/html"))
 }
 
-/// What pages may do: run and show what this console serves, and ask it and the provider.
-fn policy(oidc: Option<&OidcConfig>) -> HeaderValue {
-    let provider = oidc.and_then(|oidc| reqwest::Url::parse(&oidc.issuer).ok()).map(|url| url.origin());
-    let provider = provider.map(|origin| format!(" {}", origin.ascii_serialization())).unwrap_or_default();
+/// What a page may do: run and show what this console serves, and ask it and these others.
+fn policy(asked: &[Origin]) -> HeaderValue {
+    let asked: String = asked.iter().map(|origin| format!(" {origin}")).collect();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-         connect-src 'self'{provider}; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         connect-src 'self'{asked}; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))

@@ -72,7 +72,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// What the handlers share.
 pub(crate) struct Shared {
-    access: Access,
+    pub(crate) access: Access,
     pub(crate) limits: Limits,
     pub(crate) settings: Settings,
     archive: watch::Receiver<Option<Arc<dyn Archive>>>,
@@ -289,7 +289,7 @@ pub(crate) fn router(shared: Arc<Shared>, pages: Pages) -> Router {
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .merge(known)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), answered))
-        .layer(middleware::from_fn_with_state(Arc::new(pages), pages::answer))
+        .layer(middleware::from_fn_with_state((Arc::new(pages), Arc::clone(&shared)), pages::answer))
         .with_state(shared)
 }
 
@@ -335,8 +335,7 @@ pub(crate) async fn serve(
         tracing::warn!(listen = %address, "the API is served without TLS outside loopback: token and records can be read on the way");
     }
     let handle = axum_server::Handle::new();
-    let pages = Pages::built_in(config.auth.oidc.as_ref());
-    let app = router(Arc::clone(&shared), pages).into_make_service();
+    let app = router(Arc::clone(&shared), Pages::built_in()).into_make_service();
     let stop = {
         let (handle, shutdown) = (handle.clone(), ctx.shutdown.clone());
         async move {

@@ -3,12 +3,15 @@
 //! Names that Kubernetes gives itself (`system:…`) no provider can give: who could write a group into the provider would otherwise be the
 //! master of every cluster.
 
+use std::sync::Arc;
+
 use jsonwebtoken::{Validation, dangerous, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::config::OidcConfig;
-use super::keys::Keys;
+use super::origin::Origin;
+use super::provider::Provider;
 use super::{AuthError, Caller, Kind, Refused, SYSTEM, jwt};
 
 /// How far clocks may be apart.
@@ -21,7 +24,7 @@ const GROUPS: usize = 1_000;
 pub(super) struct Oidc {
     config: OidcConfig,
     prefix: String,
-    keys: Keys,
+    provider: Arc<Provider>,
     validation: Validation,
 }
 
@@ -44,12 +47,17 @@ impl Oidc {
             None if config.username_claim == "email" => String::new(),
             None => format!("{}#", config.issuer),
         };
-        Ok(Self { config: config.clone(), prefix, keys: Keys::new(config)?, validation })
+        Ok(Self { config: config.clone(), prefix, provider: Arc::new(Provider::new(config)?), validation })
     }
 
     /// Whether a token says that it is this provider's; nothing of it is believed yet.
     pub(super) fn issued(&self, token: &str) -> bool {
         dangerous::insecure_decode_claims::<Issued>(token).is_ok_and(|it| it.iss == self.config.issuer)
+    }
+
+    /// The origins that pages ask when they sign somebody in.
+    pub(super) async fn asked_by_pages(&self) -> Vec<Origin> {
+        self.provider.asked_by_pages().await
     }
 
     /// Whose token this is.
@@ -62,7 +70,7 @@ impl Oidc {
         let mut validation = self.validation.clone();
         // Exactly that of the header, which the key must be for.
         validation.algorithms = vec![header.alg];
-        for signer in self.keys.find(header.kid.as_deref(), header.alg).await? {
+        for signer in self.provider.find(header.kid.as_deref(), header.alg).await? {
             match decode::<Map<String, Value>>(token, &signer.key, &validation) {
                 Ok(token) => return self.claimed(&token.claims),
                 Err(error) => tracing::debug!(%error, "a token is refused"),

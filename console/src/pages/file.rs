@@ -63,8 +63,13 @@ impl File {
         self
     }
 
-    /// The answer to a request with these headers.
-    pub(super) fn respond(&self, headers: &HeaderMap) -> Response {
+    /// Whether a browser shows it by itself, and it does what its policy lets it.
+    pub(super) fn is_page(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+
+    /// The answer to a request with these headers, under this policy.
+    pub(super) fn respond(&self, headers: &HeaderMap, policy: &HeaderValue) -> Response {
         let mut best = (0.0, None, &self.plain);
         for (coding, content) in &self.packed {
             let quality = quality(headers, coding.name);
@@ -80,8 +85,10 @@ impl File {
         let mut told = HeaderMap::new();
         told.insert(CACHE_CONTROL, HeaderValue::from_static(lasting));
         told.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        told.extend(HeaderValue::from_str(&content.tag).ok().map(|tag| (ETAG, tag)));
-        if elements(headers, IF_NONE_MATCH).any(|it| it == "*" || it.trim_start_matches("W/") == content.tag) {
+        // Not every browser takes another policy for what it has already.
+        let tag = format!("\"{}-{}\"", content.tag, tag(policy.as_bytes()));
+        told.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
+        if elements(headers, IF_NONE_MATCH).any(|it| it == "*" || it.trim_start_matches("W/") == tag) {
             // What it would have, as HTTP wants it: not that of this answer.
             told.insert(CONTENT_LENGTH, content.bytes.len().into());
             return (StatusCode::NOT_MODIFIED, told).into_response();
@@ -94,9 +101,14 @@ impl File {
 
 impl Content {
     fn new(bytes: Bytes) -> Self {
-        let hash = blake3::hash(&bytes).to_hex();
-        Self { bytes, tag: format!("\"{}\"", hash.get(..32).unwrap_or_default()) }
+        let tag = tag(&bytes);
+        Self { bytes, tag }
     }
+}
+
+/// What no other bytes have.
+fn tag(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().get(..32).unwrap_or_default().to_owned()
 }
 
 /// The elements of a header that is a list.

@@ -1,5 +1,6 @@
 mod leaks;
 mod pages;
+mod provider;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +86,7 @@ impl Archive for Endless {
 async fn api(pages: u64, limits: Limits) -> axum::Router {
     let archive: Arc<dyn Archive> = Arc::new(Endless { pages: AtomicU64::new(pages) });
     let config = Config { token: Some("correct-horse-battery".into()), limits, ..Config::default() };
-    console(archive, config, Pages::of([], None)).await
+    console(archive, config, Pages::of([])).await
 }
 
 /// The console on this archive, with these settings and pages.

@@ -29,14 +29,15 @@ impl Provider {
         Self::start_for(port, issuer, folder, None)
     }
 
-    /// The same, where people sign in from the pages of a console at this URL.
-    pub(crate) fn start_for(port: u16, issuer: &str, folder: &std::path::Path, pages: Option<&str>) -> Self {
+    /// The same, where people sign in from the pages of a console at this URL, and get their tokens at this port.
+    pub(crate) fn start_for(port: u16, issuer: &str, folder: &std::path::Path, pages: Option<(&str, u16)>) -> Self {
         let module = tools::cache().join("oidc/node_modules/oidc-provider/lib/index.js");
         assert!(module.is_file(), "no oidc-provider at {}: run `scripts/tools.sh oidc`", module.display());
         let script = tools::repository("console/tests/oidc/provider.mjs");
         let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
         let args = [path(&script), path(&module), port.to_string(), issuer.to_owned()];
-        let args = args.into_iter().chain(pages.map(str::to_owned));
+        let of_pages = |(console, tokens): (&str, u16)| [console.to_owned(), "600".to_owned(), tokens.to_string()];
+        let args = args.into_iter().chain(pages.map(of_pages).into_iter().flatten());
         let node = tools::system("node", "nodejs");
         let mut process =
             Plan::new("oidc-provider", node, folder.join(format!("provider-{port}.log"))).args(args).start();

@@ -21,8 +21,10 @@ async fn people_sign_in_with_their_provider() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let console = format!("http://{}", listener.local_addr().unwrap());
-    let port = ports::free();
-    let provider = Provider::start_for(port, &format!("http://127.0.0.1:{port}"), folder.path(), Some(&console));
+    // Tokens are at another origin than the issuer, as with some of the largest providers.
+    let (port, tokens) = (ports::free(), ports::free());
+    let pages = Some((console.as_str(), tokens));
+    let provider = Provider::start_for(port, &format!("http://127.0.0.1:{port}"), folder.path(), pages);
 
     let archive = vedette_archive::Config::embedded(folder.path().join("archive"));
     let archive = vedette_archive::open(&archive, Mode::Write).await.unwrap();

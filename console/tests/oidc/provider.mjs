@@ -1,12 +1,14 @@
-// A real OpenID Connect provider that gives tokens for the asking: `node provider.mjs MODULE PORT ISSUER [PAGES [SECONDS]]`.
+// A real OpenID Connect provider that gives tokens for the asking: `node provider.mjs MODULE PORT ISSUER [PAGES [SECONDS [TOKENS]]]`.
 //
 // Each start makes new keys. The resource that a token is asked for says what it is like: `urn:token:<algorithm>:<seconds>:<audience>`.
 // PAGES is the URL of a console whose pages sign people in as the public client `vedette`, with ID tokens good for SECONDS: whoever gives
-// a name and any password is that person, and in the groups of the client of that name.
+// a name and any password is that person, and in the groups of the client of that name. With the port TOKENS, the provider says that tokens
+// are there: at another origin than everything else, as with Google.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 
-const [module, port, issuer, pages, seconds = '600'] = process.argv.slice(2);
+const [module, port, issuer, pages, seconds = '600', tokens] = process.argv.slice(2);
 const { default: Provider } = await import(pathToFileURL(module));
 
 const key = (alg, kind, options) => {
@@ -54,4 +56,11 @@ const provider = new Provider(issuer, {
   ttl: { IdToken: Number(seconds) },
   extraTokenClaims: (ctx, token) => ({ groups: groups[token.clientId] }),
 });
+if (tokens) {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === '/.well-known/openid-configuration') ctx.body.token_endpoint = `http://127.0.0.1:${tokens}/token`;
+  });
+  createServer(provider.callback()).listen(Number(tokens), '127.0.0.1');
+}
 provider.listen(Number(port), '127.0.0.1');

@@ -266,6 +266,13 @@ test("a provider that is away is told, and a token still signs in", async () => 
   await accessible(page);
 });
 
+/** The origin that a provider says tokens are at. */
+async function tokensAt(issuer: string): Promise<string> {
+  const said = (await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()) as { token_endpoint: string };
+  return new URL(said.token_endpoint).origin;
+}
+
+// Its provider has tokens at another origin than everything else, and no policy is bypassed.
 describe.skipIf(!CONFIGURED)(`with a console of its own (${CONFIGURED ?? "skipped: VEDETTE_OIDC_CONSOLE is not set"})`, () => {
   test("an auditor signs in, and sees everything", async () => {
     const { page } = await visit("/nowhere", { token: "" });
@@ -276,5 +283,29 @@ describe.skipIf(!CONFIGURED)(`with a console of its own (${CONFIGURED ?? "skippe
     await page.getByText("The books balance").waitFor();
     expect(page.url()).toBe(`${CONFIGURED}/pipeline`);
     await page.getByText("all events").waitFor();
+  });
+
+  test("nobody would, were the issuer the only one whom pages may ask", async () => {
+    const { page } = await visit("/nowhere", { token: "", expected: [/\/token\b.* violates the .*Content Security Policy/] });
+    await page.route(FONTS, (route) => route.fulfill({ contentType: "text/css", body: "" }));
+    const { oidc } = (await (await fetch(`${CONFIGURED}/api/v1/settings`)).json()) as { oidc: { issuer: string } };
+    const tokens = await tokensAt(oidc.issuer);
+    expect(tokens).not.toBe(new URL(oidc.issuer).origin);
+    // One more policy for the page that takes the provider's answer, before any script of it runs: both hold.
+    await page.addInitScript((policy) => {
+      document.addEventListener("readystatechange", () => {
+        if (location.pathname !== "/signed-in" || document.readyState !== "interactive") return;
+        const meta = document.createElement("meta");
+        meta.httpEquiv = "Content-Security-Policy";
+        meta.content = policy;
+        document.head.append(meta);
+      });
+    }, `connect-src 'self' ${oidc.issuer}`);
+    const response = await page.goto(`${CONFIGURED}/pipeline`);
+    expect(response?.headers()["content-security-policy"]).toContain(`connect-src 'self' ${oidc.issuer} ${tokens};`);
+    await signIn(page).click();
+    await agree(page, "auditor");
+    await page.getByText("identity provider does not answer").waitFor();
+    expect(await page.evaluate(() => sessionStorage.getItem("vedette.token"))).toBeNull();
   });
 });

@@ -246,6 +246,39 @@ test("a draft of a version that somebody replaced is told so when it is applied"
   await page.getByText("desc: theirs").waitFor();
 });
 
+test("events that were too large to be tried are told", async () => {
+  const { items } = (await ask(`events?${new URLSearchParams({ q: "verb:create last:7d", limit: "3" })}`)) as { items: never[] };
+  const tried = items.map((event) => ({ event, archived: true, rules: [], blind: [], alerts: [] }));
+  let trial = { accepted: true, diagnostics: [], events: tried.length, leftOut: 17, items: tried };
+  const { page } = await open(EDIT, { trial });
+  await page.route("**/api/v1/rules/try", (route) => route.fulfill({ json: trial }));
+  const tryIt = page.getByRole("button", { name: /^(Try|试运行)$/ });
+  const told = (events: string) => page.locator(".trial").getByRole("status").getByText(`Not tried: ${events}, since all together are too large.`);
+  await editor(page).waitFor();
+  await tryIt.click();
+  await told("17 more events").waitFor();
+  await page.getByText("0 of 3 events would alert").waitFor();
+  await accessible(page);
+  await page.locator(".trial").evaluate((it) => it.scrollIntoView());
+  await shot(page, "rule-try-left-out");
+  // Where not even the newest fits, it is not said that there is none.
+  trial = { ...trial, events: 0, leftOut: 1, items: [] };
+  await tryIt.click();
+  await told("1 more event").waitFor();
+  expect(await page.getByText("No event that you may see").count()).toBe(0);
+  trial = { ...trial, events: 3, leftOut: 0, items: tried };
+  await tryIt.click();
+  await page.getByText("0 of 3 events would alert").waitFor();
+  expect(await page.getByText("Not tried").count()).toBe(0);
+  trial = { ...trial, leftOut: 17 };
+  await page.getByRole("button", { name: /^Language/ }).click();
+  await page.getByRole("menuitemradio", { name: "中文" }).click();
+  await tryIt.click();
+  await page.getByText("另有 17 个事件未参与试运行").waitFor();
+  await page.locator(".trial").evaluate((it) => it.scrollIntoView());
+  await shot(page, "rule-try-left-out-zh", "dark");
+});
+
 test("rules are tried on recent events", async () => {
   const { items } = (await ask(`events?${new URLSearchParams({ q: "rule:alerting-rule.AttachOrExecPod last:7d", limit: "6" })}`)) as { items: never[] };
   const trial = {

@@ -1,7 +1,9 @@
 // Times as people read them: in the viewer's zone, with UTC where they look closer.
 import { localeTag } from "./i18n/i18n.ts";
 
+// Making one takes far longer than using it.
 const formats = new Map<string, Intl.DateTimeFormat>();
+const relatives = new Map<string, Intl.RelativeTimeFormat>();
 
 function format(key: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const id = `${localeTag()} ${key}`;
@@ -38,7 +40,9 @@ export function utc(time: string): string {
 /** How long ago, in words. */
 export function ago(time: string, now = Date.now()): string {
   const seconds = (new Date(time).getTime() - now) / 1000;
-  const relative = new Intl.RelativeTimeFormat(localeTag(), { numeric: "auto" });
+  const tag = localeTag();
+  let relative = relatives.get(tag);
+  if (!relative) relatives.set(tag, (relative = new Intl.RelativeTimeFormat(tag, { numeric: "auto" })));
   for (const [unit, length] of [["day", 86_400], ["hour", 3_600], ["minute", 60]] as const) {
     if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
   }

@@ -15,10 +15,10 @@ use crate::OidcConfig;
 use crate::config::Config;
 use crate::pages::Pages;
 
-const SCRIPT: &str = "/assets/index-B1x2.js";
+pub(super) const SCRIPT: &str = "/assets/index-B1x2.js";
 
 /// What a build makes.
-fn built() -> Vec<(&'static str, &'static str)> {
+pub(super) fn built() -> Vec<(&'static str, &'static str)> {
     vec![
         ("index.html", "<!doctype html>"),
         ("index.html.gz", "index, gzip"),
@@ -32,14 +32,14 @@ fn built() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-async fn served(files: Vec<(&'static str, &'static str)>, oidc: Option<OidcConfig>) -> axum::Router {
-    let pages = Pages::of(files.into_iter().map(|(path, content)| (path.to_owned(), content.into())), oidc.as_ref());
+pub(super) async fn served(files: Vec<(&'static str, &'static str)>, oidc: Option<OidcConfig>) -> axum::Router {
+    let pages = Pages::of(files.into_iter().map(|(path, content)| (path.to_owned(), content.into())));
     let mut config = Config { token: Some("correct-horse-battery".into()), ..Config::default() };
     config.auth.oidc = oidc;
     console(Arc::new(Endless { pages: 0.into() }), config, pages).await
 }
 
-fn oidc(issuer: &str) -> OidcConfig {
+pub(super) fn oidc(issuer: &str) -> OidcConfig {
     serde_json::from_value(json!({ "issuer": issuer, "clientId": "vedette" })).unwrap()
 }
 
@@ -61,10 +61,23 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers[name].to_str().unwrap()
 }
 
+/// What pages may do that ask these besides the console.
+pub(super) fn policy(asked: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'{asked}; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+}
+
 /// What a browser asks for when somebody goes to an address.
 const VISIT: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
 
-async fn get(console: &axum::Router, path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, String) {
+pub(super) async fn get(
+    console: &axum::Router,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (StatusCode, HeaderMap, String) {
     ask(console, Method::GET, path, headers).await
 }
 
@@ -167,28 +180,15 @@ async fn pages_are_read_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn pages_may_do_nothing_but_ask_the_console_and_the_provider() {
-    let policy = |provider: &str| {
-        format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-             connect-src 'self'{provider}; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-        )
-    };
-    for (issuer, provider) in [
-        (None, ""),
-        (Some("https://id.example.com/realms/a"), " https://id.example.com"),
-        (Some("http://127.0.0.1:8090/"), " http://127.0.0.1:8090"),
-    ] {
-        let console = served(built(), issuer.map(oidc)).await;
-        for path in ["/", SCRIPT, "/favicon.svg", "/assets/nothing"] {
-            let (_, headers, _) = get(&console, path, &[]).await;
-            assert_eq!(headers["content-security-policy"], policy(provider), "{path}");
-            assert_eq!(headers["x-content-type-options"], "nosniff");
-            assert_eq!(headers["x-frame-options"], "DENY");
-            assert_eq!(headers["referrer-policy"], "no-referrer");
-            assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
-        }
+async fn pages_may_do_nothing_but_ask_the_console() {
+    let console = served(built(), None).await;
+    for path in ["/", SCRIPT, "/favicon.svg", "/assets/nothing"] {
+        let (_, headers, _) = get(&console, path, &[]).await;
+        assert_eq!(headers["content-security-policy"], policy(""), "{path}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
     }
 }
 
@@ -213,7 +213,7 @@ async fn without_a_build_a_page_says_so() {
 
     let config = Config { token: Some("correct-horse-battery".into()), ..Config::default() };
     let archive = Arc::new(Endless { pages: 0.into() });
-    let console = super::console(archive, config, Pages::built_in(None)).await;
+    let console = super::console(archive, config, Pages::built_in()).await;
     let (status, _, body) = get(&console, "/", &[]).await;
     assert_eq!(status, StatusCode::OK);
     assert!(body.to_ascii_lowercase().starts_with("<!doctype html>"));
@@ -315,7 +315,7 @@ async fn who_asks_is_told_how_they_became_known() {
     std::fs::write(&tokens, "a-token-of-the-file,ann,1,system:masters\n").unwrap();
     let mut config = Config { token: Some("correct-horse-battery".into()), ..Config::default() };
     config.auth.tokens_file = Some(tokens);
-    let console = super::console(Arc::new(Endless { pages: 0.into() }), config, Pages::of([], None)).await;
+    let console = super::console(Arc::new(Endless { pages: 0.into() }), config, Pages::of([])).await;
     let known =
         [("correct-horse-battery", "vedette:administrator", "token"), ("a-token-of-the-file", "ann", "tokensFile")];
     for (token, name, via) in known {

@@ -74,7 +74,8 @@ function Result({ trial, rule, onJump }: { trial: Trial; rule: string; onJump: (
       </div>
     );
   }
-  if (trial.events === 0) return <p className="notice" role="status">{text.noEvents}</p>;
+  const leftOut = trial.leftOut > 0 ? <p className="notice warn" role="status">{text.leftOut(trial.leftOut)}</p> : null;
+  if (trial.events === 0) return leftOut ?? <p className="notice" role="status">{text.noEvents}</p>;
   const count = (of: Kind) => trial.items.filter(OF[of]).length;
   const names: Record<Kind, string> = { all: text.all, alerts: text.onlyAlerts, archived: text.onlyArchived, blind: text.onlyBlind, none: text.onlyNone };
   const shown = trial.items.filter(OF[kind]);
@@ -84,6 +85,7 @@ function Result({ trial, rule, onJump }: { trial: Trial; rule: string; onJump: (
         <strong>{text.alerting(count("alerts"), trial.events)}</strong> · {text.archived(count("archived"))}
         {count("blind") > 0 ? <> · {text.blind(count("blind"))}. {text.blindHelp}</> : null}
       </p>
+      {leftOut}
       <div className="row" role="group" aria-label={text.show}>
         {KINDS.map((it) => (
           <button key={it} type="button" className="button small" aria-pressed={it === kind} onClick={() => setKind(it)}>{names[it]} · {count(it)}</button>

@@ -3,13 +3,13 @@
 // A grid in ARIA's sense: it has the focus, and says which row is the active one. Only rows near the screen are in the document, so that their
 // number and places are told by attributes.
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useId, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
-import { Link, useLocation } from "wouter";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useLocation } from "wouter";
 import type { AuditEvent } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { hrefs } from "../query/url.ts";
-import { visible } from "../ui/plain.tsx";
 import { type ColumnName, COLUMNS } from "./columns.tsx";
+import { type Acts, GridRow } from "./gridrow.tsx";
 import type { Row } from "./rows.ts";
 import "./grid.css";
 
@@ -99,19 +99,27 @@ export function EventGrid({ rows, columns: chosen, label, q, name, height, total
     setActiveId(line.event.id);
     virtual.scrollToIndex(next, { align: "auto" });
   };
-  const open = (event: AuditEvent) => {
-    keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id });
-    navigate(hrefs.event(event.id, q));
-  };
-  const toggle = (row: Row) => {
-    if (row.others.length === 0) return;
-    setUnfolded((before) => {
-      const next = new Set(before);
-      if (!next.delete(row.event.id)) next.add(row.event.id);
-      return next;
-    });
-    setActiveId(row.event.id);
-  };
+  // The same for as long as they do the same: rows are not made anew for them.
+  const acts = useMemo<Acts>(() => {
+    const leave = (event: AuditEvent) => keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id });
+    return {
+      leave,
+      open: (event) => {
+        leave(event);
+        navigate(hrefs.event(event.id, q));
+      },
+      activate: (event) => setActiveId(event.id),
+      toggle: ({ event, others }) => {
+        if (others.length === 0) return;
+        setUnfolded((before) => {
+          const next = new Set(before);
+          if (!next.delete(event.id)) next.add(event.id);
+          return next;
+        });
+        setActiveId(event.id);
+      },
+    };
+  }, [name, q, navigate, virtual]);
   const pressed = useRef("");
   const onKey = (event: Pick<KeyboardEvent, "key" | "preventDefault" | "shiftKey">): boolean => {
     const here = active ?? -1;
@@ -124,8 +132,8 @@ export function EventGrid({ rows, columns: chosen, label, q, name, height, total
     };
     const target = to[event.key];
     if (target !== undefined) move(target);
-    else if (event.key === "Enter" && line) open(line.event);
-    else if ((event.key === " " || event.key === "ArrowRight" || event.key === "ArrowLeft") && line && line.row.others.length > 0) toggle(line.row);
+    else if (event.key === "Enter" && line) acts.open(line.event);
+    else if ((event.key === " " || event.key === "ArrowRight" || event.key === "ArrowLeft") && line && line.row.others.length > 0) acts.toggle(line.row);
     else return false;
     event.preventDefault();
     return true;
@@ -143,26 +151,6 @@ export function EventGrid({ rows, columns: chosen, label, q, name, height, total
     document.addEventListener("keydown", listen);
     return () => document.removeEventListener("keydown", listen);
   }, [main]);
-
-  const cell = ({ event, row, stage }: Line, it: ColumnName, at: number) => {
-    const column = COLUMNS[it];
-    const inside = column.show?.(event) ?? visible(column.text(event));
-    return (
-      <div key={it} role="gridcell" data-column={it} aria-colindex={at + 1} title={it === "time" ? undefined : visible(column.text(event)).slice(0, 600)}>
-        {at === 0 ? (
-          <>
-            <Link href={hrefs.event(event.id, q)} tabIndex={-1} onClick={() => keepPlace(name, { offset: virtual.scrollOffset ?? 0, id: event.id })}>{inside}</Link>
-            {!stage && row.others.length > 0 ? (
-              <button type="button" tabIndex={-1} className="stages" aria-expanded={unfolded.has(event.id)} aria-label={unfolded.has(event.id) ? text.fold(`×${row.others.length + 1}`) : text.unfold(`×${row.others.length + 1}`, row.others.length)} title={text.stages(row.others.length + 1)} onClick={(click) => { click.stopPropagation(); toggle(row); }}>
-                ×{row.others.length + 1}
-              </button>
-            ) : null}
-            {stage ? <span className="tag">{event.stage}</span> : null}
-          </>
-        ) : inside}
-      </div>
-    );
-  };
 
   // Days and marks of stages take room only where there are any: rows are in the order of their times.
   const days = [rows[0], rows.at(-1)].some((row) => row && new Date(row.event.time).toDateString() !== new Date().toDateString());
@@ -184,20 +172,11 @@ export function EventGrid({ rows, columns: chosen, label, q, name, height, total
         {items.map((item) => {
           const line = lines[item.index];
           if (!line) return null;
-          const { event, stage } = line;
           return (
-            <div
-              key={event.id} id={`${id}-${item.index}`} role="row" aria-rowindex={item.index + 2} aria-selected={item.index === active} className="event-grid-row"
-              data-stage={stage || undefined} data-narrow={narrow || undefined} style={{ ...(narrow ? {} : { gridTemplateColumns: template }), height: rowPx, transform: `translateY(${item.start}px)` }}
-              onClick={(click) => { if (wanted(click)) open(event); else setActiveId(event.id); }}
-            >
-              {narrow ? (
-                <>
-                  <div role="presentation" className="event-grid-line">{lead.map((it, at) => cell(line, it, at))}</div>
-                  <div role="presentation" className="event-grid-line muted">{rest.map((it, at) => cell(line, it, lead.length + at))}</div>
-                </>
-              ) : columns.map((it, at) => cell(line, it, at))}
-            </div>
+            <GridRow
+              key={line.event.id} id={`${id}-${item.index}`} index={item.index} start={item.start} height={rowPx} template={narrow ? undefined : template} lead={lead} rest={rest}
+              event={line.event} row={line.row} stage={line.stage} active={item.index === active} unfolded={unfolded.has(line.event.id)} q={q} acts={acts}
+            />
           );
         })}
       </div>
@@ -221,11 +200,6 @@ function useNarrow(): boolean {
     asked.addEventListener("change", changed);
     return () => asked.removeEventListener("change", changed);
   }, () => matchMedia(NARROW).matches);
-}
-
-/** Whether a click is meant to open the row: not one that ends a selection of text, nor one on something of its own. */
-function wanted(click: MouseEvent): boolean {
-  return !click.defaultPrevented && click.button === 0 && !click.ctrlKey && !click.metaKey && !click.shiftKey && !(click.target as Element).closest("a, button") && (getSelection()?.toString() ?? "") === "";
 }
 
 export function isTyping(target: EventTarget | null): boolean {

@@ -162,6 +162,7 @@ export const rules = {
     onlyNone: "Neither",
     broken: "Nothing was tried: the text has errors.",
     noEvents: "No event that you may see matches this search.",
+    leftOut: (events: number) => `Not tried: ${count(events, "more event")}, since all together are too large. Search for fewer to have those tried that you mean.`,
     noneShown: "No event of this kind.",
     stale: "The text was changed since: try it again.",
     isArchived: "archived",

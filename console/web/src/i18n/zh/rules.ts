@@ -163,6 +163,7 @@ export const rules: Messages["rules"] = {
     onlyNone: "均不",
     broken: "没有试运行：文本有错误。",
     noEvents: "没有符合检索条件且您有权查看的事件。",
+    leftOut: (events) => `另有 ${number(events)} 个事件未参与试运行：所有事件合计过大。请缩小检索范围，以便试运行您关注的事件。`,
     noneShown: "没有此类事件。",
     stale: "此后文本已修改：请重新试运行。",
     isArchived: "归档",

@@ -1,10 +1,10 @@
-//! The keys that an identity provider signs with.
+//! What an identity provider says of itself: the keys that it signs with, and where pages ask it for tokens.
 //!
-//! Its discovery document says where they are. They are fetched when first needed, again when a token names one that is not among them, but
-//! not at every such token, and now and then, so that a key which the provider took back is forgotten. A provider that is away leaves the
-//! keys that are known, for a while.
+//! Its discovery document says where they are. It and the keys are fetched when first needed, again when a token names a key that is not
+//! among them, but not at every such token, and now and then, so that a key which the provider took back is forgotten. A provider that is
+//! away leaves what is known: its keys for a while, where pages ask it until it says something else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::config::{OidcConfig, secure};
 use super::jwt::ALGORITHMS;
+use super::origin::{Origin, askable};
 use super::{AuthError, Refused};
 
 /// How often the provider is asked at most.
@@ -27,14 +28,16 @@ const RENEW: Duration = Duration::from_secs(5 * 60);
 const KEEP: Duration = Duration::from_secs(60 * 60);
 /// Until the provider must have answered.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So long a page waits for it.
+const WAIT: Duration = Duration::from_secs(2);
 /// No document of a provider is larger.
 const LIMIT: usize = 1 << 20;
 /// No provider signs with more.
 const KEYS: usize = 64;
 
-/// The provider's keys.
+/// The provider.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct Provider {
     issuer: String,
     client: Client,
     held: Mutex<Held>,
@@ -45,6 +48,8 @@ pub(super) struct Keys {
 #[derive(Debug, Default)]
 struct Held {
     keys: Arc<[Arc<Signer>]>,
+    /// Where tokens are asked for, if pages may ask there.
+    tokens: Option<Origin>,
     fetched: Option<Instant>,
 }
 
@@ -65,11 +70,14 @@ impl std::fmt::Debug for Signer {
 struct Discovery {
     issuer: String,
     jwks_uri: String,
+    /// Whatever is in this place: without a good one, the keys are good still.
+    #[serde(default)]
+    token_endpoint: Value,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-impl Keys {
+impl Provider {
     pub(super) fn new(config: &OidcConfig) -> Result<Self, AuthError> {
         let failed = |error: Failure| AuthError::Oidc(error);
         vedette_service::tls::install_provider();
@@ -111,8 +119,29 @@ impl Keys {
         }
     }
 
+    /// The origins that pages ask when they sign somebody in: where its document is, and where that says that tokens are; as it was last
+    /// read, where it can't be read now.
+    pub(super) async fn asked_by_pages(self: &Arc<Self>) -> Vec<Origin> {
+        if self.held().fetched.is_none_or(|at| at.elapsed() >= RENEW) {
+            let provider = Arc::clone(self);
+            // On its own, so that a provider that takes longer than the page waits is known to the next.
+            let fetched = tokio::spawn(async move { provider.fetch().await });
+            if tokio::time::timeout(WAIT, fetched).await.is_err() {
+                tracing::warn!("the identity provider is slow: a page is served without its answer");
+            }
+        }
+        let mut origins: Vec<_> =
+            askable(&self.issuer, &self.issuer).into_iter().chain(self.held().tokens.clone()).collect();
+        origins.dedup();
+        origins
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn look(&self, id: Option<&str>, algorithm: Algorithm) -> (Vec<Arc<Signer>>, Option<Duration>) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held();
         let fits = |it: &&Arc<Signer>| {
             (id.is_none() || it.id.as_deref() == id)
                 && it.algorithm.is_none_or(|only| only == algorithm)
@@ -127,20 +156,20 @@ impl Keys {
             return Ok(());
         }
         *last = Some(Instant::now());
-        let fetched = self.ask().await;
-        match &fetched {
-            Ok(keys) => {
-                let held = Held { keys: keys.clone(), fetched: Some(Instant::now()) };
-                *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        // Boxed: whoever waits for the lock has no room for it.
+        match Box::pin(self.ask()).await {
+            Ok(held) => {
+                *self.held() = held;
+                Ok(())
             }
             Err(error) => {
                 tracing::warn!(error = %vedette_service::chain(error.as_ref()), "the identity provider's keys can't be fetched");
+                Err(error)
             }
         }
-        fetched.map(|_| ())
     }
 
-    async fn ask(&self) -> Result<Arc<[Arc<Signer>]>, Failure> {
+    async fn ask(&self) -> Result<Held, Failure> {
         let discovery: Discovery =
             self.get(&format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'))).await?;
         if discovery.issuer != self.issuer {
@@ -152,7 +181,9 @@ impl Keys {
         let set: Value = self.get(&discovery.jwks_uri).await?;
         let keys = set.get("keys").and_then(Value::as_array).ok_or("the provider gives no keys")?;
         // One that is not understood leaves the others.
-        Ok(keys.iter().take(KEYS).filter_map(signer).map(Arc::new).collect())
+        let keys = keys.iter().take(KEYS).filter_map(signer).map(Arc::new).collect();
+        let tokens = discovery.token_endpoint.as_str().and_then(|url| askable(url, &self.issuer));
+        Ok(Held { keys, tokens, fetched: Some(Instant::now()) })
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Failure> {
