@@ -1703,7 +1703,7 @@ export interface components {
             events: number;
             /**
              * Format: int64
-             * @description Distinct requests; approximate (within 2 %) in Elasticsearch and OpenSearch.
+             * @description Distinct requests; within 2 % where there are more than 131,072, or more than 40,000 in Elasticsearch and OpenSearch.
              */
             requests: number;
         };
