@@ -13,6 +13,7 @@ use tantivy::columnar::Column;
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
 use super::schema::AUDIT;
+use super::source::Block;
 
 /// Up to so many distinct requests are counted one by one.
 const KEPT: usize = 1 << 17;
@@ -33,9 +34,7 @@ struct Least {
 pub(super) struct AuditIdsOfSegment {
     least: Arc<Least>,
     column: Column<u64>,
-    docs: Vec<DocId>,
-    rows: Vec<u32>,
-    hashes: Vec<u64>,
+    block: Block,
     found: Vec<u64>,
     documents: u64,
 }
@@ -100,9 +99,7 @@ impl Collector for AuditIds {
         Ok(AuditIdsOfSegment {
             least: Arc::clone(&self.0),
             column: reader.fast_fields().u64(AUDIT)?,
-            docs: Vec::new(),
-            rows: Vec::new(),
-            hashes: Vec::new(),
+            block: Block::default(),
             found: Vec::with_capacity(GATHERED),
             documents: 0,
         })
@@ -126,13 +123,9 @@ impl SegmentCollector for AuditIdsOfSegment {
 
     fn collect_block(&mut self, docs: &[DocId]) {
         self.documents += docs.len() as u64;
-        self.docs.clear();
-        self.rows.clear();
-        self.column.row_ids_for_docs(docs, &mut self.docs, &mut self.rows);
-        self.hashes.resize(self.rows.len(), 0);
-        self.column.values.get_vals(&self.rows, &mut self.hashes);
+        self.block.fill(&self.column, docs);
         let reach = self.least.reach.load(Ordering::Relaxed);
-        self.found.extend(self.hashes.iter().filter(|hash| **hash <= reach));
+        self.found.extend(self.block.numbers().iter().filter(|hash| **hash <= reach));
         if self.found.len() >= GATHERED {
             self.least.add(&mut self.found);
         }

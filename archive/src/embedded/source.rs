@@ -53,13 +53,8 @@ impl Source {
 
     /// Reads the numbers of these documents, which are in order.
     pub(super) fn read(&self, docs: &[DocId], block: &mut Block) {
-        block.docs.clear();
-        block.rows.clear();
-        block.numbers.clear();
-        let Some(column) = &self.column else { return };
-        column.row_ids_for_docs(docs, &mut block.docs, &mut block.rows);
-        block.numbers.resize(block.rows.len(), 0);
-        column.values.get_vals(&block.rows, &mut block.numbers);
+        let Some(column) = &self.column else { return *block = Block::default() };
+        block.fill(column, docs);
         for number in &mut block.numbers {
             // Two codes as far apart as can be would overflow; neither is one.
             *number = number.wrapping_sub(self.least).wrapping_add(1);
@@ -120,6 +115,15 @@ pub(super) fn code(ordered: u64) -> i64 {
 }
 
 impl Block {
+    /// Reads a column's values of these documents, which are in order, instead of what was read before.
+    pub(super) fn fill(&mut self, column: &Column<u64>, docs: &[DocId]) {
+        self.docs.clear();
+        self.rows.clear();
+        column.row_ids_for_docs(docs, &mut self.docs, &mut self.rows);
+        self.numbers.resize(self.rows.len(), 0);
+        column.values.get_vals(&self.rows, &mut self.numbers);
+    }
+
     pub(super) fn numbers(&self) -> &[Number] {
         &self.numbers
     }

@@ -1,6 +1,7 @@
 // Which alerts are looked at. The address holds it.
-import { useEffect, useLayoutEffect, useState } from "react";
+import { useEffect } from "react";
 import { useText } from "../i18n/i18n.ts";
+import { useDraft } from "../ui/draft.ts";
 import { periodName } from "./period-name.ts";
 import { PERIODS } from "./period.ts";
 
@@ -24,8 +25,7 @@ export function Filters({ chosen, rules, onChange, onClear, onRefresh }: {
   onRefresh: () => void;
 }) {
   const text = useText().alerts;
-  const [typed, setTyped] = useState(chosen.q);
-  useLayoutEffect(() => setTyped(chosen.q), [chosen.q]);
+  const [typed, setTyped] = useDraft(chosen.q);
   useEffect(() => {
     if (typed === chosen.q) return;
     const timer = setTimeout(() => onChange({ q: typed }), REST_MS);

@@ -1,9 +1,10 @@
 // What was changed, and how: by object or in the order of time, each change with its difference.
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useId, useLayoutEffect, useMemo, useState } from "react";
+import { type FormEvent, type ReactNode, useId, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { answer, api, type AuditEvent } from "../api/client.ts";
 import { Difference } from "../event/change.tsx";
+import { useDraft } from "../ui/draft.ts";
 import { Plain } from "../ui/plain.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { withTime } from "../query/language.ts";
@@ -112,8 +113,7 @@ export function Toggle({ pressed, onPress, title, children }: { pressed: boolean
 function Before({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const text = useText().investigate.change;
   const id = useId();
-  const [typed, setTyped] = useState(() => typedOf(value));
-  useLayoutEffect(() => setTyped(typedOf(value)), [value]);
+  const [typed, setTyped] = useDraft(value, typedOf);
   // Like the times of the rows beside it, in the viewer's zone; in the address and the query, in UTC.
   const moment = typed.trim() === "" ? "" : momentOf(typed.trim());
   const submit = (event: FormEvent) => {

@@ -1,8 +1,9 @@
 // The frame of a page about something: what it is, since when it is known, how much of it there is, and its tabs.
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useId, useLayoutEffect, useState } from "react";
+import { type FormEvent, type ReactNode, useId } from "react";
 import { Link } from "wouter";
 import { answer, api } from "../api/client.ts";
+import { useDraft } from "../ui/draft.ts";
 import { Plain, visible } from "../ui/plain.tsx";
 import { useText } from "../i18n/i18n.ts";
 import { searchHref, useParam } from "../query/url.ts";
@@ -101,8 +102,7 @@ function Counts({ scope }: { scope: Scope }) {
 function TimeField({ scope }: { scope: Scope }) {
   const text = useText().investigate;
   const id = useId();
-  const [typed, setTyped] = useState(scope.time);
-  useLayoutEffect(() => setTyped(scope.time), [scope.time]);
+  const [typed, setTyped] = useDraft(scope.time);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     scope.setTime(typed.trim());

@@ -1,6 +1,7 @@
 // Every Rule resource, what became of it, and who applies it.
-import { useLayoutEffect, useState } from "react";
+import { useState } from "react";
 import { Link } from "wouter";
+import { useDraft } from "../ui/draft.ts";
 import { visible } from "../ui/plain.tsx";
 import { Priority } from "../alerts/tags.tsx";
 import type { Rule, RuleState } from "../api/rules.ts";
@@ -65,8 +66,7 @@ function has(rule: Rule, q: string): boolean {
 
 function Filters({ q, state, shown, all, onChange }: { q: string; state: string; shown: number; all: number; onChange: (values: Record<string, string>) => void }) {
   const text = useText().rules;
-  const [typed, setTyped] = useState(q);
-  useLayoutEffect(() => setTyped(q), [q]);
+  const [typed, setTyped] = useDraft(q);
   return (
     <search aria-label={text.filters} className="rule-filters">
       <label className="field">

@@ -4,6 +4,7 @@ import { ApiError, type Problem } from "../api/client.ts";
 import { useText } from "../i18n/i18n.ts";
 import { place } from "../query/language.ts";
 import { full } from "../time.ts";
+import { useDraft } from "../ui/draft.ts";
 import { visible } from "../ui/plain.tsx";
 import { Combo, type Option } from "./combo.tsx";
 import { useCompletion } from "./complete.ts";
@@ -13,14 +14,12 @@ import { withWord } from "./word.ts";
 
 export function QueryBar({ query, problem, span, onAsk }: { query: string; problem?: Problem; span?: Span; onAsk: (query: string) => void }) {
   const text = useText().search.bar;
-  const [draft, setDraft] = useState(query);
+  const [draft, setDraft] = useDraft(query);
   const [caret, setCaret] = useState(query.length);
   const [focused, setFocused] = useState(false);
   const [scrolled, setScrolled] = useState(0);
   const box = useRef<HTMLInputElement>(null);
   const wantedCaret = useRef<number | undefined>(undefined);
-  // At once: whatever is typed from then on stays.
-  useLayoutEffect(() => setDraft(query), [query]);
   useLayoutEffect(() => {
     if (wantedCaret.current === undefined) return;
     box.current?.setSelectionRange(wantedCaret.current, wantedCaret.current);
